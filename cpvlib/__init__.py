@@ -1,0 +1,1 @@
+"""CPV, checkpoints versioning: models, data and metrics in one git history."""

@@ -1,0 +1,90 @@
+"""Versions, and the names of the git tags that carry them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+_VERSION = re.compile(r"v(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})", re.ASCII)
+
+
+class Series(Enum):
+    """What a version counts: the model (with its `checkpoint.json`) or the data."""
+
+    MODEL = "model"
+    DATA = "data"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """`v{major}.{minor}`, ordered by number: v0.9 < v0.10."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def of(cls, text: str) -> Version | None:
+        """The version that `text` spells canonically, or None: 'v1', 'v1.02' and '1.2' are not versions."""
+        match = _VERSION.fullmatch(text)
+        return cls(int(match[1]), int(match[2])) if match else None
+
+    def __str__(self) -> str:
+        return f"v{self.major}.{self.minor}"
+
+    def next(self, *, major: bool = False) -> Version:
+        return Version(self.major + 1, 0) if major else Version(self.major, self.minor + 1)
+
+
+FIRST = Version(0, 1)
+
+
+def next_version(taken: Iterable[Version], *, major: bool = False) -> Version:
+    """The number after the highest one taken; `v0.1` (or `v1.0`) where there is none."""
+    highest = max(taken, default=None)
+    if highest is None:
+        return Version(1, 0) if major else FIRST
+    return highest.next(major=major)
+
+
+@dataclass(frozen=True, order=True)
+class TagName:
+    """The git tag of a version: `<prefix>v1.2` for the model, `<prefix>data/v1.2` for the data.
+
+    `prefix` is `cpv.tagPrefix`, empty unless set; it stands before both, literally.
+    """
+
+    series: Series
+    version: Version
+    prefix: str = ""
+
+    @classmethod
+    def parse(cls, name: str, prefix: str = "") -> TagName | None:
+        """The inverse of `str`, for a tag's short name; None for a tag that is not a version of this prefix."""
+        if not name.startswith(prefix):
+            return None
+        rest = name[len(prefix) :]
+        series = Series.DATA if rest.startswith("data/") else Series.MODEL
+        version = Version.of(rest.removeprefix("data/"))
+        return cls(series, version, prefix) if version else None
+
+    def __str__(self) -> str:
+        return f"{self.prefix}{'data/' if self.series is Series.DATA else ''}{self.version}"
+
+    @property
+    def ref(self) -> str:
+        return f"refs/tags/{self}"
+
+    @property
+    def pending_ref(self) -> str:
+        """Exists, with the tag's object, from the tag's making until its publication."""
+        return f"refs/cpv/pending/{self}"
+
+    @property
+    def renamed_ref(self) -> str:
+        """Keeps the tag object of a pending version that lost its number to somebody else's."""
+        return f"refs/cpv/renamed/{self}"
