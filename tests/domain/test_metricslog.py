@@ -1,0 +1,114 @@
+"""metrics.log: the training's lines and CPV's records."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.domain import metricslog
+from cpvlib.domain.metricslog import Record, append_record, last_training_metrics, union
+
+RECORD = Record({"model.bin": "a" * 32}, {"loss": 0.2}, {"lr": 0.1}, "2026-03-01T12:00:00Z")
+LATER = Record({"model.bin": "b" * 32}, {"loss": 0.1}, {}, "2026-03-02T12:00:00Z")
+
+
+def test_a_records_line():
+    assert RECORD.line() == (
+        b'{"id": "' + RECORD.id.encode() + b'", "metrics": {"loss": 0.2}, '
+        b'"model": {"model.bin": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, "params": {"lr": 0.1}, '
+        b'"time": "2026-03-01T12:00:00Z"}\n'
+    )
+    assert metricslog.records(b"epoch 1\n" + RECORD.line() + LATER.line()) == [RECORD, LATER]
+
+
+def test_the_id_leaves_the_time_out():
+    assert Record(RECORD.model, RECORD.metrics, RECORD.params, "2030-01-01T00:00:00Z").id == RECORD.id
+    assert Record(RECORD.model, {"loss": 0.3}, RECORD.params).id != RECORD.id
+
+
+@pytest.mark.parametrize(
+    ("log", "metrics"),
+    [
+        (b"", None),
+        (b"epoch 1 loss 0.3\n[1]\n3\n", None),
+        (b'{"loss": 0.3}\n{"loss": 0.2, "eval": {"acc": 0.9}}\n', {"loss": 0.2, "eval.acc": 0.9}),
+        (b'{"loss": 0.3}', {"loss": 0.3}),
+        (b'  {"loss": 0.3}\r\n\nsaved model.bin\n', {"loss": 0.3}),
+        (b'{"loss": 0.3, "at": "12:00", "best": true, "x": null}\n', {"loss": 0.3}),
+        (b'{"loss": 0.3}\n' + RECORD.line(), None),
+        (RECORD.line() + b'{"loss": 0.1}\n', {"loss": 0.1}),
+        (b'{"broken\n' + RECORD.line() + b'{"loss": 0.1}\n', {"loss": 0.1}),
+        # the training's own line may use CPV's keys
+        (b'{"id": "run-7", "model": {}, "metrics": {"loss": 2}, "params": {}}', {"metrics.loss": 2}),
+    ],
+)
+def test_the_trainings_last_word(log: bytes, metrics: dict[str, float] | None):
+    assert last_training_metrics(log) == metrics
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        (b'{"loss": 0.3}\n{"loss": 0.2,', "line 2 of 'metrics.log' is not JSON"),
+        (b'ok\n\n{"x": NaN}\ntext\n', "metric 'x' in line 3 of 'metrics.log' is not a finite number: nan"),
+        (b'{"a": 1e999}', "metric 'a' in line 1 of 'metrics.log' is not a finite number: inf"),
+    ],
+)
+def test_a_broken_line_is_named(log: bytes, message: str):
+    with pytest.raises(RepositoryError) as raised:
+        last_training_metrics(log)
+    assert raised.value.message == message
+
+
+def test_a_record_is_appended_once():
+    log = append_record(b'{"loss": 0.2}', RECORD)
+    assert log == b'{"loss": 0.2}\n' + RECORD.line()
+    again = Record(RECORD.model, RECORD.metrics, RECORD.params, "2030-01-01T00:00:00Z")
+    assert append_record(log, again) == log
+    both = append_record(log, LATER)
+    assert append_record(both, RECORD) == both
+
+
+def test_a_repeated_training_settles_its_own_line():
+    log = RECORD.line() + LATER.line() + b'{"loss": 0.2}\n'
+    settled = append_record(log, RECORD)
+    assert settled == log + RECORD.line()
+    assert last_training_metrics(settled) is None
+
+
+def test_the_union_of_two_logs():
+    base = b'{"loss": 0.9}\nepoch\n'
+    ours, theirs = base + RECORD.line() + b"epoch\n", base + LATER.line() + b"epoch\nbye"
+    merged = union(ours, theirs)
+    assert merged == base + RECORD.line() + b"epoch\n" + LATER.line() + b"bye\n"
+    assert union(merged, theirs) == merged
+    assert union(b"", b"") == b""
+
+
+def test_a_record_counts_once_whoever_pushed_it_when():
+    again = Record(RECORD.model, RECORD.metrics, RECORD.params, "2030-01-01T00:00:00Z")
+    assert union(RECORD.line(), again.line()) == RECORD.line()
+
+
+LOGS = st.lists(st.sampled_from([b"epoch", b'{"loss": 1}', b"", RECORD.line()[:-1], LATER.line()[:-1]])).map(
+    lambda lines: b"".join(line + b"\n" for line in lines)
+)
+
+
+@given(LOGS, LOGS)
+def test_a_union_holds_both_and_is_stable(ours: bytes, theirs: bytes):
+    merged = union(ours, theirs)
+    assert merged.startswith(ours)
+    assert set(theirs.split(b"\n")) <= set(merged.split(b"\n"))
+    assert union(merged, theirs) == merged and union(merged, ours) == merged
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused_by_line(log: bytes):
+    try:
+        last_training_metrics(log)
+    except RepositoryError as error:
+        assert "line" in error.message
+    assert append_record(append_record(log, RECORD), RECORD) == append_record(log, RECORD)
