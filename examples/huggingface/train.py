@@ -1,6 +1,6 @@
 """Train a small GPT-2 on the manual of the Python language, and save it as Hugging Face does.
 
-The text is that of `help()`'s topics, which comes with every Python (`pydoc_data.topics`). After every epoch a
+The text is that of `help()`'s topics, which every Python carries (`pydoc_data.topics`). After every epoch a
 folder checkpoints/epoch_N holds what `save_pretrained` writes: config.json, generation_config.json, the
 tokenizer's files, and the tensors in several safetensors files with their index. The validation loss goes to
 metrics.log as a JSON line.
