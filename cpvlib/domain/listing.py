@@ -1,0 +1,89 @@
+"""DVC's `.dir` object: the JSON list of a tracked folder's files.
+
+Format (dvc-data, hashfile/tree.py): `[{"md5": "<hex>", "relpath": "<posix path>"}, …]`, sorted by relpath in
+code point order, `json.dumps` defaults, so ASCII only and without a newline. The folder's oid is the md5 of
+these bytes followed by `.dir`. Empty folders and exec bits are not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as _quoted
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.paths import check_relative
+
+_MD5 = re.compile("[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a tracked folder: path relative to it → md5 in hex."""
+
+    entries: Mapping[str, str]
+
+    @property
+    def nfiles(self) -> int:
+        return len(self.entries)
+
+
+def parse_listing(data: bytes) -> Listing:
+    """The listing that a `.dir` object holds; keys other than md5 and relpath, which DVC may add, are
+    ignored.
+
+    Raises RepositoryError for anything that is not such a list, for a path that `check_relative` refuses, a
+    path that is there twice, and one that would have to be a file and a folder at once.
+    """
+    try:
+        rows = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RepositoryError(f"the listing of a folder is not JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise RepositoryError("the listing of a folder is not a JSON list")
+    entries: dict[str, str] = {}
+    for row in rows:
+        relpath, md5 = _row(row)
+        if relpath in entries:
+            raise RepositoryError(f"the listing of a folder has '{relpath}' twice")
+        entries[relpath] = md5
+    _refuse_clashes(entries)
+    return Listing(entries)
+
+
+def render_listing(entries: Mapping[str, str]) -> bytes:
+    """The bytes that DVC writes for these files (path → md5), whatever their order here."""
+    rows = [f'{{"md5": "{entries[path]}", "relpath": {_quoted(path)}}}' for path in sorted(entries)]
+    return f"[{', '.join(rows)}]".encode("ascii")
+
+
+def listing_oid(data: bytes) -> str:
+    """The oid of a `.dir` object with these bytes."""
+    import hashlib
+
+    return hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _row(row: object) -> tuple[str, str]:
+    if not isinstance(row, dict):
+        raise RepositoryError("the listing of a folder has an entry that is not a JSON object")
+    relpath, md5 = row.get("relpath"), row.get("md5")
+    if not isinstance(relpath, str):
+        raise RepositoryError("the listing of a folder has an entry without 'relpath'")
+    check_relative(relpath, "the listing of a folder: file")
+    if not isinstance(md5, str) or not _MD5.fullmatch(md5):
+        raise RepositoryError(f"the listing of a folder has no md5 for '{relpath}'")
+    return relpath, md5
+
+
+def _refuse_clashes(entries: Mapping[str, str]) -> None:
+    folders: set[str] = set()
+    for path in entries:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    for path in folders & entries.keys():
+        raise RepositoryError(f"the listing of a folder has '{path}' both as a file and as a folder")

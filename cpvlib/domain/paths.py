@@ -1,0 +1,69 @@
+"""Which paths a pointer, a `.dir` listing or a command line may name.
+
+A clone is not trusted: nothing it names may leave the worktree, reach git's or DVC's own folders, or mean
+another file on another system. Every path that comes from outside passes `check_relative` once, at the edge.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cpvlib.base.errors import RepositoryError
+
+# Nearly every real path: components of harmless ASCII that can't spell '..', '.git', 'git~1' or an absolute
+# path.
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*)*")
+
+# Newline, tab and carriage return do occur in names ('Icon\r' on macOS); the rest only serve to fool
+# terminals.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+# Code points that HFS+ ignores in names; git's is_hfs_dotgit has the same list (utf8.c, next_hfs_char).
+_HFS_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_relative(path: str, what: str) -> str:
+    """`path` itself, when it is a posix path that stays inside the folder it is relative to.
+
+    `what` begins the message ("the out", "a file of 'data'"). Raises RepositoryError for a path that is empty
+    or absolute, has an empty, '.' or '..' component, a backslash, a control character or half a surrogate
+    pair, or that some file system takes for `.git` or, at its start, for `.dvc`.
+    """
+    if _PLAIN.fullmatch(path):
+        return path
+    reason = _reason_against(path)
+    if reason:
+        raise RepositoryError(f"{what} '{path}' {reason}")
+    return path
+
+
+def _reason_against(path: str) -> str | None:
+    if not path:
+        return "has no name"
+    if path.startswith("/"):
+        return "is an absolute path"
+    if "\\" in path:
+        return "has a backslash, which other systems take for a folder's end"
+    if _CONTROL.search(path):
+        return "has a control character"
+    if _SURROGATE.search(path):
+        return "is not valid Unicode"
+    components = path.split("/")
+    for component in components:
+        if component in ("", ".", ".."):
+            return f"has a component '{component}'"
+        if _spells(component, ".git", "git~1"):
+            return "is inside git's own folder"
+    if _spells(components[0], ".dvc", "dvc~1"):
+        return "is inside DVC's own folder"
+    return None
+
+
+def _spells(component: str, *names: str) -> bool:
+    """Whether some file system opens one of `names` for it: case, ignorable marks, NTFS streams, trailing
+    dots.
+    """
+    seen = _HFS_IGNORED.sub("", component).partition(":")[0].rstrip(". ").lower()
+    return seen in names

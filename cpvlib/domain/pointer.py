@@ -1,0 +1,356 @@
+"""DVC's pointer: the small `.dvc` file that names the md5 of a tracked file or folder.
+
+Format (DVC's dvc/schema.py, dvc/output.py): YAML, `outs:` with one mapping for each out, keys in the order
+md5, size, nfiles, isexec, hash, path. A changed pointer keeps the order it had, and keys new to it go last,
+as `dvc add` does. The usual form is read and written here directly, which spares the start of a YAML library;
+any other, such as one with comments, with several outs, or with a name that needs quoting, goes through
+ruamel.yaml, the library that DVC writes with.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.paths import check_relative
+
+SUFFIX = ".dvc"
+MAX_BYTES = 1 << 20
+_MAX_DEPTH = 50
+
+_OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
+_NUMBER = re.compile("[0-9]{1,18}")
+_CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
+
+# A name that YAML 1.2 neither quotes, nor folds, nor takes for a boolean, null or number.
+_PLAIN_NAME = re.compile(r"(?!(?:true|false|null)$)[a-z_][\w./+=@~-]*(?: [\w./+=@~-]+)*", re.IGNORECASE)
+_PLAIN_NAME_LENGTH = 64
+# An md5 that YAML takes for a number, and so quotes: digits only, 1e5 or 0b1.
+_NUMERIC_MD5 = re.compile("[0-9]+|[0-9]+e[0-9]+|0b[01]+")
+
+_Fields = dict[str, "str | int | bool"]
+_Document = dict[str, list[_Fields]]
+
+
+@dataclass(frozen=True)
+class OutEntry:
+    """One out as its pointer describes it.
+
+    `path` is as written: relative to the pointer's folder and `wdir`. `oid` is None for an out that DVC has
+    not hashed yet. `legacy` marks DVC 2's md5-dos2unix and its storage layout. `remote` names the DVC remote
+    that this out alone uses; with `cached` off its bytes are in git, with `push` off they are not to leave
+    the machine.
+    """
+
+    path: str
+    oid: str | None
+    size: int | None = None
+    nfiles: int | None = None
+    isexec: bool = False
+    legacy: bool = False
+    remote: str | None = None
+    cached: bool = True
+    push: bool = True
+
+    @property
+    def is_dir(self) -> bool:
+        return self.oid is not None and self.oid.endswith(".dir")
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A pointer file: `path` is its own, relative to the worktree's top; `wdir` what it says, '.' by default.
+
+    `imported` marks the product of `dvc import` or `dvc import-url`: DVC renews it, and never pushes the
+    former's.
+    """
+
+    path: str
+    wdir: str
+    outs: tuple[OutEntry, ...]
+    imported: bool = False
+
+    def out_path(self, entry: OutEntry) -> str:
+        """Where the out lies, relative to the worktree's top.
+
+        Raises RepositoryError where that is outside the worktree, inside git's or DVC's folder, a pointer
+        itself, or a folder around this pointer.
+        """
+        joined = posixpath.join(posixpath.dirname(self.path), self.wdir, entry.path)
+        out = check_relative(posixpath.normpath(joined), f"'{self.path}' names an out that cannot be:")
+        if out.endswith(SUFFIX):
+            raise RepositoryError(f"'{self.path}' names an out that cannot be: '{out}' is a pointer")
+        if self.path.startswith(f"{out}/"):
+            raise RepositoryError(
+                f"'{self.path}' names an out that cannot be: '{out}' holds the pointer itself"
+            )
+        return out
+
+
+def parse_pointer(path: str, data: bytes) -> Pointer:
+    """The pointer file `path` with these bytes.
+
+    Raises RepositoryError, with the reason, for what is not a pointer, for merge-conflict markers, for more
+    than 1 MiB, YAML aliases or deep nesting, for an oid or size that cannot be, and for outs kept in DVC's
+    version-aware layout, which have no md5 of their own.
+    """
+    fields = _canonical(data)
+    if fields is not None:
+        return Pointer(path, ".", (_entry(path, fields),))
+    document = _load(path, data)
+    wdir = document.get("wdir") or "."
+    outs = document.get("outs") or []
+    deps = document.get("deps") or []
+    if not isinstance(wdir, str) or not isinstance(outs, list) or not isinstance(deps, list):
+        raise _broken(path, "it is not a pointer: 'wdir' is a name, 'outs' and 'deps' are lists")
+    if "cmd" in document or "stages" in document:
+        raise _broken(path, "it is a pipeline stage, not a pointer")
+    return Pointer(path, wdir, tuple(_entry(path, out) for out in outs), imported=bool(deps))
+
+
+def render_pointer(entry: OutEntry) -> bytes:
+    """A new pointer with one out, byte for byte as `dvc add` writes it."""
+    return _render(_fields(entry))
+
+
+def update_pointer(path: str, original: bytes | None, entry: OutEntry) -> bytes:
+    """The pointer file's new bytes when the out `entry.path` becomes `entry`: what `dvc add` would leave
+    there.
+
+    Only this out's md5, size, nfiles, isexec and hash change; comments, other outs and foreign keys stay.
+    Raises RepositoryError where the file cannot be read, has no such out, or imports its content from
+    elsewhere.
+    """
+    if original is None:
+        return render_pointer(entry)
+    fields = _canonical(original)
+    if fields is not None and fields["path"] == entry.path:
+        _change(fields, entry)
+        return _render(fields)
+    pointer = parse_pointer(path, original)
+    if pointer.imported:
+        raise RepositoryError(
+            f"'{path}' imports its content from elsewhere",
+            hint=f"dvc update '{path}', or untrack it and track it anew",
+        )
+    document = _load_keeping_form(original) if pointer.outs else {"outs": []}
+    for out in document["outs"]:
+        if out["path"] == entry.path:
+            _change(out, entry)
+            return _dump(document)
+    raise RepositoryError(f"'{path}' has no out '{entry.path}'")
+
+
+def _canonical(data: bytes) -> _Fields | None:
+    """The keys of a pointer in the usual form, in their order; None for any other form."""
+    try:
+        lines = data.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        return None
+    if lines[0] != "outs:" or lines[-1] or not 3 <= len(lines) <= 8 or not lines[1].startswith("- "):
+        return None
+    lines[1] = lines[1].replace("- ", "  ", 1)
+    fields: _Fields = {}
+    for line in lines[1:-1]:
+        key, colon, text = line[2:].partition(": ")
+        read = _READERS.get(key)
+        value = read(text) if read and colon and line.startswith("  ") and key not in fields else None
+        if value is None:
+            return None
+        fields[key] = value
+    return fields if "path" in fields else None
+
+
+def _plain_oid(text: str) -> str | None:
+    if len(text) > 2 and text[0] == text[-1] == "'" and _NUMERIC_MD5.fullmatch(text[1:-1]):
+        text = text[1:-1]
+    elif _NUMERIC_MD5.fullmatch(text):
+        return None
+    return text if _OID.fullmatch(text) else None
+
+
+def _plain_name(text: str) -> str | None:
+    return text if len(text) <= _PLAIN_NAME_LENGTH and _PLAIN_NAME.fullmatch(text) else None
+
+
+def _plain_number(text: str) -> int | None:
+    return int(text) if _NUMBER.fullmatch(text) and (text == "0" or text[0] != "0") else None
+
+
+_READERS: Mapping[str, Callable[[str], str | int | bool | None]] = {
+    "md5": _plain_oid,
+    "size": _plain_number,
+    "nfiles": _plain_number,
+    "isexec": lambda text: True if text == "true" else None,
+    "hash": lambda text: text if text == "md5" else None,
+    "path": _plain_name,
+}
+
+
+def _entry(path: str, out: object) -> OutEntry:
+    if not isinstance(out, Mapping) or not isinstance(out.get("path"), str):
+        raise _broken(path, "an out has no path")
+    name = out["path"]
+    if "files" in out:
+        raise _broken(path, f"'{name}' is kept in DVC's version-aware layout, which has no md5")
+    hash_name = out.get("hash")
+    if hash_name not in (None, "md5", "md5-dos2unix"):
+        raise _broken(path, f"'{name}' is named by '{hash_name}', not by md5")
+    return OutEntry(
+        path=name,
+        oid=_oid(path, out.get("md5")),
+        size=_count(path, out, "size"),
+        nfiles=_count(path, out, "nfiles"),
+        isexec=_switch(path, out, "isexec", False),
+        legacy=hash_name != "md5" and out.get("md5") is not None,
+        remote=None if out.get("remote") is None else str(out["remote"]),
+        cached=_switch(path, out, "cache", True),
+        push=_switch(path, out, "push", True),
+    )
+
+
+def _oid(path: str, value: object) -> str | None:
+    """DVC takes an empty md5 for none, and an md5 in capitals, or one that YAML read as a number, for its
+    text.
+    """
+    if value is None or value == "":
+        return None
+    text = str(value).lower()
+    if isinstance(value, bool) or not _OID.fullmatch(text):
+        raise _broken(path, f"'{value}' is not an md5")
+    return text
+
+
+def _count(path: str, out: Mapping[str, object], key: str) -> int | None:
+    value = out.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise _broken(path, f"'{value}' is not a {key}")
+    return int(value)
+
+
+def _switch(path: str, out: Mapping[str, object], key: str, default: bool) -> bool:
+    value = out.get(key, default)
+    if not isinstance(value, bool):
+        raise _broken(path, f"'{key}' is neither true nor false")
+    return value
+
+
+def _fields(entry: OutEntry) -> _Fields:
+    fields: _Fields = {}
+    if entry.oid is not None:
+        fields["md5"] = entry.oid
+    if entry.size is not None:
+        fields["size"] = entry.size
+    if entry.nfiles is not None:
+        fields["nfiles"] = entry.nfiles
+    if entry.isexec:
+        fields["isexec"] = True
+    if not entry.legacy:
+        fields["hash"] = "md5"
+    fields["path"] = entry.path
+    return fields
+
+
+# What describes the out's content, or where a version-aware remote keeps it: gone or renewed when that
+# changes.
+_OF_CONTENT = ("md5", "size", "nfiles", "isexec", "hash", "cloud", "etag", "checksum", "version_id")
+
+
+def _change(fields: _Fields, entry: OutEntry) -> None:
+    """In place, as DVC's `apply_diff` does: what stays keeps its place, what is new goes last."""
+    wanted = _fields(entry)
+    for key in _OF_CONTENT:
+        if key in fields and key not in wanted:
+            del fields[key]
+    for key, value in wanted.items():
+        if key not in fields or fields[key] != value:
+            fields[key] = value
+
+
+def _render(fields: _Fields) -> bytes:
+    if _plain_name(str(fields["path"])) is None:
+        return _dump({"outs": [dict(fields)]})
+    lines = [f"{key}: {_scalar(value)}" for key, value in fields.items()]
+    return ("outs:\n- " + "\n  ".join(lines) + "\n").encode("utf-8")
+
+
+def _scalar(value: str | int | bool) -> str:
+    if value is True:
+        return "true"
+    text = str(value)
+    return f"'{text}'" if isinstance(value, str) and _NUMERIC_MD5.fullmatch(text) else text
+
+
+def _load(path: str, data: bytes) -> Mapping[str, object]:
+    """A foreign pointer's document, in YAML's safe types; what could make reading it costly is refused."""
+    if len(data) > MAX_BYTES:
+        raise _broken(path, "it is larger than 1 MiB")
+    if _CONFLICT.search(data):
+        raise RepositoryError(
+            f"'{path}' has the conflict markers of an unfinished merge",
+            hint=f"choose a side: git checkout --ours -- '{path}' (or --theirs), then git add '{path}'",
+        )
+    if not data.strip():
+        raise _broken(path, "it is empty")
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        text = data.decode("utf-8")
+        _refuse_bombs(path, text)
+        document = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise _broken(path, str(error).strip().partition("\n")[0]) from error
+    if not isinstance(document, Mapping):
+        raise _broken(path, "it is not a YAML mapping")
+    return document
+
+
+def _refuse_bombs(path: str, text: str) -> None:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if isinstance(event, AliasEvent):
+            raise _broken(path, "it has YAML aliases")
+        if depth > _MAX_DEPTH:
+            raise _broken(path, "it is nested too deep")
+
+
+def _load_keeping_form(data: bytes) -> _Document:
+    """For a file that `_load` has accepted: the same, with the comments and the order that `_dump` writes
+    back.
+    """
+    from ruamel.yaml import YAML
+
+    document: _Document = YAML().load(data.decode("utf-8"))
+    return document
+
+
+def _dump(document: _Document) -> bytes:
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.default_flow_style = False
+    stream = StringIO()
+    yaml.dump(document, stream)
+    text = stream.getvalue()
+    # ruamel.yaml (0.19, and DVC with it) loses line separators such as U+2028 from a quoted name.
+    read_back = YAML(typ="safe", pure=True).load(text)
+    for wrote, read in zip(document["outs"], read_back["outs"], strict=True):
+        if wrote["path"] != read["path"]:
+            raise RepositoryError(f"'{wrote['path']}' has characters that DVC's pointers cannot hold")
+    return text.encode("utf-8")
+
+
+def _broken(path: str, reason: str) -> RepositoryError:
+    return RepositoryError(f"'{path}' cannot be read as a pointer: {reason}")
