@@ -1,0 +1,40 @@
+"""Options that mean the same in every command, defined once."""
+
+from __future__ import annotations
+
+from cpvlib.cli.record import Argument, Complete, flag, operand, option
+
+
+def positive(text: str) -> int:
+    """A count of at least one."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ValueError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+MODEL = flag("--model", dest="series", const="model", exclusive="series", help="only the model's side")
+DATA = flag("--data", dest="series", const="data", exclusive="series", help="only the data's side")
+COMBINED = flag("--combined", dest="series", const="combined", exclusive="series", help="both sides together")
+SERIES = (MODEL, DATA, COMBINED)
+"""`args.series` is "model", "data", "combined", or None for the command's own default."""
+
+DRY_RUN = flag("-n", "--dry-run", help="check everything, say what would be done, and change nothing")
+JOBS = option(
+    "-j", "--jobs", metavar="COUNT", type=positive, help="how many transfers or files to work on at once"
+)
+VERBOSE = flag(
+    "-v", "--verbose", count=True, help="say more: what was proved, which git commands ran; `-vv` more still"
+)
+QUIET = flag("-q", "--quiet", help="say nothing but the answer and errors")
+JSON = flag("--json", help="print the answer as one JSON object, with a `schema` number that only grows")
+OUTPUT = (VERBOSE, QUIET, JSON)
+
+
+def force(help: str) -> Argument:
+    """`-f`, with what it forces here. It never moves a remote ref."""
+    return flag("-f", "--force", help=help)
+
+
+def version(help: str, *, nargs: str | None = "?") -> Argument:
+    """VERSION: `v1.2`, `latest`, an alias, or any git revision; `args.version`, None where absent."""
+    return operand("version", metavar="VERSION", nargs=nargs, help=help, complete=Complete.VERSION)

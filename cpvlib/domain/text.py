@@ -1,0 +1,85 @@
+"""Text for people: harmless on a terminal, sized for reading, aligned in columns."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+# C0, DEL, C1; the marks and overrides of Unicode's bidirectional algorithm (UAX 9), which can show a name
+# backwards; line and paragraph separators; lone surrogates, as which Python carries bytes that are not UTF-8
+# (PEP 383).
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """`text` with every character that could move the cursor, hide or reorder text as a visible escape.
+
+    `keep` names characters that stay: "\\n" for text of several lines.
+    """
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in keep else _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if character in _NAMED:
+        return _NAMED[character]
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def human_size(n_bytes: int) -> str:
+    """Three significant digits at most: '0 B', '999 B', '1.5 KiB', '3.1 GiB', '812 MiB'."""
+    size, unit = float(n_bytes), 0
+    while abs(size) >= 999.5 and unit < len(_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return (
+        f"{n_bytes} B"
+        if unit == 0
+        else f"{size:.1f} {_UNITS[unit]}"
+        if size < 9.95
+        else f"{size:.0f} {_UNITS[unit]}"
+    )
+
+
+def plural(count: int, noun: str, several: str | None = None) -> str:
+    """'1 file', '9 files', '1,024 files'; `several` where an s does not do."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def listed(names: Iterable[str], *, limit: int = 5) -> str:
+    """Names in quotes, harmless to print: "'a', 'b' and 3 more"."""
+    quoted = [f"'{printable(name)}'" for name in names]
+    if len(quoted) > limit:
+        return f"{', '.join(quoted[:limit])} and {len(quoted) - limit} more"
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+
+
+def width(text: str) -> int:
+    """Columns that `text` takes on a terminal: two for East Asian wide characters, none for combining."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
+    """Rows as aligned lines, two spaces between columns; the columns numbered in `right` end flush."""
+    if not rows:
+        return []
+    widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))]
+    flush = set(right)
+    lines = []
+    for row in rows:
+        cells = [
+            " " * (widths[i] - width(cell)) + cell if i in flush else cell + " " * (widths[i] - width(cell))
+            for i, cell in enumerate(row)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
