@@ -1,0 +1,95 @@
+"""Work spread over threads that never hold the process back.
+
+`concurrent.futures` joins its threads at exit, so that Ctrl-C would wait for a slow network; these are
+daemons.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from queue import SimpleQueue
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_FAILURE_GRACE_S = 10.0
+_INTERRUPT_GRACE_S = 0.5
+
+
+class Cancelled(BaseException):
+    """Raised inside a worker whose crew was told to stop. Not an `Exception`: no retry loop may swallow it.
+    """
+
+
+class Crew:
+    """A number of threads that share one list of work, and stop together."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = max(1, threads)
+        self._stopped = threading.Event()
+
+    def check(self) -> None:
+        """For workers, between two steps of long work: raises Cancelled once the crew was told to stop."""
+        if self._stopped.is_set():
+            raise Cancelled
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
+        """`(item, work(item))` as each is done, in any order; items are handed out in theirs.
+
+        The first failure is raised here after no more work is handed out and the work under way has ended or
+        has had ten seconds to `check` and clean up after itself; after Ctrl-C it has half a second. Used once
+        for a crew.
+        """
+        todo = deque(items)
+        count = len(todo)
+        done: SimpleQueue[tuple[T, R | None, BaseException | None]] = SimpleQueue()
+        threads = [
+            threading.Thread(target=self._work, args=(work, todo, done), daemon=True)
+            for _ in range(min(self._threads, count))
+        ]
+        grace_s = 0.0
+        try:
+            for thread in threads:
+                thread.start()
+            for _ in range(count):
+                item, result, error = done.get()
+                if error is not None:
+                    raise error
+                yield item, result  # type: ignore[misc]  # no error means that work returned an R
+        except Exception:
+            grace_s = _FAILURE_GRACE_S
+            raise
+        except BaseException:
+            grace_s = _INTERRUPT_GRACE_S
+            raise
+        finally:
+            self._stopped.set()
+            _join(threads, grace_s)
+
+    def _work(
+        self,
+        work: Callable[[T], R],
+        todo: deque[T],
+        done: SimpleQueue[tuple[T, R | None, BaseException | None]],
+    ) -> None:
+        while not self._stopped.is_set():
+            try:
+                item = todo.popleft()
+            except IndexError:
+                return
+            try:
+                done.put((item, work(item), None))
+            except BaseException as error:
+                done.put((item, None, error))
+                return
+
+
+def _join(threads: Iterable[threading.Thread], grace_s: float) -> None:
+    deadline = time.monotonic() + grace_s
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join(max(0.0, deadline - time.monotonic()))

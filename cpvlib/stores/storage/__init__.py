@@ -1,0 +1,1 @@
+"""Where objects live: one small protocol, and the kinds of storage that keep it."""

@@ -1,0 +1,246 @@
+"""Storage in a folder: a disk of this machine or a shared filesystem."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat as modes
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import BinaryIO
+
+from cpvlib.base.errors import ConfigError, StorageError
+from cpvlib.domain.text import printable
+from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat, OnBytes, Proof, Source
+
+_BLOCK = 1 << 20
+_INCOMING = "cpv/tmp"
+_OBJECT_MODE = 0o444
+_ABANDONED_S = 24 * 3600
+_JOBS = 8
+# What `shared = group` of DVC's means for folders: members of the group write, and new files are the group's.
+_GROUP_FOLDER_MODE = 0o2775
+# Options of no consequence here: cpv always verifies, and the others concern DVC's own engine.
+_HARMLESS = {"url", "jobs", "checksum_jobs", "no_traverse", "verify", "slow_link_warning", "protected"}
+
+
+class FolderStorage:
+    """Objects as files below one folder, as DVC's local remote lays them out: mode 0444, two-letter
+    subfolders.
+
+    Bytes arrive in `cpv/tmp` below the folder, are synced, and are renamed to their key.
+    """
+
+    def __init__(self, path: Path, *, jobs: int | None = None, shared: bool = False) -> None:
+        self.path = path
+        self.url = str(path)
+        self.jobs = jobs or _JOBS
+        self._shared = shared
+        self._incoming: Path | None = None
+
+    @classmethod
+    def of(cls, path: Path, options: Mapping[str, str], *, jobs: int | None = None) -> FolderStorage:
+        """With the options of DVC's remote section; ConfigError names the one that can't be obeyed."""
+        for name, value in options.items():
+            if name not in _HARMLESS and (name, value) != ("shared", "group") and value.lower() != "false":
+                raise ConfigError(
+                    f"remote option '{printable(name)}' is not supported for a storage folder",
+                    hint=f"remove it: dvc remote modify --unset <remote> {printable(name)}",
+                )
+        return cls(path, jobs=jobs, shared="shared" in options)
+
+    def stat(self, key: str) -> ObjectStat | None:
+        with self._explained("read", key):
+            try:
+                facts = os.stat(self._file(key))  # noqa: PTH116  # ten thousand Paths are slow
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return _object_stat(key, facts) if modes.S_ISREG(facts.st_mode) else None
+
+    def has(self, keys: Collection[str]) -> dict[str, int]:
+        found = ((key, self.stat(key)) for key in keys)
+        return {key: facts.size for key, facts in found if facts is not None}
+
+    def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
+        with source.open() as reader, self._explained("write", key):
+            return self._store(key, reader, md5, on_bytes, source.check)
+
+    def put_bytes(self, key: str, data: bytes) -> Proof:
+        import io
+
+        with self._explained("write", key):
+            return self._store(key, io.BytesIO(data), hashlib.md5(data).hexdigest(), _ignore, _nothing)
+
+    def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
+        with self._explained("read", key):
+            try:
+                reader = open(self._file(key), "rb", buffering=0)  # noqa: SIM115, PTH123
+            except (FileNotFoundError, NotADirectoryError):
+                raise self._missing(key) from None
+            with reader, target.open("wb", buffering=0) as writer:
+                _copy(reader, writer, on_bytes)
+                os.fsync(writer.fileno())
+
+    def get_bytes(self, key: str, limit: int) -> bytes | None:
+        with self._explained("read", key):
+            try:
+                with open(self._file(key), "rb") as reader:  # noqa: PTH123
+                    data = reader.read(limit + 1)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        if len(data) > limit:
+            raise StorageError(f"object '{key}' in '{self.url}' is larger than {limit} bytes")
+        return data
+
+    def copy(self, from_key: str, to_key: str) -> None:
+        with self._explained("copy", from_key):
+            try:
+                reader = open(self._file(from_key), "rb", buffering=0)  # noqa: SIM115, PTH123
+            except (FileNotFoundError, NotADirectoryError):
+                raise self._missing(from_key) from None
+            with reader:
+                self._store(to_key, reader, None, _ignore, _nothing)
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        with self._explained("list", prefix):
+            yield from self._walk(prefix.rpartition("/")[0], prefix)
+
+    def delete(self, keys: Collection[str]) -> None:
+        for key in keys:
+            with self._explained("delete", key), suppress(FileNotFoundError, NotADirectoryError):
+                Path(self._file(key)).unlink()
+
+    def _file(self, key: str) -> str:
+        return f"{self.path}/{key}"
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[ObjectStat]:
+        try:
+            entries = os.scandir(self._file(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        with entries:
+            for entry in entries:
+                key = f"{folder}/{entry.name}" if folder else entry.name
+                if key == _INCOMING or not (key.startswith(prefix) or prefix.startswith(f"{key}/")):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._walk(key, prefix)
+                elif entry.is_file():
+                    yield _object_stat(key, entry.stat())
+
+    def _store(
+        self, key: str, reader: BinaryIO, md5: str | None, on_bytes: OnBytes, check: Callable[[], None]
+    ) -> Proof:
+        target = Path(self._file(key))
+        temporary = self._make_incoming() / f"{target.parent.name}{target.name}.{os.urandom(8).hex()}"
+        try:
+            with temporary.open("xb", buffering=0) as writer:
+                digest = _copy(reader, writer, on_bytes, hashed=md5 is not None)
+                check()
+                if digest != md5:
+                    raise StorageError(
+                        f"object '{key}' was not stored: what was read has the md5 {digest}",
+                        hint="it changed while it was read, or is damaged here; run the command again",
+                    )
+                os.fchmod(writer.fileno(), _OBJECT_MODE)
+                os.fsync(writer.fileno())
+            self._make_folder(target.parent)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+        return Proof("md5 while copying" if md5 else "size")
+
+    def _make_incoming(self) -> Path:
+        """The folder for temporary files, without those that were abandoned a day ago."""
+        if self._incoming is None:
+            incoming = self.path / _INCOMING
+            self._make_folder(incoming)
+            _sweep(incoming, time.time() - _ABANDONED_S)
+            self._incoming = incoming
+        return self._incoming
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in missing if self._shared else ():
+            path.chmod(_GROUP_FOLDER_MODE)
+
+    def _missing(self, key: str) -> StorageError:
+        if not self.path.is_dir():
+            return StorageError(
+                f"storage folder '{printable(self.url)}' does not exist",
+                hint="is its disk mounted? 'git cpv storage show' says where the setting comes from",
+            )
+        return ObjectMissingError(key, self.url)
+
+    @contextmanager
+    def _explained(self, verb: str, key: str) -> Iterator[None]:
+        """What the operating system says, as an error that names the storage and what to do."""
+        try:
+            yield
+        except OSError as error:
+            raise _storage_error(error, verb, key, self.url) from error
+
+
+def _storage_error(error: OSError, verb: str, key: str, url: str) -> StorageError:
+    place = f"storage folder '{printable(url)}'"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(f"{place} is full", hint="free some space there, then run the same command again")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return StorageError(
+            f"cannot {verb} '{printable(key)}' in {place}: permission denied",
+            hint=f"who may use it: ls -ld '{printable(str(error.filename or url))}'",
+        )
+    if error.errno == errno.EROFS:
+        return StorageError(f"{place} is on a read-only filesystem", hint="remount it for writing")
+    return StorageError(
+        f"cannot {verb} '{printable(key)}' in {place}: {(error.strerror or str(error)).lower()}",
+        hint="is its disk mounted, and is it a folder?",
+    )
+
+
+def _object_stat(key: str, facts: os.stat_result) -> ObjectStat:
+    return ObjectStat(key, facts.st_size, modified=datetime.fromtimestamp(facts.st_mtime, timezone.utc))
+
+
+def _copy(reader: BinaryIO, writer: BinaryIO, on_bytes: OnBytes, *, hashed: bool = False) -> str | None:
+    """All bytes from one to the other; their md5 in hex where it is asked for."""
+    digest = hashlib.md5(usedforsecurity=False) if hashed else None
+    buffer = memoryview(bytearray(_BLOCK))
+    while count := reader.readinto(buffer):  # type: ignore[attr-defined]  # every binary reader has it
+        block = buffer[:count]
+        if digest:
+            digest.update(block)
+        while block:
+            block = block[writer.write(block) :]
+        on_bytes(count)
+    return digest.hexdigest() if digest else None
+
+
+def _sweep(incoming: Path, before: float) -> None:
+    with os.scandir(incoming) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < before:
+                    Path(entry.path).unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power loss; some network filesystems can't, and are none the worse for it."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _ignore(n_bytes: int) -> None: ...
+
+
+def _nothing() -> None: ...

@@ -1,0 +1,66 @@
+"""A storage from its URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from cpvlib.base.errors import ConfigError, StorageError
+from cpvlib.domain.text import printable
+from cpvlib.stores.storage.protocol import Storage
+
+
+@dataclass(frozen=True)
+class StoragePlace:
+    """Where a repository's objects live.
+
+    `url` is an `s3://bucket/prefix`, a `file://` URL or an absolute folder path; `options` are those of DVC's
+    remote section, by DVC's names; `origin` says, for messages, where both were found: '.dvc/config',
+    'CPV_STORAGE', …
+    """
+
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+
+
+def open_storage(place: StoragePlace, *, jobs: int | None = None) -> Storage:
+    """The storage at `place`; nothing is asked of it yet, so that it may not exist.
+
+    `jobs` bounds the calls made at once; without it the remote's own `jobs` option or the kind's default
+    does. Raises StorageError for a kind of storage that is not supported, ConfigError for an option that
+    can't be obeyed.
+    """
+    jobs = jobs or _jobs_option(place.options)
+    scheme, separator, rest = place.url.partition("://")
+    if not separator or scheme == "file":
+        from cpvlib.stores.storage.folder import FolderStorage
+
+        folder = unquote(urlsplit(place.url).path) if separator else place.url
+        return FolderStorage.of(Path(folder), place.options, jobs=jobs)
+    if scheme == "s3":
+        from cpvlib.stores.storage.s3 import S3Storage
+        from cpvlib.stores.storage.s3_settings import S3Settings
+
+        return S3Storage(S3Settings.of(place.url, place.options, jobs=jobs))
+    raise StorageError(
+        f"cannot use the storage '{scheme}://{_without_user(rest)}': '{scheme}' is not a kind that cpv knows",
+        hint="use an 's3://bucket/prefix' or a folder",
+    )
+
+
+def _jobs_option(options: Mapping[str, str]) -> int | None:
+    value = options.get("jobs")
+    if value is None:
+        return None
+    if not value.isdecimal() or int(value) == 0:
+        raise ConfigError(f"remote option 'jobs' is '{printable(value)}', not a number above 0")
+    return int(value)
+
+
+def _without_user(rest: str) -> str:
+    """An authority may hold a password before its '@'."""
+    authority, slash, path = rest.partition("/")
+    return authority.rpartition("@")[2] + slash + path

@@ -1,0 +1,136 @@
+"""What every kind of storage does, in words and in types.
+
+A key is a '/'-separated name below the storage's own root; objects live under `files_key(oid)`, which is
+where DVC 3 keeps them. Rules that hold for every method:
+
+- **Threads.** A storage is used by many threads at once, without locks of the caller's.
+- **Retries.** What may pass (a lost connection, a timeout, 5xx, throttling) is tried again inside, with
+  backoff and jitter. What raises is permanent: one `StorageError` or `CredentialError` that a user can act
+  on, never a secret in it.
+- **Whole or not at all.** A key names either a complete object or nothing, whatever is interrupted.
+- **Bytes counted.** `on_bytes(n)` is called from worker threads, in any order, while bytes move; a part that
+  is sent again takes its bytes back with a negative `n`, so that the sum after success is the object's size.
+  Whatever it raises ends the call and passes through: this is how a caller cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from cpvlib.base.errors import StorageError
+
+OnBytes = Callable[[int], None]
+
+
+def files_key(oid: str) -> str:
+    """Where DVC 3 keeps an object, in storage and (below the cache folder) in the cache."""
+    return f"files/md5/{oid[:2]}/{oid[2:]}"
+
+
+def legacy_key(oid: str) -> str:
+    """Where DVC 2 kept an object that is named by its md5-dos2unix."""
+    return f"{oid[:2]}/{oid[2:]}"
+
+
+class ObjectMissingError(StorageError):
+    """Storage has no object of that key."""
+
+    def __init__(self, key: str, url: str) -> None:
+        super().__init__(
+            f"object '{key}' is missing from '{url}'",
+            hint="run 'git cpv push --check' in a clone that has it in its cache",
+        )
+        self.key = key
+
+
+@dataclass(frozen=True)
+class ObjectStat:
+    """What storage says of one object, without its bytes.
+
+    `md5` is hex, and there only where the storage's own word proves it: an S3 ETag of a single PUT without
+    KMS or customer keys. `modified` is in UTC, by the storage's clock.
+    """
+
+    key: str
+    size: int
+    md5: str | None = None
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How a stored object was confirmed, for `push -v`: 'md5 of the single PUT', 'part checksums and size', …
+    """
+
+    how: str
+
+
+class Source(Protocol):
+    """Bytes on this machine, named by their md5 some time ago."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def path(self) -> Path | None:
+        """The file they lie in, where they do."""
+
+    def open(self) -> BinaryIO:
+        """A new reader from the first byte, seekable; several may be open at once, in different threads."""
+
+    def check(self) -> None:
+        """Raises a CPVError if the content may have changed since it was named."""
+
+
+class Storage(Protocol):
+    """A place for objects. See the module's words for what holds of every method."""
+
+    @property
+    def url(self) -> str:
+        """For people and for confirmations: where this is, without credentials."""
+
+    @property
+    def jobs(self) -> int:
+        """How many calls it serves well at once."""
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """One object, or None where there is none. S3: HeadObject."""
+
+    def has(self, keys: Collection[str]) -> dict[str, int]:
+        """Those keys that exist, each with its size in bytes. Few are asked for one by one, many by listing.
+        """
+
+    def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
+        """Store `source`, whose content has the hex `md5`, in place of whatever the key held.
+
+        A checksum travels with every request and the far end enforces it; the size at rest is confirmed.
+        `source` is checked before the object takes its name. Raises what `source.check` raises. S3: PutObject
+        or a multipart upload.
+        """
+
+    def put_bytes(self, key: str, data: bytes) -> Proof:
+        """The same for a small object that is in memory."""
+
+    def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
+        """Write an object's bytes to the file `target` (made or overwritten) and fsync it; memory stays
+        bounded.
+
+        The length is checked; the md5 is the caller's to check. Raises `ObjectMissingError` where there is no
+        such key; after any failure what `target` holds is undefined.
+        """
+
+    def get_bytes(self, key: str, limit: int) -> bytes | None:
+        """A small object whole, or None where there is none. Raises StorageError above `limit` bytes."""
+
+    def copy(self, from_key: str, to_key: str) -> None:
+        """Copy within this storage, on its side of the network. Raises `ObjectMissingError`."""
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """All objects whose key starts with `prefix`, in no order; '' lists everything. S3: ListObjectsV2."""
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Remove these; those that are gone already are no error. S3: DeleteObjects."""

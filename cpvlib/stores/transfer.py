@@ -1,0 +1,158 @@
+"""Many objects moved at once, to and from any kind of storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from cpvlib.base.errors import StorageError
+from cpvlib.base.parallel import Crew
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.stores.storage.protocol import OnBytes, Proof, Source, Storage, files_key
+
+KeyOf = Callable[[str], str]
+
+
+class Receiver(Protocol):
+    """Where one object's bytes arrive before it takes its name in the cache."""
+
+    @property
+    def path(self) -> Path:
+        """A temporary file for the bytes."""
+
+    def accept(self) -> None:
+        """Give it its name. Raises StorageError, and removes the file, where the content's md5 is another's.
+        """
+
+    def discard(self) -> None:
+        """Remove the temporary file; nothing happens where it is gone."""
+
+
+def present(
+    storage: Storage,
+    wanted: Mapping[str, int | None],
+    progress: Progress | None = None,
+    jobs: int | None = None,
+    *,
+    key: KeyOf = files_key,
+) -> set[str]:
+    """The oids of `wanted` that storage holds, in the size that is wanted where that is known.
+
+    An oid that is there in another size is not present: an upload replaces it. `jobs` is for symmetry with
+    the movers: storage asks with as many calls at once as it was opened with.
+    """
+    progress = progress or Silent()
+    progress.begin("checking storage", 0, 0)
+    try:
+        sizes = storage.has([key(oid) for oid in wanted])
+    finally:
+        progress.end()
+    return {oid for oid, size in wanted.items() if key(oid) in sizes and size in (None, sizes[key(oid)])}
+
+
+def upload(
+    storage: Storage,
+    sources: Mapping[str, Source],
+    progress: Progress | None = None,
+    jobs: int | None = None,
+    *,
+    key: KeyOf = files_key,
+) -> dict[str, Proof]:
+    """Store every source under its oid and say how each was proved.
+
+    Folders' `.dir` objects go up only after every file did, so that an interrupted upload leaves no folder
+    that looks whole. The first failure stops the rest and is raised.
+    """
+    progress = progress or Silent()
+    sizes = {oid: source.size for oid, source in sources.items()}
+    folders, files = _split(_largest_first(sizes))
+    proofs: dict[str, Proof] = {}
+    progress.begin("uploading", sum(sizes.values()), len(sizes))
+    try:
+        for oids in (files, folders):
+            crew = Crew(min(jobs or storage.jobs, storage.jobs))
+            on_bytes = _counted(crew, progress)
+
+            def send(oid: str, on_bytes: OnBytes = on_bytes) -> Proof:
+                proof = storage.put(key(oid), sources[oid], md5=oid.removesuffix(".dir"), on_bytes=on_bytes)
+                progress.advance(n_files=1)
+                return proof
+
+            proofs.update(crew.each(send, oids))
+    finally:
+        progress.end()
+    return proofs
+
+
+def download(
+    storage: Storage,
+    wanted: Mapping[str, int | None],
+    receive: Callable[[str], Receiver],
+    progress: Progress | None = None,
+    jobs: int | None = None,
+    *,
+    key: KeyOf = files_key,
+) -> None:
+    """Bring every wanted oid to its receiver, which checks the md5 before the object takes its name.
+
+    `receive` is called in worker threads. Raises ObjectMissingError for what storage lacks, StorageError for
+    what is there but is not what its name says; the first failure stops the rest. What was accepted before
+    stays.
+    """
+    progress = progress or Silent()
+    crew = Crew(min(jobs or storage.jobs, storage.jobs))
+    on_bytes = _counted(crew, progress)
+
+    def fetch(oid: str) -> None:
+        receiver = receive(oid)
+        try:
+            storage.get(key(oid), receiver.path, on_bytes=on_bytes)
+            _check_size(storage, key(oid), receiver.path, wanted[oid])
+            _accept(storage, key(oid), receiver)
+        finally:
+            receiver.discard()
+        progress.advance(n_files=1)
+
+    progress.begin("downloading", sum(size or 0 for size in wanted.values()), len(wanted))
+    try:
+        for _ in crew.each(fetch, _largest_first(wanted)):
+            pass
+    finally:
+        progress.end()
+
+
+def _accept(storage: Storage, key: str, receiver: Receiver) -> None:
+    try:
+        receiver.accept()
+    except StorageError as error:
+        raise StorageError(
+            f"object '{key}' in '{storage.url}' is damaged: its content is not what its name says",
+            hint="push it again from a clone that has it: 'git cpv push --check'",
+        ) from error
+
+
+def _check_size(storage: Storage, key: str, path: Path, wanted: int | None) -> None:
+    size = path.stat().st_size
+    if wanted is not None and size != wanted:
+        raise StorageError(
+            f"object '{key}' in '{storage.url}' is damaged: it has {size} bytes, its pointer says {wanted}",
+            hint="push it again from a clone that has it: 'git cpv push --check'",
+        )
+
+
+def _counted(crew: Crew, progress: Progress) -> OnBytes:
+    def on_bytes(n_bytes: int) -> None:
+        crew.check()
+        progress.advance(n_bytes)
+
+    return on_bytes
+
+
+def _largest_first(sizes: Mapping[str, int | None] | Mapping[str, int]) -> list[str]:
+    """The long ones begin early, so that no thread is left alone with one at the end."""
+    return sorted(sizes, key=lambda oid: -(sizes[oid] or 0))
+
+
+def _split(oids: Collection[str]) -> tuple[list[str], list[str]]:
+    return [oid for oid in oids if oid.endswith(".dir")], [oid for oid in oids if not oid.endswith(".dir")]
