@@ -124,7 +124,7 @@ def set_value(data: bytes | None, key: str, value: str) -> bytes:
 
 
 def add_value(data: bytes | None, key: str, value: str) -> bytes:
-    """The file with one more value of `key`, at its section's end; the same file where it is there already."""
+    """The file with one more value of `key`, at its section's end; the same file where it is there."""
     text = _Text(data or b"", FILE)
     if any(entry.key == canonical(key) and entry.value == value for entry in text.entries):
         return data or b""

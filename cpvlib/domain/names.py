@@ -17,8 +17,8 @@ _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/|\.lo
 def check_name(what: str, name: str) -> str:
     """`name` itself, where it may be a team or a model; ConfigError says `what` ('team') else.
 
-    It becomes a folder's name, a part of an S3 key and often of a git URL, so it is ASCII letters, digits and
-    '.', '_', '-' (none of these first, no '.' last), 64 at most, with no '..' and no '.git' or '.lock' at its end.
+    It becomes a folder's name, a part of an S3 key and often of a git URL, so it is ASCII letters, digits
+    and '.', '_', '-' (none of these first, no '.' last), 64 at most, without '..', '.git' or '.lock' at its end.
     """
     if _NAME.fullmatch(name) and ".." not in name and not name.lower().endswith((".git", ".lock")):
         return name

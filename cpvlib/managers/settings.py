@@ -1,7 +1,7 @@
 """One answer to "what is set?", from all the places where a setting can be.
 
-Stronger first: an option, a CPV_* variable, `git config cpv.*`, the repository's `.cpvconfig` (safe keys only),
-the user's `config.json`, the default.
+Stronger first: an option, a CPV_* variable, `git config cpv.*`, the repository's `.cpvconfig` (safe keys
+only), the user's `config.json`, the default.
 """
 
 from __future__ import annotations
