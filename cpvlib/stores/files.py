@@ -1,0 +1,184 @@
+"""Writing on this machine so that a crash leaves the old file or the new one, and never a mixture."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from cpvlib.base.errors import CPVError, RepositoryError
+
+_FICLONE = 0x40049409  # linux/fs.h
+_NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EBADF}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_STALE_S = 24 * 3600
+
+
+class DiskFull(RepositoryError):
+    """There is no room on this machine's disk, or in the user's quota of it."""
+
+
+def disk_error(error: OSError, doing: str) -> CPVError:
+    """The error a user can act on for one of the operating system's; `doing` begins it: "cannot write 'x'"."""
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in _FULL:
+        return DiskFull(f"{doing}: the disk is full", hint="free some space and run the command again")
+    if error.errno == errno.EROFS:
+        return RepositoryError(f"{doing}: the file system is read-only")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return RepositoryError(f"{doing}: permission denied", hint="see who owns it: ls -ld")
+    return RepositoryError(f"{doing}: {reason}")
+
+
+def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Give `path` this content: temporary name, fsync, rename, fsync of the folder, which is made if need be.
+
+    Without `mode` an existing file keeps its permissions and a new one gets what the umask leaves of 0666. A
+    symlink at `path` is replaced, not followed. Raises OSError; `path` is then what it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode is None:
+        mode = _mode_of(path)
+    temporary = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}.tmp")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with open(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            if mode is not None:
+                os.fchmod(fd, mode)
+            os.fsync(fd)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _mode_of(path: Path) -> int | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` last; file systems that can't sync a folder are left to themselves."""
+    try:
+        fd = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(fd)
+    except OSError:
+        pass  # e.g. EINVAL on some network file systems, which then order renames in their own way
+    finally:
+        os.close(fd)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of `path` last."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_file_system(folder: Path) -> None:
+    """Make everything written to the file system of `folder` last: one call for thousands of files. syncfs(2)."""
+    import ctypes
+
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:  # macOS
+        os.sync()
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        if syncfs(fd) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(fd)
+
+
+def clone(source: BinaryIO, target: BinaryIO) -> bool:
+    """Let `target` share the blocks of `source` where the file system can (btrfs, xfs, bcachefs); ioctl_ficlone(2).
+
+    The result is a file of its own: a later write to either is not seen in the other.
+    """
+    try:
+        import fcntl
+
+        fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
+    except ImportError:
+        return False
+    except OSError as error:
+        if error.errno in _NO_CLONE:
+            return False
+        raise
+    return True
+
+
+def free_bytes(folder: Path) -> int:
+    """What a user without privileges may still write on the file system of `folder`."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+class Scratch:
+    """A folder of files that are still being written: one rename away from where they go.
+
+    The first use sweeps away what killed processes of this machine left, and whatever is a day old.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ready = False
+        self._prefix = f"{os.uname().nodename}-{os.getpid()}-"
+
+    def new(self) -> Path:
+        """A name in the folder that nobody uses; the folder is there. Raises OSError."""
+        if not self._ready:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            self._ready = True
+        return self.folder / f"{self._prefix}{os.urandom(8).hex()}"
+
+    def _sweep(self) -> None:
+        for path in self.folder.iterdir():
+            try:
+                if self._abandoned(path):
+                    remove_tree(path)
+            except OSError:
+                continue  # another process swept it first, or it is not ours to remove
+
+    def _abandoned(self, path: Path) -> bool:
+        node, _, rest = path.name.rpartition("-")[0].rpartition("-")
+        if node == os.uname().nodename and rest.isdigit() and not _alive(int(rest)):
+            return True
+        return path.lstat().st_mtime < time.time() - _STALE_S
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it; links are not followed."""
+    if path.is_dir() and not path.is_symlink():
+        for child in path.iterdir():
+            remove_tree(child)
+        path.rmdir()
+    else:
+        path.unlink()

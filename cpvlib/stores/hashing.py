@@ -1,0 +1,73 @@
+"""Naming content by its md5, DVC's name for it, with memory that does not grow with the file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+BLOCK_BYTES = 1 << 20
+
+T = TypeVar("T")
+R = TypeVar("R")
+OnBytes = Callable[[int], None]
+
+
+def no_bytes(count: int) -> None:
+    """An `on_bytes` that doesn't listen."""
+
+
+def md5_of(data: bytes) -> str:
+    return new_md5(data).hexdigest()
+
+
+def new_md5(data: bytes = b"") -> hashlib._Hash:
+    """A hash to feed; allowed where the system forbids md5 for security, for here it only names."""
+    return hashlib.md5(data, usedforsecurity=False)
+
+
+def md5_of_stream(stream: BinaryIO, on_bytes: OnBytes = no_bytes) -> tuple[str, int]:
+    """The md5 in hex of what is left to read, and how many bytes that was."""
+    digest = new_md5()
+    size = 0
+    for block in blocks(stream):
+        digest.update(block)
+        size += len(block)
+        on_bytes(len(block))
+    return digest.hexdigest(), size
+
+
+def md5_of_file(path: Path, on_bytes: OnBytes = no_bytes) -> str:
+    """Raises OSError."""
+    with path.open("rb", buffering=0) as stream:
+        return md5_of_stream(stream, on_bytes)[0]  # type: ignore[arg-type]  # a raw file reads the same way
+
+
+def blocks(stream: BinaryIO) -> Iterator[memoryview]:
+    """What is left to read, block by block, each in the same buffer: use it before asking for the next."""
+    buffer = memoryview(bytearray(BLOCK_BYTES))
+    while count := stream.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO forgets readinto
+        yield buffer[:count]
+
+
+def in_parallel(work: Callable[[T], R], items: Collection[T], jobs: int | None = None) -> Iterator[R]:
+    """`work(item)` of each, in the order they finish. The first failure is raised, and no more work begun.
+
+    `work` is called from several threads. `jobs` defaults to one for each processor, for md5 keeps one busy.
+    """
+    threads = min(jobs or _processors(), len(items))
+    if threads <= 1:
+        yield from map(work, items)
+        return
+    from cpvlib.base.parallel import Crew
+
+    for _, result in Crew(threads).each(work, items):
+        yield result
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,73 @@
+"""What CPV remembers of a worktree and of a storage, under `cpv/` in git's own folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from cpvlib.stores.files import disk_error, write_atomic
+from cpvlib.stores.hints import Hints
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS confirmed (
+    url TEXT NOT NULL, oid TEXT NOT NULL, PRIMARY KEY (url, oid)
+) WITHOUT ROWID
+"""
+
+
+class Bases:
+    """The oid that each out of this worktree was last in step with: `<git-dir>/cpv/bases.json`, one JSON object."""
+
+    def __init__(self, git_dir: Path) -> None:
+        self._path = git_dir / "cpv" / "bases.json"
+
+    def read(self) -> dict[str, str]:
+        """Out path → oid. What can't be read counts as not recorded, which is always safe: see "behind"."""
+        try:
+            found = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        return {path: oid for path, oid in found.items() if isinstance(oid, str)}
+
+    def update(self, changes: Mapping[str, str | None]) -> None:
+        """Record these, all or none; None forgets. The caller holds the worktree's lock."""
+        bases = self.read()
+        for path, oid in changes.items():
+            if oid is None:
+                bases.pop(path, None)
+            else:
+                bases[path] = oid
+        data = json.dumps(bases, indent=1, sort_keys=True).encode() + b"\n"
+        try:
+            write_atomic(self._path, data)
+        except OSError as error:
+            raise disk_error(error, f"cannot write '{self._path}'") from error
+
+
+class Confirmations:
+    """The oids that were proved to be whole at one storage; a `.dir` oid stands for its folder's files as well.
+
+    Kept in `<common-dir>/cpv/confirmed.db`, for all worktrees and storages; where it is lost, storage is asked again.
+    """
+
+    def __init__(self, common_dir: Path, url: str) -> None:
+        self._hints = Hints(common_dir / "cpv" / "confirmed.db", _SCHEMA)
+        self._url = url
+
+    def has(self, oid: str) -> bool:
+        return bool(self._hints.read("SELECT 1 FROM confirmed WHERE url = ? AND oid = ?", (self._url, oid)))
+
+    def known(self, oids: Iterable[str]) -> set[str]:
+        """Those of `oids` that were confirmed."""
+        return {oid for oid in oids if self.has(oid)}
+
+    def add(self, oids: Iterable[str]) -> None:
+        """Only after storage proved them: in transit part by part, and by size at rest or better."""
+        self._hints.write(("INSERT OR IGNORE INTO confirmed VALUES (?, ?)", [(self._url, oid) for oid in oids]))
+
+    def clear(self) -> None:
+        """Forget all of this storage, as after objects were found missing there."""
+        self._hints.write(("DELETE FROM confirmed WHERE url = ?", [(self._url,)]))
