@@ -130,7 +130,7 @@ def test_any_bytes_are_a_checkpoint_or_a_named_error(content: bytes):
 
 
 @given(
-    st.dictionaries(st.text(max_size=9), st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9)),
+    st.dictionaries(st.characters(), st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9)),
     st.dictionaries(st.characters(), st.none() | st.booleans() | st.lists(st.integers(), max_size=3)),
 )
 def test_any_facts_come_back(metrics: dict[str, float], params: dict[str, object]):
