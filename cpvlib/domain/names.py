@@ -18,7 +18,7 @@ def check_name(what: str, name: str) -> str:
     """`name` itself, where it may be a team or a model; ConfigError says `what` ('team') else.
 
     It becomes a folder's name, a part of an S3 key and often of a git URL, so it is ASCII letters, digits
-    and '.', '_', '-' (none of these first, no '.' last), 64 at most, without '..', '.git' or '.lock' at its end.
+    and '.', '_', '-' (none of them first, no '.' last), 64 at most, no '..', no '.git' or '.lock' at its end.
     """
     if _NAME.fullmatch(name) and ".." not in name and not name.lower().endswith((".git", ".lock")):
         return name

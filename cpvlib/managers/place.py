@@ -177,10 +177,11 @@ def _origin(remote: DvcRemote) -> str:
 
 def _from_clone(remote: DvcRemote, repo: GitRepository) -> set[str]:
     """The options of the remote that a clone could have brought, 'url' among them."""
-    levels = {"repo"}
-    if "local" in remote.levels.values() and _is_tracked(repo, LOCAL_CONFIG):
-        levels.add("local")
-    return {key for key, level in remote.levels.items() if level in levels}
+    levels = {**remote.levels, "url": remote.level}
+    suspect = {"repo"}
+    if "local" in levels.values() and _is_tracked(repo, LOCAL_CONFIG):
+        suspect.add("local")
+    return {key for key, level in levels.items() if level in suspect}
 
 
 def _is_tracked(repo: GitRepository, path: str) -> bool:
