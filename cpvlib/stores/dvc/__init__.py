@@ -1,0 +1,1 @@
+"""DVC's side of a repository: its configuration, ignore files, layout and lock, without importing dvc."""

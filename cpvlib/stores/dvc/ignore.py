@@ -1,0 +1,113 @@
+"""`.dvcignore`: which files DVC, and so CPV, leaves out of tracked folders.
+
+Semantics of DVC's dvc/ignore.py: gitignore patterns, in the `.dvcignore` of a folder for all below it, the
+nearer and the later one stronger; nothing below an ignored folder comes back; `.git`, `.hg`, `.dvc` and
+folders that are DVC repositories of their own are always left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cpvlib.base.errors import RepositoryError
+
+FILE = ".dvcignore"
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    regex: re.Pattern[str]
+    ignores: bool
+    folders_only: bool
+
+
+class DvcIgnore:
+    """The rules of one worktree, read from it as they are needed and then kept."""
+
+    def __init__(self, top: Path) -> None:
+        self._top = top
+        self._patterns: dict[str, tuple[_Pattern, ...] | None] = {}
+
+    def keeps(self, relpath: str, is_dir: bool) -> bool:
+        """Whether DVC would see the file or folder `relpath` (posix, relative to the top).
+
+        Raises RepositoryError for a `.dvcignore` that is not UTF-8 text or has a pattern that means nothing.
+        """
+        folder, _, name = relpath.rpartition("/")
+        patterns = self._of_folder(folder)
+        if patterns is None or name == ".git" or (is_dir and name in (".hg", ".dvc")):
+            return False
+        if patterns and _ignored(patterns, relpath, is_dir):
+            return False
+        return not (is_dir and (self._top / relpath / ".dvc").exists())
+
+    def _of_folder(self, folder: str) -> tuple[_Pattern, ...] | None:
+        """The patterns for what lies in `folder`, weakest first; None where it is itself ignored."""
+        if folder in self._patterns:
+            return self._patterns[folder]
+        above: tuple[_Pattern, ...] | None = ()
+        if folder:
+            above = self._of_folder(folder.rpartition("/")[0]) if self.keeps(folder, True) else None
+        if above is not None:
+            above += self._read(folder, above)
+        self._patterns[folder] = above
+        return above
+
+    def _read(self, folder: str, above: tuple[_Pattern, ...]) -> tuple[_Pattern, ...]:
+        file = f"{folder}/{FILE}" if folder else FILE
+        try:
+            text = (self._top / file).read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return ()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RepositoryError(f"'{file}' cannot be read: {error}") from error
+        lines = [line.strip() for line in text.split("\n")]
+        lines = [line for line in lines if line and not line.startswith("#")]
+        if not lines or _ignored(above, file, False):
+            return ()
+        return _compiled(file, [_moved(line, folder) if folder else line for line in lines])
+
+
+def append_pattern(data: bytes | None, pattern: str) -> bytes:
+    """A `.dvcignore`'s bytes with the pattern as their last line; the same where it is there already."""
+    from cpvlib.stores.dvc.gitignore import add_line
+
+    return add_line(data, pattern)
+
+
+def _ignored(patterns: tuple[_Pattern, ...], relpath: str, is_dir: bool) -> bool:
+    for pattern in reversed(patterns):
+        if pattern.folders_only and not is_dir:
+            continue
+        if pattern.regex.match(relpath) or (is_dir and pattern.regex.match(relpath + "/")):
+            return pattern.ignores
+    return False
+
+
+def _moved(pattern: str, folder: str) -> str:
+    """A pattern of `folder`'s own file, said from the top (dvc/pathspec_math.py, change_rule)."""
+    negation = "!" if pattern.startswith("!") else ""
+    pattern = pattern[len(negation) :]
+    anchored = "/" in pattern[:-1] and not pattern.startswith("**/")
+    pattern = pattern.removeprefix("/") if anchored else pattern.removeprefix("**/")
+    pattern = pattern.removeprefix("\\")
+    return f"{negation}/{folder}/{pattern}" if anchored else f"{negation}/{folder}/**/{pattern}"
+
+
+def _compiled(file: str, lines: list[str]) -> tuple[_Pattern, ...]:
+    try:
+        from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern as Pattern
+    except ImportError:  # pathspec < 1
+        from pathspec.patterns.gitwildmatch import GitWildMatchPattern as Pattern
+
+    compiled = []
+    for line in lines:
+        try:
+            regex, ignores = Pattern.pattern_to_regex(line)
+        except ValueError as error:
+            raise RepositoryError(f"'{file}' has a pattern that cannot be understood: '{line}'") from error
+        if regex is not None and ignores is not None:
+            compiled.append(_Pattern(re.compile(regex), ignores, line.endswith("/")))
+    return tuple(compiled)
