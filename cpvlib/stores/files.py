@@ -6,26 +6,27 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Collection, Sequence
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from cpvlib.base.errors import CPVError, RepositoryError
 
 _FICLONE = 0x40049409  # linux/fs.h
-_NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EBADF}
+_NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _STALE_S = 24 * 3600
 
 
-class DiskFull(RepositoryError):
+class DiskFullError(RepositoryError):
     """There is no room on this machine's disk, or in the user's quota of it."""
 
 
 def disk_error(error: OSError, doing: str) -> CPVError:
-    """The error a user can act on for one of the operating system's; `doing` begins it: "cannot write 'x'"."""
+    """What a user can act on, for one of the operating system's; `doing` begins it: "cannot write 'x'"."""
     reason = (error.strerror or str(error)).lower()
     if error.errno in _FULL:
-        return DiskFull(f"{doing}: the disk is full", hint="free some space and run the command again")
+        return DiskFullError(f"{doing}: the disk is full", hint="free some space and run the command again")
     if error.errno == errno.EROFS:
         return RepositoryError(f"{doing}: the file system is read-only")
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -45,7 +46,7 @@ def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:
     temporary = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}.tmp")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with open(fd, "wb") as file:
+        with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
             if mode is not None:
@@ -89,8 +90,26 @@ def sync_file(path: Path) -> None:
         os.close(fd)
 
 
+def sync_files(paths: Sequence[Path], folder: Path, *, few: int) -> None:
+    """Make the bytes of `paths` last, which lie on the file system of `folder`."""
+    if len(paths) > few:
+        sync_file_system(folder)
+    else:
+        for path in paths:
+            sync_file(path)
+
+
+def sync_folders(folders: Collection[Path], *, few: int) -> None:
+    """Make the names in these folders last, which lie on one file system."""
+    if len(folders) > few:
+        sync_file_system(next(iter(folders)))
+    else:
+        for folder in folders:
+            sync_folder(folder)
+
+
 def sync_file_system(folder: Path) -> None:
-    """Make everything written to the file system of `folder` last: one call for thousands of files. syncfs(2)."""
+    """Make all that was written to the file system of `folder` last, in one call. syncfs(2)."""
     import ctypes
 
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
@@ -106,8 +125,15 @@ def sync_file_system(folder: Path) -> None:
         os.close(fd)
 
 
-def clone(source: BinaryIO, target: BinaryIO) -> bool:
-    """Let `target` share the blocks of `source` where the file system can (btrfs, xfs, bcachefs); ioctl_ficlone(2).
+def write_all(file: FileIO, data: bytes | memoryview) -> None:
+    """All of `data`, to an unbuffered file, which may take less at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def clone(source: FileIO, target: FileIO) -> bool:
+    """Let `target` share the blocks of `source` where the file system can (btrfs, xfs). ioctl_ficlone(2).
 
     The result is a file of its own: a later write to either is not seen in the other.
     """

@@ -5,14 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Protocol, TypeVar
+
+from cpvlib.stores.files import write_all
 
 BLOCK_BYTES = 1 << 20
+_BUFFERS = 4
 
 T = TypeVar("T")
 R = TypeVar("R")
 OnBytes = Callable[[int], None]
+
+
+class Readable(Protocol):
+    """A binary file, buffered or not."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
 
 
 def no_bytes(count: int) -> None:
@@ -28,7 +38,7 @@ def new_md5(data: bytes = b"") -> hashlib._Hash:
     return hashlib.md5(data, usedforsecurity=False)
 
 
-def md5_of_stream(stream: BinaryIO, on_bytes: OnBytes = no_bytes) -> tuple[str, int]:
+def md5_of_stream(stream: Readable, on_bytes: OnBytes = no_bytes) -> tuple[str, int]:
     """The md5 in hex of what is left to read, and how many bytes that was."""
     digest = new_md5()
     size = 0
@@ -41,15 +51,55 @@ def md5_of_stream(stream: BinaryIO, on_bytes: OnBytes = no_bytes) -> tuple[str, 
 
 def md5_of_file(path: Path, on_bytes: OnBytes = no_bytes) -> str:
     """Raises OSError."""
-    with path.open("rb", buffering=0) as stream:
-        return md5_of_stream(stream, on_bytes)[0]  # type: ignore[arg-type]  # a raw file reads the same way
+    with FileIO(path) as stream:
+        return md5_of_stream(stream, on_bytes)[0]
 
 
-def blocks(stream: BinaryIO) -> Iterator[memoryview]:
+def blocks(stream: Readable) -> Iterator[memoryview]:
     """What is left to read, block by block, each in the same buffer: use it before asking for the next."""
     buffer = memoryview(bytearray(BLOCK_BYTES))
-    while count := stream.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO forgets readinto
+    while count := stream.readinto(buffer):
         yield buffer[:count]
+
+
+def copy_hashing(source: FileIO, target: FileIO, on_bytes: OnBytes = no_bytes) -> tuple[str, int]:
+    """Copy what is left of `source`; the md5 of what was written, in hex, and how many bytes that was.
+
+    A second thread writes while this one reads and hashes, with a handful of blocks between them.
+    """
+    import threading
+    from queue import SimpleQueue
+
+    free: SimpleQueue[bytearray | None] = SimpleQueue()
+    full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
+    failures: list[OSError] = []
+
+    def write() -> None:
+        try:
+            while item := full.get():
+                write_all(target, memoryview(item[0])[: item[1]])
+                free.put(item[0])
+        except OSError as error:
+            failures.append(error)
+            free.put(None)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    for _ in range(_BUFFERS):
+        free.put(bytearray(BLOCK_BYTES))
+    digest, size = new_md5(), 0
+    try:
+        while (buffer := free.get()) is not None and (count := source.readinto(buffer)):
+            full.put((buffer, count))
+            digest.update(memoryview(buffer)[:count])
+            size += count
+            on_bytes(count)
+    finally:
+        full.put(None)
+        writer.join()
+    if failures:
+        raise failures[0]
+    return digest.hexdigest(), size
 
 
 def in_parallel(work: Callable[[T], R], items: Collection[T], jobs: int | None = None) -> Iterator[R]:

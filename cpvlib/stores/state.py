@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS confirmed (
 
 
 class Bases:
-    """The oid that each out of this worktree was last in step with: `<git-dir>/cpv/bases.json`, one JSON object."""
+    """The oid that each out of a worktree was last in step with: `<git-dir>/cpv/bases.json`, a JSON object."""
 
     def __init__(self, git_dir: Path) -> None:
         self._path = git_dir / "cpv" / "bases.json"
@@ -48,9 +48,9 @@ class Bases:
 
 
 class Confirmations:
-    """The oids that were proved to be whole at one storage; a `.dir` oid stands for its folder's files as well.
+    """The oids that were proved to be whole at one storage; a `.dir` oid stands for its folder's files too.
 
-    Kept in `<common-dir>/cpv/confirmed.db`, for all worktrees and storages; where it is lost, storage is asked again.
+    Kept in `<common-dir>/cpv/confirmed.db`, for all worktrees; where it is lost, storage is asked again.
     """
 
     def __init__(self, common_dir: Path, url: str) -> None:
@@ -66,7 +66,8 @@ class Confirmations:
 
     def add(self, oids: Iterable[str]) -> None:
         """Only after storage proved them: in transit part by part, and by size at rest or better."""
-        self._hints.write(("INSERT OR IGNORE INTO confirmed VALUES (?, ?)", [(self._url, oid) for oid in oids]))
+        rows = [(self._url, oid) for oid in oids]
+        self._hints.write(("INSERT OR IGNORE INTO confirmed VALUES (?, ?)", rows))
 
     def clear(self) -> None:
         """Forget all of this storage, as after objects were found missing there."""

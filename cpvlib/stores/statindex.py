@@ -1,8 +1,8 @@
 """Which md5 a file had when it was last hashed, believed as long as its stat is the same.
 
-A file's stat here is size, mtime, ctime, inode and device. git's rule for racy entries (Documentation/technical/
-racy-git.txt): a file that changed in the moments before it was hashed may change again without its stat showing it,
-so its md5 is not recorded.
+A file's stat here is size, mtime, ctime, inode and device. git's rule for racy entries (racy-git.txt in its
+technical documentation): a file that changed in the moments before it was hashed may change again without its
+stat showing it, so its md5 is not recorded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from cpvlib.stores.hints import Hints
 
-RACY_NS = 2_000_000_000  # the coarsest clock that file systems in use keep times by: FAT's
+_COARSE_NS = 2_000_000_000  # the coarsest clock that file systems in use keep times by: FAT's
+_FINE_NS = 100_000_000  # a Linux kernel's tick is at most 10 ms
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file (
@@ -40,12 +41,13 @@ class FileStat(NamedTuple):
         return cls(st.st_size, st.st_mtime_ns, st.st_ctime_ns, _signed(st.st_ino), _signed(st.st_dev))
 
     def is_racy(self, seen_ns: int) -> bool:
-        """Whether the file, looked at when the clock said `seen_ns`, may change again without its stat showing it.
+        """Whether the file, looked at when the clock said `seen_ns`, may still change without its stat showing it.
 
-        An mtime in the future is no danger: the next write moves it back, and ctime with it.
+        Where ctime, which no program can set, has digits below the millisecond, times are kept by the kernel's
+        tick; elsewhere by up to 2 s. An mtime in the future is no danger: the next write moves it back.
         """
-        horizon = seen_ns - RACY_NS
-        return self.ctime_ns > horizon or horizon < self.mtime_ns <= seen_ns + RACY_NS
+        window = _FINE_NS if self.ctime_ns % 1_000_000 else _COARSE_NS
+        return self.ctime_ns > seen_ns - window or seen_ns - window < self.mtime_ns <= seen_ns + window
 
 
 class StatIndex:
@@ -55,7 +57,7 @@ class StatIndex:
         self._hints = Hints(path, _SCHEMA)
 
     def load(self, out: str) -> dict[str, tuple[FileStat, str]]:
-        """All that is known of an out's files, by path relative to it; a file that is an out has the path ''."""
+        """All that is known of an out's files, by path relative to it; '' for an out that is a file."""
         rows = self._hints.read(
             "SELECT size, mtime_ns, ctime_ns, inode, device, relpath, md5 FROM file WHERE out = ?", (out,)
         )

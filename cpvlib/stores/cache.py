@@ -1,0 +1,406 @@
+"""DVC's cache: objects under the md5 of their content, `files/md5/aa/rest`, mode 0444.
+
+DVC believes any object of mode 0444. Here one is trusted only while the stat stands that it had when it was last
+known to be right; otherwise it is hashed again, and set aside where it is not what its name says. DVC 2 kept its
+objects, named by md5-dos2unix, at `aa/rest`: that layout is another `ObjectCache`, read or downloaded to only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+
+from cpvlib.base.errors import RepositoryError, StorageError
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.listing import Listing, parse_listing
+from cpvlib.domain.text import human_size
+from cpvlib.stores import files, hashing
+from cpvlib.stores.files import DiskFullError, Scratch, disk_error
+from cpvlib.stores.hashing import OnBytes, no_bytes
+from cpvlib.stores.hints import Hints
+from cpvlib.stores.sources import FileSource, changed_while_read
+from cpvlib.stores.statindex import FileStat
+
+_OID = re.compile(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
+_MODE = 0o444
+_SMALL_BYTES = hashing.BLOCK_BYTES
+_BATCH = 512
+_FEW = 8
+_SPARE_BYTES = 64 << 20  # what a nearly full disk needs for git's own objects and the like
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS object (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, device INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class ObjectCache:
+    """The objects below `root`, and the records of their stats in the sqlite file `records`.
+
+    Usable from many threads. New objects that come by `snapshot` take their names together, in `settle`.
+    """
+
+    def __init__(self, root: Path, records: Path, *, legacy: bool = False) -> None:
+        self.root = root
+        self.set_aside: list[Path] = []  # wrong objects found, where they are now
+        self._records_path = records
+        self._is_legacy = legacy
+        self._records = _Records(records)
+        self._scratch = Scratch(root / "cpv" / "tmp")
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[Path, str]] = []
+        self._expected: set[str] = set()
+        self._no_clone: set[int] = set()
+
+    @property
+    def legacy(self) -> ObjectCache:
+        """The same cache in DVC 2's layout, for outs whose pointers have no `hash: md5`."""
+        return ObjectCache(self.root, self._records_path, legacy=True)
+
+    def path(self, oid: str) -> Path:
+        """Where the object lies or would lie; no word on whether it does."""
+        return self.root / self._key(oid)
+
+    def has(self, oid: str) -> bool:
+        """Whether the object is here and is what its name says; it is hashed if its recorded stat doesn't stand."""
+        return not self.missing([oid])
+
+    def missing(
+        self, oids: Collection[str], *, progress: Progress | None = None, jobs: int | None = None
+    ) -> list[str]:
+        """Those of `oids` that are not here; wrong ones, which are set aside, are among them."""
+        self._records.load(self._key(oid) for oid in oids)
+        absent, doubtful = [], []
+        for oid in dict.fromkeys(oids):
+            found = self._stat(oid)
+            if found is None:
+                absent.append(oid)
+            elif not self._records.stands(self._key(oid), found):
+                doubtful.append((oid, found.size))
+        return absent + self._wrong(doubtful, progress or Silent(), jobs) if doubtful else absent
+
+    def size(self, oid: str) -> int | None:
+        """In bytes, or None where there is no such object; a wrong one may answer."""
+        found = self._stat(oid)
+        return found.size if found else None
+
+    def source(self, oid: str) -> FileSource:
+        """The object, for an upload. Raises RepositoryError where `has` is false."""
+        found = self._stat(oid) if self.has(oid) else None
+        if found is None:
+            raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
+        return FileSource(self.path(oid), found)
+
+    def read_listing(self, oid: str) -> Listing | None:
+        """The listing of a folder, or None where it is not here. Raises RepositoryError for a malformed one."""
+        if not self.has(oid):
+            return None
+        try:
+            return parse_listing(self.path(oid).read_bytes())
+        except OSError as error:
+            raise disk_error(error, f"cannot read '{self.path(oid)}'") from error
+
+    def put_bytes(self, oid: str, data: bytes) -> None:
+        """Keep a small object that is in memory, such as a listing; on return it lasts."""
+        if self.has(oid):
+            return
+        with self._writing(oid):
+            self._write_small(oid, data)
+        self.settle()
+
+    def receiver(self, oid: str) -> Receiver:
+        """A temporary file for an object that is being downloaded."""
+        with self._writing(oid):
+            return Receiver(self, oid, self._scratch.new())
+
+    def snapshot(
+        self, file: Path, *, seen: FileStat | None = None, on_bytes: OnBytes = no_bytes
+    ) -> tuple[str, FileStat]:
+        """Keep a file's content; its md5, and its stat from before to after. The object is there after `settle`.
+
+        The blocks are shared with the file where the file system can, else copied: the inode is never shared, and
+        the file is only read, once. Raises RepositoryError if it changes meanwhile or is no longer as it was
+        `seen`, DiskFullError where a copy doesn't fit.
+        """
+        try:
+            with FileIO(file) as stream:
+                before = FileStat.of(os.fstat(stream.fileno()))
+                if seen is not None and seen != before:
+                    raise changed_while_read(file)
+                md5 = self._keep(stream, file, before, on_bytes)
+        except OSError as error:
+            raise disk_error(error, f"cannot take '{file}' into the cache '{self.root}'") from error
+        return md5, before
+
+    def settle(self) -> None:
+        """Give all new objects their names, when their bytes last; then record what is known of them."""
+        with self._lock:
+            self._settle_waiting()
+        self._records.flush()
+
+    def link(self, oid: str, target: Path) -> bool:
+        """Make `target` a hard link of the object, whose record follows; False where that can't be done."""
+        path, key = self.path(oid), self._key(oid)
+        with self._lock:
+            before = self._stat(oid)
+            if before is None or before.size == 0 or not self._records.stands(key, before):
+                return False
+            try:
+                target.hardlink_to(path)
+            except OSError:
+                return False  # another file system, or one without links, or too many of them
+            after = self._stat(oid)
+            if after is not None and after._replace(ctime_ns=before.ctime_ns) == before:
+                self._records.note(key, after)
+        return True
+
+    def _key(self, oid: str) -> str:
+        if not _OID.fullmatch(oid):
+            raise RepositoryError(f"'{oid}' is not the md5 of an object")
+        below = f"{oid[:2]}/{oid[2:]}"
+        return below if self._is_legacy else f"files/md5/{below}"
+
+    def _stat(self, oid: str) -> FileStat | None:
+        try:
+            found = self.path(oid).stat()
+        except OSError:
+            return None
+        return FileStat.of(found) if stat.S_ISREG(found.st_mode) else None
+
+    def _hash(self, path: Path, on_bytes: OnBytes = no_bytes) -> str:
+        if self._is_legacy:
+            from cpvlib.stores.dvc.legacy import md5_dos2unix
+
+            return md5_dos2unix(path)
+        return hashing.md5_of_file(path, on_bytes)
+
+    def _wrong(
+        self, doubtful: Collection[tuple[str, int]], progress: Progress, jobs: int | None
+    ) -> list[str]:
+        """Hash objects without a record that stands; those that are wrong are set aside and returned."""
+
+        def is_right(item: tuple[str, int]) -> tuple[str, bool]:
+            return item[0], self._prove(item[0], lambda n: progress.advance(n_bytes=n))
+
+        progress.begin("checking the cache", sum(size for _, size in doubtful), len(doubtful))
+        try:
+            wrong = [oid for oid, right in hashing.in_parallel(is_right, doubtful, jobs) if not right]
+        finally:
+            progress.end()
+        self._records.flush()
+        return wrong
+
+    def _prove(self, oid: str, on_bytes: OnBytes) -> bool:
+        before = self._stat(oid)
+        try:
+            md5 = self._hash(self.path(oid), on_bytes)
+        except OSError:
+            return False
+        if md5 != oid.removesuffix(".dir"):
+            self._put_aside(oid)
+            return False
+        if before is not None and before == self._stat(oid):
+            self._records.note(self._key(oid), before)
+        return True
+
+    def _put_aside(self, oid: str) -> None:
+        """Out of the way, not away: a hard link to it may be the user's own edited file."""
+        place = self.root / "cpv" / "damaged" / f"{oid}-{os.urandom(4).hex()}"
+        with suppress(OSError):  # a cache that can't be written: the object counts as absent all the same
+            place.parent.mkdir(parents=True, exist_ok=True)
+            self.path(oid).rename(place)
+            self.set_aside.append(place)
+
+    def _keep(self, stream: FileIO, file: Path, before: FileStat, on_bytes: OnBytes) -> str:
+        if before.size > _SMALL_BYTES:
+            return self._keep_large(stream, file, before, on_bytes)
+        data = stream.read(_SMALL_BYTES + 1) or b""
+        if len(data) != before.size or FileStat.of(os.fstat(stream.fileno())) != before:
+            raise changed_while_read(file)
+        md5 = hashing.md5_of(data)
+        if self._claim(md5):
+            self._write_small(md5, data)
+        on_bytes(len(data))
+        return md5
+
+    def _keep_large(self, stream: FileIO, file: Path, before: FileStat, on_bytes: OnBytes) -> str:
+        temporary = self._scratch.new()
+        try:
+            with FileIO(temporary, "x+") as copy:
+                if self._clone(stream, copy, before.device):
+                    md5, size = hashing.md5_of_stream(copy, on_bytes)
+                else:
+                    self._make_room(file, before.size)
+                    md5, size = hashing.copy_hashing(stream, copy, on_bytes)
+                if size != before.size or FileStat.of(os.fstat(stream.fileno())) != before:
+                    raise changed_while_read(file)
+                os.fchmod(copy.fileno(), _MODE)
+                os.fsync(copy.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        if self._claim(md5):
+            self._wait(temporary, md5)
+        else:
+            temporary.unlink()
+        return md5
+
+    def _clone(self, source: FileIO, target: FileIO, device: int) -> bool:
+        if device in self._no_clone:
+            return False
+        if files.clone(source, target):
+            return True
+        self._no_clone.add(device)
+        return False
+
+    def _make_room(self, file: Path, size: int) -> None:
+        free = files.free_bytes(self.root)
+        if free < size + _SPARE_BYTES:
+            raise DiskFullError(
+                f"the disk is full: '{file}' needs {human_size(size)} in the cache '{self.root}', "
+                f"where {human_size(free)} are free",
+                hint="free some space, or store without the cache: git config cpv.cache none",
+            )
+
+    def _claim(self, oid: str) -> bool:
+        """Whether the caller is to write this object, for nobody has or is about to."""
+        if self.has(oid):
+            return False
+        with self._lock:
+            if oid in self._expected:
+                return False
+            self._expected.add(oid)
+        return True
+
+    def _write_small(self, oid: str, data: bytes) -> None:
+        temporary = self._scratch.new()
+        try:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            with FileIO(fd, "w") as file:
+                files.write_all(file, data)
+                os.fchmod(fd, _MODE)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._wait(temporary, oid)
+
+    def _wait(self, temporary: Path, oid: str) -> None:
+        with self._lock:
+            self._waiting.append((temporary, oid))
+            if len(self._waiting) >= _BATCH:
+                self._settle_waiting()
+
+    def _settle_waiting(self) -> None:
+        """Bytes first, then names, then their folders: few by fsync, many by one syncfs."""
+        if not self._waiting:
+            return
+        batch, self._waiting = self._waiting, []
+        try:
+            files.sync_files([temporary for temporary, _ in batch], self._scratch.folder, few=_FEW)
+            for temporary, oid in batch:
+                self._enter(temporary, oid)
+            folders = {self.path(oid).parent for _, oid in batch}
+            files.sync_folders(folders, few=_FEW)
+        except OSError as error:
+            for temporary, _ in batch:
+                temporary.unlink(missing_ok=True)
+            raise disk_error(error, f"cannot write to the cache '{self.root}'") from error
+        finally:
+            self._expected.difference_update(oid for _, oid in batch)
+
+    def _enter(self, temporary: Path, oid: str) -> None:
+        """Give a temporary file, whose bytes last, its object's name."""
+        path = self.path(oid)
+        try:
+            temporary.replace(path)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(path)
+        self._records.note(self._key(oid), FileStat.of(path.stat()))
+
+    @contextmanager
+    def _writing(self, oid: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise disk_error(error, f"cannot write object '{oid}' to the cache '{self.root}'") from error
+
+    def _receive(self, temporary: Path, oid: str) -> None:
+        """What `Receiver.accept` does."""
+        with self._writing(oid):
+            md5 = self._hash(temporary)
+            if md5 != oid.removesuffix(".dir"):
+                temporary.unlink(missing_ok=True)
+                raise StorageError(
+                    f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",
+                    hint="push it again where it is whole: git cpv push --check",
+                )
+            temporary.chmod(_MODE)
+            files.sync_file(temporary)
+            self._enter(temporary, oid)
+            files.sync_folder(self.path(oid).parent)
+
+
+class Receiver:
+    """Where one object's bytes arrive: nothing takes an object's name before its md5 is checked."""
+
+    def __init__(self, cache: ObjectCache, oid: str, path: Path) -> None:
+        self._cache = cache
+        self._oid = oid
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        """The temporary file; not there yet."""
+        return self._path
+
+    def accept(self) -> None:
+        """Check the md5, make the bytes last, and give the object its name. Raises StorageError if it is wrong."""
+        self._cache._receive(self._path, self._oid)
+
+    def discard(self) -> None:
+        """Remove the temporary file, if it is there."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+class _Records:
+    """The stats that objects had when they were last known to be right, by their path below the cache's root."""
+
+    def __init__(self, path: Path) -> None:
+        self._hints = Hints(path, _SCHEMA)
+        self._known: dict[str, FileStat | None] = {}
+        self._dirty: set[str] = set()
+        self._lock = threading.Lock()
+
+    def load(self, keys: Iterable[str]) -> None:
+        wanted = [key for key in keys if key not in self._known]
+        found = dict.fromkeys(wanted)
+        for key, *st in self._hints.read_for("SELECT * FROM object WHERE path IN ({keys})", wanted):
+            found[key] = FileStat(*st)
+        with self._lock:
+            self._known = {**found, **self._known}
+
+    def stands(self, key: str, now: FileStat) -> bool:
+        return self._known.get(key) == now
+
+    def note(self, key: str, now: FileStat) -> None:
+        """No rule for racy entries: objects are written under another name, and are read-only by then."""
+        with self._lock:
+            self._known[key] = now
+            self._dirty.add(key)
+
+    def flush(self) -> None:
+        with self._lock:
+            rows = [(key, *known) for key in self._dirty if (known := self._known[key]) is not None]
+            self._dirty.clear()
+        if rows:
+            self._hints.write(("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?)", rows))

@@ -1,0 +1,166 @@
+"""What the worktree holds where an out should be: one pass of scandir, nothing read."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.stores.files import disk_error
+from cpvlib.stores.statindex import FileStat
+
+# Where a file waits to be renamed, when that has to be its own folder. No out's content.
+PART = re.compile(r"\.cpv-[0-9a-f]{16}\.part", re.ASCII)
+
+
+class Ignore(Protocol):
+    """`.dvcignore`, as far as looking needs it."""
+
+    def keeps(self, relpath: str, is_dir: bool) -> bool:
+        """Whether a path, relative to the worktree's top, is content."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is there: each file's stat, by posix path relative to the out; '' for an out that is a file."""
+
+    kind: Literal["missing", "file", "folder"]
+    files: Mapping[str, FileStat]
+    isexec: bool = False
+
+    @property
+    def size(self) -> int:
+        return sum(st.size for st in self.files.values())
+
+
+MISSING = Look("missing", {})
+
+
+def look_at(place: Path, out_path: str, ignore: Ignore, bounds: Bounds) -> Look:
+    """What `place` holds, as the content of the out `out_path`.
+
+    As in DVC, links to files count as the files, links to folders inside a folder are passed over, and a
+    `.dvcignore` inside an out is an error. Raises RepositoryError for a link that is broken or leaves `bounds`,
+    for anything that is no file, folder or link, and for a name that is not UTF-8.
+    """
+    try:
+        found = place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return MISSING
+    except OSError as error:
+        raise disk_error(error, f"cannot look at '{place}'") from error
+    try:
+        if stat.S_ISLNK(found.st_mode):
+            found = bounds.follow(str(place), out_path)
+        if stat.S_ISDIR(found.st_mode):
+            return Look("folder", _Scan(out_path, ignore, bounds).folder(str(place)))
+    except OSError as error:
+        raise disk_error(error, f"cannot look at '{out_path}'") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise _special(out_path)
+    return Look("file", {"": FileStat.of(found)}, bool(found.st_mode & stat.S_IEXEC))
+
+
+class Bounds:
+    """Where links may lead: below `top`, but not into git's or DVC's own folders, and to the cache's objects.
+
+    Without a `top` they may lead anywhere: for a path that the user typed.
+    """
+
+    def __init__(self, top: Path | None, cache_root: Path | None = None) -> None:
+        self._top = os.path.realpath(top) if top is not None else None
+        self._cache = os.path.realpath(cache_root) if cache_root is not None else None
+
+    def follow(self, link: str, name: str) -> os.stat_result:
+        """The stat of what `link` leads to."""
+        try:
+            found = Path(link).stat()
+        except OSError as error:
+            raise RepositoryError(
+                f"'{name}' is a broken symlink to '{_target(link)}'", hint="mend it, or remove it"
+            ) from error
+        if not self._allows(os.path.realpath(link)):
+            raise RepositoryError(
+                f"'{name}' is a symlink out of the worktree, to '{_target(link)}'",
+                hint="put the content itself there, or take it from where it is: git cpv push --from PATH",
+            )
+        return found
+
+    def _allows(self, place: str) -> bool:
+        if self._top is None:
+            return True
+        if self._cache is not None and place.startswith(self._cache + "/"):
+            return True
+        if not place.startswith(self._top + "/"):
+            return False
+        components = place[len(self._top) + 1 :].split("/")
+        return ".git" not in components and components[0] != ".dvc"
+
+
+class _Scan:
+    def __init__(self, out_path: str, ignore: Ignore, bounds: Bounds) -> None:
+        self._out = out_path
+        self._ignore = ignore
+        self._bounds = bounds
+        self._files: dict[str, FileStat] = {}
+
+    def folder(self, root: str) -> dict[str, FileStat]:
+        todo = [(root, "")]
+        while todo:
+            folder, prefix = todo.pop()
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    self._entry(entry, prefix, todo)
+        return self._files
+
+    def _entry(self, entry: os.DirEntry[str], prefix: str, todo: list[tuple[str, str]]) -> None:
+        relpath = prefix + entry.name
+        is_dir = entry.is_dir(follow_symlinks=False)
+        if not self._ignore.keeps(f"{self._out}/{relpath}", is_dir):
+            return
+        if is_dir:
+            todo.append((entry.path, relpath + "/"))
+            return
+        if not entry.name.isascii() or entry.name.startswith("."):
+            if PART.fullmatch(entry.name):
+                return
+            self._check_name(relpath, entry.name)
+        found = entry.stat(follow_symlinks=False)
+        if stat.S_ISLNK(found.st_mode):
+            found = self._bounds.follow(entry.path, f"{self._out}/{relpath}")
+            if stat.S_ISDIR(found.st_mode):
+                return
+        if not stat.S_ISREG(found.st_mode):
+            raise _special(f"{self._out}/{relpath}")
+        self._files[relpath] = FileStat.of(found)
+
+    def _check_name(self, relpath: str, name: str) -> None:
+        if name == ".dvcignore":
+            raise RepositoryError(
+                f"'{self._out}/{relpath}' lies inside an out, where DVC doesn't allow a .dvcignore",
+                hint="move its lines to the .dvcignore at the top of the repository",
+            )
+        try:
+            relpath.encode()
+        except UnicodeEncodeError as error:
+            raise RepositoryError(
+                f"the name of '{self._out}/{relpath}' is not UTF-8", hint="rename the file"
+            ) from error
+
+
+def _target(link: str) -> str:
+    try:
+        return str(Path(link).readlink())
+    except OSError:
+        return "?"
+
+
+def _special(name: str) -> RepositoryError:
+    return RepositoryError(
+        f"'{name}' is neither a file nor a folder", hint="remove it, or add it to .dvcignore"
+    )

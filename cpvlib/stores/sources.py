@@ -1,0 +1,67 @@
+"""Files that are read while others may write them: content counts only if it held still."""
+
+from __future__ import annotations
+
+import os
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.stores import hashing
+from cpvlib.stores.files import disk_error
+from cpvlib.stores.hashing import OnBytes, no_bytes
+from cpvlib.stores.statindex import FileStat
+
+
+class FileSource:
+    """A file's bytes, to be stored as the object they were hashed as: valid while its stat is the same."""
+
+    def __init__(self, path: Path, seen: FileStat) -> None:
+        self._path = path
+        self._seen = seen
+
+    @property
+    def size(self) -> int:
+        return self._seen.size
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def open(self) -> BinaryIO:
+        """Raises RepositoryError where the file is gone or can't be read."""
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise disk_error(error, f"cannot read '{self._path}'") from error
+
+    def check(self) -> None:
+        """Raises RepositoryError where the file may have changed since it was hashed."""
+        try:
+            now = FileStat.of(self._path.stat())
+        except OSError as error:
+            raise disk_error(error, f"cannot read '{self._path}'") from error
+        if now != self._seen:
+            raise changed_while_read(self._path)
+
+
+def changed_while_read(path: Path | str) -> RepositoryError:
+    return RepositoryError(
+        f"'{path}' changed while it was being read",
+        hint="run the command again when nothing writes to it any more",
+    )
+
+
+def hash_unchanging(path: Path, on_bytes: OnBytes = no_bytes) -> tuple[str, FileStat]:
+    """The md5 of a file and the stat it had all the while. Raises RepositoryError if it changes meanwhile."""
+    try:
+        with FileIO(path) as stream:
+            before = FileStat.of(os.fstat(stream.fileno()))
+            md5, size = hashing.md5_of_stream(stream, on_bytes)
+            after = FileStat.of(os.fstat(stream.fileno()))
+    except OSError as error:
+        raise disk_error(error, f"cannot read '{path}'") from error
+    if before != after or size != before.size:
+        raise changed_while_read(path)
+    return md5, after
