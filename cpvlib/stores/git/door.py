@@ -1,0 +1,261 @@
+"""The one place that starts git: its environment, its errors, its running."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from cpvlib.base.errors import CPVError, CredentialError, GitError
+
+OLDEST = "2.25"
+
+# `git rev-parse --local-env-vars`: they name one repository, and a hook of another one may have set them.
+# GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are local too, but `git -c key=value cpv …` speaks through them.
+_LOCAL = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+# They change what a path, a ref or an attribute means to the commands below.
+_MEANINGS = (
+    "GIT_ATTR_SOURCE",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS",
+)
+
+_PASSWORD = re.compile(r"(\w://[^/\s:@']*):[^/\s@']*@")
+_NO_CREDENTIALS = re.compile(
+    r"Permission denied \(|Authentication failed|could not read (Username|Password)|terminal prompts disabled"
+    r"|Host key verification failed|invalid credentials",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a git process left behind."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+Trace = Callable[[Sequence[str], float, int], None]
+
+
+class Git:
+    """Runs git in `cwd` with exactly `env` (see `clean_environment`).
+
+    `trace`, where given, is told of each process: its arguments after `git`, seconds, exit code.
+    """
+
+    def __init__(self, cwd: Path, env: Mapping[str, str], trace: Trace | None = None) -> None:
+        self.cwd = cwd
+        self.env = dict(env)
+        self.trace = trace
+
+    def ask(
+        self,
+        *args: str,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        show: bool = False,
+    ) -> Completed:
+        """What git says, whatever its exit code. With `show`, all of that goes to stderr instead.
+
+        `env` is laid over the usual one. Raises GitError where git itself can't be started.
+        """
+        started = perf_counter()
+        try:
+            done = subprocess.run(
+                ["git", *args],
+                cwd=self.cwd,
+                env={**self.env, **env} if env else self.env,
+                stdout=_stderr() if show else subprocess.PIPE,
+                stderr=None if show else subprocess.PIPE,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                input=stdin,
+            )
+        except OSError as error:
+            raise _not_started(error, self.cwd) from error
+        if self.trace:
+            self.trace(args, perf_counter() - started, done.returncode)
+        return Completed(done.returncode, done.stdout or b"", os.fsdecode(done.stderr or b""))
+
+    def run(
+        self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None, show: bool = False
+    ) -> bytes:
+        """What git prints. Raises GitError, or CredentialError where a remote wants to know who is asking."""
+        done = self.ask(*args, stdin=stdin, env=env, show=show)
+        if done.code:
+            raise failure(args, done)
+        return done.out
+
+    def text(self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> str:
+        """What git prints, without the newline at its end."""
+        return os.fsdecode(self.run(*args, stdin=stdin, env=env)).removesuffix("\n")
+
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        """A git that stays, to be talked with over its stdin and stdout; its stderr goes nowhere."""
+        if self.trace:
+            self.trace(args, 0.0, 0)
+        try:
+            return subprocess.Popen(
+                ["git", *args],
+                cwd=self.cwd,
+                env=self.env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise _not_started(error, self.cwd) from error
+
+    def hook(self, hooks_dir: Path, name: str, *args: str, env: Mapping[str, str] | None = None) -> None:
+        """Run a hook, if it is there, as `git commit` would. Raises GitError where it refuses."""
+        done = self.ask("hook", "run", "--ignore-missing", name, "--", *args, env=env, show=True)
+        if done.code == 1 and self._before_hook_run():  # `git hook` came with git 2.36
+            program = hooks_dir / name
+            if not os.access(program, os.X_OK):
+                return
+            shell = {**(env or {}), "CPV_HOOK": os.fspath(program)}
+            done = self.ask("-c", 'alias.cpv-hook=!"$CPV_HOOK"', "cpv-hook", *args, env=shell, show=True)
+        if done.code:
+            raise GitError(f"the '{name}' hook refused the commit")
+
+    def _before_hook_run(self) -> bool:
+        return (version(self) or (9, 9)) < (2, 36)
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without what ties git to another repository, and with git set up to be read by a program.
+
+    Messages are untranslated while the user's character set stays; nothing asks where there is no terminal;
+    CPV_IN_HOOK tells CPV's own hooks that CPV is already at work.
+    """
+    env = {key: value for key, value in environ.items() if key not in _LOCAL and key not in _MEANINGS}
+    everything = env.pop("LC_ALL", "")
+    if everything:
+        env["LC_CTYPE"] = everything
+    env.update(LC_MESSAGES="C", LANGUAGE="C", GIT_OPTIONAL_LOCKS="0", CPV_IN_HOOK="1")
+    if not on_terminal():
+        env["GIT_TERMINAL_PROMPT"] = "0"
+    return env
+
+
+def on_terminal() -> bool:
+    """Whether somebody is there to be asked."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def batch_ssh(env: Mapping[str, str], ssh_command: str | None) -> dict[str, str]:
+    """What keeps ssh from asking where there is no terminal, for a command that reaches out: laid over `env`.
+
+    `ssh_command` is git's core.sshCommand. Another program than OpenSSH is left alone: its options differ.
+    """
+    if on_terminal():
+        return {}
+    command = env.get("GIT_SSH_COMMAND") or ssh_command
+    if command is None and env.get("GIT_SSH"):
+        return {}
+    command = command or "ssh"
+    program = command.split(maxsplit=1)[0].replace("\\", "/").rsplit("/", 1)[-1].lower()
+    if program.removesuffix(".exe") != "ssh":
+        return {}
+    return {"GIT_SSH_COMMAND": f"{command} -o BatchMode=yes"}
+
+
+def last_word(err: str) -> str:
+    """The line of git's stderr that says what is wrong, with the names it lists and without any password."""
+    lines = [line.rstrip() for line in _PASSWORD.sub(r"\1@", err).splitlines() if line.strip()]
+    for start in ("fatal: ", "error: "):
+        for at in range(len(lines) - 1, -1, -1):
+            if lines[at].startswith(start):
+                return _with_names(lines, at)[len(start) :]
+    return lines[-1].strip() if lines else ""
+
+
+def _with_names(lines: Sequence[str], at: int) -> str:
+    if not lines[at].endswith(":"):
+        return lines[at]
+    names = []
+    for line in lines[at + 1 :]:
+        if not line.startswith("\t"):
+            break
+        names.append(line.strip())
+    return f"{lines[at]} {', '.join(names)}" if names else lines[at]
+
+
+def failure(args: Sequence[str], done: Completed) -> CPVError:
+    """The error that stands for a git command that failed."""
+    verb = next((arg for arg in args if not arg.startswith("-") and "=" not in arg), args[0])
+    said = last_word(done.err) or f"exit code {done.code}"
+    if _NO_CREDENTIALS.search(done.err):
+        return CredentialError(f"git {verb} is not let in: {said}", hint=_credential_hint(done.err))
+    return GitError(f"git {verb} failed: {said}", hint=_hint(done.err))
+
+
+def _credential_hint(err: str) -> str:
+    if "Host key verification failed" in err:
+        return "connect once by hand, 'ssh HOST', and accept the host's key"
+    if "Permission denied (" in err:
+        return "load a key that the host knows, 'ssh-add', or set core.sshCommand"
+    return "set up a credential helper, 'git help credentials', or use an SSH URL"
+
+
+def _hint(err: str) -> str | None:
+    for said, hint in (
+        ("no email was given", "git config --global user.email MAIL"),
+        ("auto-detection is disabled", "git config --global user.email MAIL"),
+        ("unable to auto-detect email", "git config --global user.email MAIL"),
+        ("no name was given", "git config --global user.name NAME"),
+        ("empty ident name", "git config --global user.name NAME"),
+        ("index.lock", "another git is at work here; when it is gone, remove the lock that it names"),
+        ("does not appear to be a git repository", "look at 'git remote -v'"),
+    ):
+        if said in err:
+            return hint
+    return None
+
+
+def version(git: Git) -> tuple[int, ...] | None:
+    """git's version as numbers; None where it does not say one."""
+    found = re.search(rb"(\d+)\.(\d+)(?:\.(\d+))?", git.ask("version").out)
+    return tuple(int(part) for part in found.groups(b"0")) if found else None
+
+
+def _not_started(error: OSError, cwd: Path) -> GitError:
+    if not cwd.is_dir():
+        return GitError(f"there is no folder '{cwd}'")
+    if isinstance(error, FileNotFoundError):
+        return GitError("git is not on PATH", hint=f"install git {OLDEST} or newer")
+    return GitError(f"git cannot be started: {error.strerror}")
+
+
+def _stderr() -> int:
+    """Where a hook's words go: this process's stderr, or nowhere when there is none."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return subprocess.DEVNULL

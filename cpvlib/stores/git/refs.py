@@ -1,0 +1,144 @@
+"""git's refs: tags read in one go, and refs moved all at once or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cpvlib.base.errors import GitError
+from cpvlib.stores.git.door import failure
+from cpvlib.stores.git.objects import DURABLE
+from cpvlib.stores.git.repository import GitRepository
+
+ANY = "*"
+_FIELDS = ("refname", "objectname", "objecttype", "*objectname", "*objecttype", "creator", "contents")
+_FORMAT = "%00".join(f"%({field})" for field in _FIELDS) + "%00"
+_CREATOR = re.compile(rb"(.*?) ?<([^>]*)> (\d{1,18}) ([+-]\d{4})", re.DOTALL)
+_SIGNATURE = re.compile(r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.M)
+_MOVED = ("but expected ", "reference already exists", "unable to resolve reference", "reference is missing")
+
+
+class TagRecord(NamedTuple):
+    """A tag. For a lightweight one, tagger and date are the commit's, and the message is the commit's."""
+
+    name: str
+    """Without 'refs/tags/'."""
+    object: str
+    """The id that the ref holds: the tag object's, or of a lightweight tag the commit's."""
+    commit: str | None
+    """None where the tag names something else than a commit, or a tag of a tag that git does not peel."""
+    annotated: bool
+    tagger: str
+    email: str
+    date: int
+    """Seconds since 1970; 0 where the object does not say."""
+    zone: str
+    """The offset from UTC where it was made, such as '+0200'."""
+    message: str
+    """Without the signature. Text from anywhere: escape it before it is shown."""
+    signed: bool
+
+
+class RefUpdate(NamedTuple):
+    """A ref's move. `new` None deletes it. `old` is what it must hold now; None: it must not be there
+    (for a deletion: whatever it holds); ANY: whatever it holds."""
+
+    ref: str
+    new: str | None
+    old: str | None = None
+
+
+class RefMovedError(GitError):
+    """A compare-and-swap lost: a ref does not hold what it should. Nothing was changed."""
+
+
+def read_tags(repo: GitRepository, patterns: Sequence[str] = ()) -> list[TagRecord]:
+    """The tags that match, by name; without patterns all of them. One process. git-for-each-ref(1).
+
+    A pattern is relative to 'refs/tags/': 'v*' (its star does not cross a slash), or a folder such as 'data'.
+    """
+    wanted = [f"refs/tags/{pattern}" for pattern in patterns] or ["refs/tags"]
+    fields = repo.git.run("for-each-ref", f"--format={_FORMAT}", *wanted).split(b"\0")
+    width = len(_FIELDS)
+    return [_tag(fields[at : at + width]) for at in range(0, len(fields) - width, width)]
+
+
+def _tag(fields: list[bytes]) -> TagRecord:
+    ref, oid, kind, peeled, peeled_kind, creator, contents = fields
+    annotated = kind == b"tag"
+    commit = peeled if peeled_kind == b"commit" else oid if kind == b"commit" else None
+    who = _CREATOR.match(creator)
+    name, email, date, zone = who.groups() if who else (b"", b"", b"0", b"+0000")
+    message = contents.decode(errors="replace")
+    signature = _SIGNATURE.search(message) if "-----BEGIN " in message else None
+    return TagRecord(
+        os.fsdecode(ref.lstrip(b"\n")[len(b"refs/tags/") :]),
+        oid.decode(),
+        commit.decode() if commit else None,
+        annotated,
+        name.decode(errors="replace"),
+        email.decode(errors="replace"),
+        int(date),
+        zone.decode(),
+        (message[: signature.start()] if signature else message).rstrip("\n"),
+        signature is not None,
+    )
+
+
+def refs(repo: GitRepository, *patterns: str) -> dict[str, str]:
+    """Full ref name to object id, tags not peeled, for patterns such as 'refs/cpv/pending'."""
+    listed = os.fsdecode(repo.git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns))
+    return {ref: oid for oid, _, ref in (line.partition(" ") for line in listed.splitlines())}
+
+
+def merged_tags(repo: GitRepository, commit: str, patterns: Sequence[str] = ()) -> set[str]:
+    """The names of the tags, relative to 'refs/tags/', whose commit is `commit` or an ancestor of it."""
+    wanted = [f"refs/tags/{pattern}" for pattern in patterns] or ["refs/tags"]
+    listed = repo.git.text("for-each-ref", f"--merged={commit}", "--format=%(refname)", *wanted)
+    return {line.removeprefix("refs/tags/") for line in listed.splitlines()}
+
+
+def tagger(repo: GitRepository) -> str:
+    """'Name <mail> seconds zone' of now, as git knows the user. Raises GitError where it knows none."""
+    return repo.git.text("var", "GIT_COMMITTER_IDENT")
+
+
+def make_tag(repo: GitRepository, name: str, commit: str, message: str, tagged_by: str | None = None) -> str:
+    """Write an annotated tag's object and return its id; no ref is made. git-mktag(1).
+
+    `tagged_by` is what `tagger` said, to spare asking again.
+    """
+    head = f"object {commit}\ntype commit\ntag {name}\ntagger {tagged_by or tagger(repo)}\n\n"
+    body = message.strip("\n") + "\n"
+    return os.fsdecode(repo.git.run(*DURABLE, "mktag", stdin=(head + body).encode(errors="replace"))).strip()
+
+
+def update_refs(repo: GitRepository, updates: Iterable[RefUpdate], reason: str) -> None:
+    """Move all refs or none, each only from what it should hold; `reason` goes into the reflogs.
+
+    Raises RefMovedError where one holds something else, GitError where git or its hook refuses.
+    git-update-ref(1).
+    """
+    stdin = "".join(_instruction(update, repo) for update in updates)
+    if not stdin:
+        return
+    args = (*DURABLE, "update-ref", "-m", reason, "--stdin", "-z")
+    done = repo.git.ask(*args, stdin=os.fsencode(stdin))
+    repo.forget_head()
+    if done.code:
+        error = failure(args, done)
+        if any(word in done.err for word in _MOVED):
+            raise RefMovedError(error.message, hint=error.hint)
+        raise error
+
+
+def _instruction(update: RefUpdate, repo: GitRepository) -> str:
+    ref, new, old = update
+    absent = "0" * (64 if repo.object_format == "sha256" else 40)
+    # A branch may be a symbolic ref: then the branch it stands for moves. Any other ref is itself replaced.
+    alone = "" if ref.startswith("refs/heads/") else "option no-deref\0"
+    if new is None:
+        return f"{alone}delete {ref}\0{'' if old in (None, ANY) else old}\0"
+    return f"{alone}update {ref}\0{new}\0{absent if old is None else '' if old == ANY else old}\0"

@@ -1,0 +1,238 @@
+"""One repository as seen from one folder: its places, its HEAD, its configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.stores.git.config import GitConfig
+from cpvlib.stores.git.door import OLDEST, Git, Trace, clean_environment, failure, last_word, version
+from cpvlib.stores.git.objects import ObjectReader
+
+__all__ = ["GitConfig", "GitRepository", "Head"]
+
+# No path that git prints holds '//', so a path with newlines can't be taken for two. rev-parse echoes it.
+_END = "--//"
+_FACTS = (
+    *("--is-bare-repository", "--is-inside-work-tree"),
+    *("--is-shallow-repository", "--show-object-format", _END),
+    *("--git-dir", _END, "--git-common-dir", _END, "--git-path", "hooks", _END, "--show-prefix", _END),
+    *("--show-toplevel", _END, "HEAD", _END, "--symbolic-full-name", "HEAD"),
+)
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where HEAD is: `branch` is the short name, None when detached; `commit` is None on an unborn branch."""
+
+    branch: str | None
+    commit: str | None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    top: Path
+    git_dir: Path
+    common_dir: Path
+    hooks_dir: Path
+    prefix: str
+    is_shallow: bool
+    object_format: str
+    head: Head | None
+
+
+class GitRepository:
+    """A worktree and its repository. Paths given to and taken from git are posix, relative to `top`.
+
+    HEAD is read once and remembered; `forget` makes the next `head` look again.
+    """
+
+    def __init__(self, git: Git, facts: _Facts) -> None:
+        self.git = git
+        self.top = facts.top
+        self.git_dir = facts.git_dir
+        self.common_dir = facts.common_dir
+        self.hooks_dir = facts.hooks_dir
+        self.prefix = facts.prefix
+        self.is_shallow = facts.is_shallow
+        self.object_format = facts.object_format
+        self._head = facts.head
+
+    @classmethod
+    def discover(
+        cls, cwd: Path, environ: Mapping[str, str] | None = None, trace: Trace | None = None
+    ) -> GitRepository:
+        """The repository around `cwd`; where there is none, the one that GIT_DIR names.
+
+        A hook, or a hostile environment, may name another repository: the one around `cwd` wins, unless
+        GIT_WORK_TREE (`git --git-dir=A --work-tree=B`) is a folder at or below its top that `cwd` is in.
+        Raises RepositoryError outside of a repository, in a bare one and inside `.git`; GitError without git,
+        or with one that is too old.
+        """
+        environ = os.environ if environ is None else environ
+        cwd = Path(os.path.realpath(cwd))
+        git = Git(cwd, clean_environment(environ), trace)
+        told = _told(environ, cwd)
+        try:
+            facts = _facts(git)
+        except RepositoryError:
+            if not told:
+                raise
+            facts = None
+        if facts and not _meant(told, facts, cwd):
+            git.cwd = facts.top
+            return cls(git, facts)
+        git.env.update(told)
+        facts = _facts(git)
+        git.env.update(GIT_DIR=os.fspath(facts.git_dir), GIT_WORK_TREE=os.fspath(facts.top))
+        git.cwd = facts.top
+        return cls(git, facts)
+
+    @cached_property
+    def config(self) -> GitConfig:
+        """git's configuration as of the first look."""
+        return GitConfig.load(self.git)
+
+    @cached_property
+    def objects(self) -> ObjectReader:
+        """A git that stays to read objects. `close` ends it; it ends by itself with this process."""
+        return ObjectReader(self.git)
+
+    def close(self) -> None:
+        """End what was left running."""
+        reader = self.__dict__.pop("objects", None)
+        if reader is not None:
+            reader.close()
+
+    def head(self) -> Head:
+        """Where HEAD is."""
+        if self._head is None:
+            done = self.git.ask("rev-parse", "HEAD", "--symbolic-full-name", "HEAD")
+            commit, _, ref = os.fsdecode(done.out).rstrip("\n").partition("\n")
+            self._head = _head(commit, ref)
+        if self._head is None:
+            ref = self.git.text("symbolic-ref", "HEAD")
+            self._head = Head(ref.removeprefix("refs/heads/"), None)
+        return self._head
+
+    def forget_head(self) -> None:
+        """HEAD may have moved."""
+        self._head = None
+
+    def forget(self) -> None:
+        """HEAD, or git's configuration, may have changed."""
+        self._head = None
+        self.__dict__.pop("config", None)
+
+    def resolve(self, rev: str) -> str | None:
+        """The commit that a revision names, tags peeled; None where it names none. gitrevisions(7).
+
+        Safe for text from anywhere: an option, a range, or what holds control characters names nothing.
+        """
+        if not rev or rev.startswith("-") or any(char < " " or char == "\x7f" for char in rev):
+            return None
+        done = self.git.ask("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
+        commit = os.fsdecode(done.out).rstrip("\n")
+        return commit if done.code == 0 and _OID.fullmatch(commit) else None
+
+    def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        """Whether `commit` is, or descends from, `ancestor`; both are object ids."""
+        args = ("merge-base", "--is-ancestor", ancestor, commit)
+        done = self.git.ask(*args)
+        if done.code not in (0, 1):
+            raise failure(args, done)
+        return done.code == 0
+
+    def unfinished(self) -> str | None:
+        """What is under way in this worktree: 'rebase', 'am', 'merge', 'cherry-pick', 'revert', or None."""
+        if (self.git_dir / "rebase-merge").is_dir():
+            return "rebase"
+        if (self.git_dir / "rebase-apply").is_dir():
+            return "am" if (self.git_dir / "rebase-apply" / "applying").exists() else "rebase"
+        for name, what in (("MERGE", "merge"), ("CHERRY_PICK", "cherry-pick"), ("REVERT", "revert")):
+            if self._has_pseudoref(f"{name}_HEAD"):
+                return what
+        try:
+            todo = (self.git_dir / "sequencer" / "todo").read_bytes()
+        except OSError:
+            return None
+        return "revert" if todo.lstrip().startswith(b"revert") else "cherry-pick"
+
+    def _has_pseudoref(self, name: str) -> bool:
+        if (self.git_dir / name).exists():
+            return True
+        if not (self.git_dir / "reftable").is_dir():
+            return False
+        return self.git.ask("rev-parse", "--verify", "--quiet", name).code == 0
+
+    @cached_property
+    def main_top(self) -> Path | None:
+        """The top of the main worktree, for a linked one; None where the repository itself is bare."""
+        if self.git_dir == self.common_dir:
+            return self.top
+        elsewhere = self.config.get("core.worktree")  # a submodule's
+        if elsewhere:
+            return Path(os.path.normpath(self.common_dir / elsewhere))
+        if self.config.get_bool("core.bare") or self.common_dir.name != ".git":
+            return None
+        return self.common_dir.parent
+
+
+def _told(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
+    """What `git --git-dir=A --work-tree=B` put in the environment, made absolute."""
+    if not environ.get("GIT_DIR"):
+        return {}
+    names = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")
+    return {name: os.path.normpath(cwd / environ[name]) for name in names if environ.get(name)}
+
+
+def _meant(told: Mapping[str, str], facts: _Facts, cwd: Path) -> bool:
+    """Whether the environment's worktree is nearer to `cwd` than the one that was found around it."""
+    if "GIT_WORK_TREE" not in told:
+        return False
+    top = Path(os.path.realpath(told["GIT_WORK_TREE"]))
+    return cwd.is_relative_to(top) and top.is_relative_to(facts.top)
+
+
+def _facts(git: Git) -> _Facts:
+    done = git.ask("rev-parse", *_FACTS)
+    parts = os.fsdecode(done.out).split(f"\n{_END}\n")
+    words = parts[0].split()
+    if len(words) < 4:
+        raise _no_repository(git, done.err)
+    if words[3].startswith("--"):
+        raise _too_old(git)
+    if words[0] == "true":
+        raise RepositoryError(f"'{git.cwd}' is a bare repository", hint="git cpv clone URL, and work there")
+    if words[1] != "true" or len(parts) < 6:
+        raise RepositoryError(f"'{git.cwd}' is not in a worktree", hint="cd to the worktree's top")
+    git_dir, common_dir, hooks_dir = (Path(os.path.normpath(git.cwd / each)) for each in parts[1:4])
+    head = _head(parts[6], parts[7].removesuffix("\n")) if len(parts) > 7 else None
+    is_shallow = words[2] == "true"
+    return _Facts(Path(parts[5]), git_dir, common_dir, hooks_dir, parts[4], is_shallow, words[3], head)
+
+
+def _head(commit: str, ref: str) -> Head | None:
+    if not _OID.fullmatch(commit) or not ref:
+        return None
+    return Head(ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None, commit)
+
+
+def _no_repository(git: Git, err: str) -> RepositoryError:
+    allow = re.search(r"^\s*(git config --global --add safe\.directory .*)$", err, re.MULTILINE)
+    if allow:
+        return RepositoryError(f"'{git.cwd}' is in a repository of another user's", hint=allow[1])
+    if "not a git repository" in err:
+        return RepositoryError(f"'{git.cwd}' is not in a git repository", hint="git cpv init")
+    return RepositoryError(f"the repository at '{git.cwd}' cannot be read: {last_word(err)}")
+
+
+def _too_old(git: Git) -> GitError:
+    found = ".".join(map(str, version(git) or ())) or "older"
+    return GitError(f"git is {found}, and {OLDEST} or newer is needed", hint="update git")

@@ -1,0 +1,186 @@
+"""What commits, the index and the worktree hold, as git sees it. All paths are relative to the top."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from cpvlib.base.errors import GitError
+from cpvlib.stores.git.door import failure
+from cpvlib.stores.git.objects import LARGEST_BYTES
+from cpvlib.stores.git.repository import GitRepository
+
+_FILE_MODES = (b"100644", b"100755", b"100664")
+_PATHS_AT_ONCE = 500  # well below what a command line holds on any system
+
+
+class Introduced(NamedTuple):
+    """A commit that gave a file a new content."""
+
+    commit: str
+    path: str
+    blob: str
+
+
+class Changes(NamedTuple):
+    """What `git status` lists: tracked files that changed, staged or not, and files that git doesn't know."""
+
+    tracked: list[str]
+    untracked: list[str]
+
+
+def files_at(
+    repo: GitRepository, commit: str, suffix: str | tuple[str, ...] = ".dvc", names: Collection[str] = ()
+) -> dict[str, str]:
+    """Path to blob id of the plain files (no symlinks) that end in `suffix`, or whose path is in `names`."""
+    ends = tuple(map(os.fsencode, (suffix,) if isinstance(suffix, str) else suffix))
+    exact = set(map(os.fsencode, names))
+    found = {}
+    for line in repo.git.run("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
+        if line.endswith(ends) or (exact and line.partition(b"\t")[2] in exact):
+            about, _, path = line.partition(b"\t")
+            mode, _, oid = about.split(b" ")
+            if mode in _FILE_MODES:
+                found[os.fsdecode(path)] = oid.decode()
+    return found
+
+
+def read_blobs(repo: GitRepository, oids: Iterable[str], limit: int = LARGEST_BYTES) -> dict[str, bytes]:
+    """Blob id to content. Raises GitError for a missing one, RepositoryError for one above `limit` bytes."""
+    wanted = list(dict.fromkeys(oids))
+    found = {}
+    for oid, blob in zip(wanted, repo.objects.read_all(wanted, limit), strict=True):
+        if blob is None:
+            raise GitError(f"git object '{oid}' is missing", hint="git fsck")
+        found[oid] = blob.data
+    return found
+
+
+def read_files(
+    repo: GitRepository, commit: str, paths: Sequence[str], limit: int = LARGEST_BYTES
+) -> dict[str, bytes]:
+    """Path to content, for those of `paths` that are files in `commit`."""
+    names = [f"{commit}:{path}" for path in paths if "\n" not in path]
+    plain = [path for path in paths if "\n" not in path]
+    found = {
+        path: blob.data
+        for path, blob in zip(plain, repo.objects.read_all(names, limit), strict=True)
+        if blob is not None and blob.type == "blob"
+    }
+    awkward = [path for path in paths if "\n" in path]
+    if awkward:
+        oids = files_at(repo, commit, suffix=(), names=awkward)
+        blobs = read_blobs(repo, oids.values(), limit)
+        found.update((path, blobs[oid]) for path, oid in oids.items())
+    return found
+
+
+def read_file(repo: GitRepository, commit: str, path: str, limit: int = LARGEST_BYTES) -> bytes | None:
+    """A file's content in `commit`, or None where it has none there."""
+    return read_files(repo, commit, [path], limit).get(path)
+
+
+def introduced(
+    repo: GitRepository,
+    tips: Sequence[str],
+    exclude: Sequence[str] = (),
+    *,
+    suffix: str = ".dvc",
+    paths: Sequence[str] = (),
+) -> list[Introduced]:
+    """The files, newest commit first, that commits reachable from `tips` and not from `exclude` added or changed.
+
+    Files that end in `suffix`, or with `paths` those alone. `exclude` holds commits, or rev-list options
+    that name them, such as '--remotes=origin'. Of a merge: what differs from all its parents. In a shallow
+    clone the oldest commits there introduce all that they hold. git-rev-list(1), git-diff-tree(1).
+    """
+    specs = [f":(top,literal){path}" for path in paths] or [f":(top,glob)**/*{suffix}"]
+    excluded = ["--not", *exclude] if exclude else []
+    commits = repo.git.run("rev-list", "--topo-order", *tips, *excluded)
+    if not commits:
+        return []
+    options = "--stdin --root -r -c --raw -z --no-renames --no-abbrev".split()
+    return list(_raw_changes(repo.git.run("diff-tree", *options, "--", *specs, stdin=commits)))
+
+
+def _raw_changes(raw: bytes) -> Iterator[Introduced]:
+    """Reads `diff-tree -c --raw -z`: commit ids, and ':'-lines with the parents' modes and ids, then its own."""
+    fields = iter(raw.split(b"\0"))
+    commit = ""
+    for field in fields:
+        field = field.lstrip(b"\n")
+        if not field.startswith(b":"):
+            commit = field.decode() or commit
+            continue
+        path = next(fields)
+        parents = len(field) - len(field.lstrip(b":"))
+        words = field.lstrip(b":").split(b" ")
+        if words[parents] in _FILE_MODES:
+            yield Introduced(commit, os.fsdecode(path), words[2 * parents + 1].decode())
+
+
+def tracked_files(repo: GitRepository, paths: Sequence[str]) -> list[str]:
+    """The files in the index that are, or are below, one of `paths`."""
+    found: dict[str, None] = {}
+    for at in range(0, len(paths), _PATHS_AT_ONCE):
+        some = paths[at : at + _PATHS_AT_ONCE]
+        listed = repo.git.run("--literal-pathspecs", "ls-files", "-z", "--", *some)
+        found.update(dict.fromkeys(_paths(listed)))
+    return list(found)
+
+
+def is_tracked(repo: GitRepository, paths: Sequence[str]) -> set[str]:
+    """Those of `paths` that the index holds, or holds files below."""
+    known: set[str] = set()
+    for path in tracked_files(repo, paths):
+        known.add(path)
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            known.add(path)
+    return {path for path in paths if path.rstrip("/") in known}
+
+
+def index_conflicts(repo: GitRepository) -> set[str]:
+    """The paths that a merge left unsettled in the index."""
+    return {line.partition("\t")[2] for line in _paths(repo.git.run("ls-files", "-z", "--unmerged"))}
+
+
+def changes(repo: GitRepository, *, untracked: bool = False) -> Changes:
+    """What `git status` lists; a folder that git knows nothing of is listed once, with '/' at its end.
+
+    A submodule counts as changed when it is at another commit. git-status(1), porcelain v2.
+    """
+    listed = repo.git.run(
+        *("status", "--porcelain=v2", "-z", "--no-renames", "--ignore-submodules=dirty"),
+        f"--untracked-files={'normal' if untracked else 'no'}",
+    )
+    found = Changes([], [])
+    for line in _paths(listed):
+        kind = line[0]
+        if kind == "1":
+            found.tracked.append(line.split(" ", 8)[8])
+        elif kind == "u":
+            found.tracked.append(line.split(" ", 10)[10])
+        elif kind == "?":
+            found.untracked.append(line[2:])
+    return found
+
+
+def changed_tracked(repo: GitRepository) -> list[str]:
+    """The tracked files with changes that are not committed, staged or not."""
+    return changes(repo).tracked
+
+
+def ignored(repo: GitRepository, paths: Sequence[str]) -> set[str]:
+    """Those of `paths` that git ignores; files in the index are never ignored. git-check-ignore(1)."""
+    stdin = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    args = ("--literal-pathspecs", "check-ignore", "-z", "--stdin")
+    done = repo.git.ask(*args, stdin=stdin)
+    if done.code > 1:
+        raise failure(args, done)
+    return set(_paths(done.out))
+
+
+def _paths(listed: bytes) -> list[str]:
+    return [os.fsdecode(field) for field in listed.split(b"\0") if field]
