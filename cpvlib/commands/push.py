@@ -1,0 +1,225 @@
+"""git cpv push: records what changed, stores it, and publishes it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpvlib.base.errors import DONE
+from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force
+from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from cpvlib.cli.ui import UI
+    from cpvlib.managers.push import Change, PushPlan, PushRequest, PushResult
+
+
+def run(args: Namespace, ui: UI) -> int:
+    import time
+
+    from cpvlib.cli.opening import open_workspace
+    from cpvlib.managers.push import plan_push, push
+
+    started = time.monotonic()
+    ws = open_workspace(ui)
+    request = _request(args)
+    progress = ui.progress()
+    plan = plan_push(ws, request, dry_run=args.dry_run, progress=progress)
+    for warning in plan.warnings:
+        ui.warn(warning)
+    if args.dry_run:
+        _tell_plan(ui, plan)
+        return DONE
+    result = push(ws, plan, request, progress=progress)
+    _tell(ui, result, time.monotonic() - started)
+    return DONE
+
+
+def _request(args: Namespace) -> PushRequest:
+    from cpvlib.cli.series import chosen
+    from cpvlib.domain import checkpoint
+    from cpvlib.domain.version import Series
+    from cpvlib.managers.push import PushRequest
+
+    metrics: dict[str, Any] = {}
+    for name in args.metrics:
+        metrics |= checkpoint.metrics_file(_read(name), name)
+    metrics |= checkpoint.typed_metrics(args.metric)
+    params: dict[str, Any] = {}
+    for name in args.params:
+        params |= checkpoint.params_file(_read(name), name)
+    params |= checkpoint.typed_params(args.param)
+    return PushRequest(
+        series=chosen(args.series, default=frozenset(Series)),
+        source=Path(args.source).absolute() if args.source else None,
+        message=args.message,
+        metrics=metrics or None,
+        params=params or None,
+        also_tracked=args.all,
+        branch=args.branch,
+        check=args.check,
+        force=args.force,
+        jobs=args.jobs,
+    )
+
+
+def _read(name: str) -> bytes:
+    from cpvlib.base.errors import RepositoryError
+
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise RepositoryError(f"cannot read '{name}': {error.strerror}") from error
+
+
+def _tell_plan(ui: UI, plan: PushPlan) -> None:
+    if ui.json_wanted:
+        ui.json({"dry_run": True, **_facts(plan)})
+        return
+    for change in plan.changes:
+        ui.answer(f"would record {_change(change)}")
+    if plan.writes:
+        ui.answer(f"would commit to {plan.branch}: {plan.message}")
+    where = f"publish to {plan.git_remote}" if plan.git_remote else "publish nothing: there is no git remote"
+    ui.answer(f"would {where}" if plan.writes or plan.git_remote else "everything is up to date")
+
+
+def _tell(ui: UI, result: PushResult, seconds: float) -> None:
+    for oid, proof in sorted(result.stored.proofs.items()):
+        ui.detail(f"{oid}: {proof.how}")
+    if ui.json_wanted:
+        ui.json(_result_facts(result))
+        return
+    if result.up_to_date:
+        ui.say("everything is up to date" + ("" if result.plan.git_remote else "; no git remote"))
+    else:
+        ui.say(_summary(result, seconds))
+    _tell_versions(ui, result)
+    if result.commit and not sys.stdout.isatty():
+        ui.answer(result.commit)
+
+
+def _summary(result: PushResult, seconds: float) -> str:
+    """`model: 9 files, 3.1 GiB stored and confirmed (6 s); [main 4be1d0c] baseline; no git remote`."""
+    from cpvlib.domain.text import human_size, plural, printable
+
+    plan = result.plan
+    parts = [_change(change) for change in plan.changes if not change.out.is_log]
+    if result.stored.n_sent:
+        sent = f"{human_size(result.stored.sent_bytes)} in {plural(result.stored.n_sent, 'object')}"
+        parts.append(f"{sent} stored and confirmed ({_duration(seconds)})")
+    if result.created and result.commit:
+        parts.append(f"[{printable(plan.branch)} {result.commit[:7]}] {printable(plan.message.splitlines()[0])}")
+    parts.append(_published(result))
+    return "; ".join(part for part in parts if part)
+
+
+def _published(result: PushResult) -> str:
+    publication = result.publication
+    if publication is None:
+        return "no git remote"
+    moved = publication.branch_moved or publication.published
+    return f"published to {publication.git_remote}" if moved else ""
+
+
+def _tell_versions(ui: UI, result: PushResult) -> None:
+    publication = result.publication
+    if publication is None:
+        return
+    for old, new in publication.renamed.items():
+        ui.say(f"{old} is now {new}: the number was taken at {publication.git_remote} in the meantime")
+    for old, winner in publication.dropped.items():
+        ui.say(f"{old} was dropped: {winner} at {publication.git_remote} names the same objects")
+    if publication.published:
+        ui.say(f"versions published: {', '.join(map(str, publication.published))}")
+
+
+def _change(change: Change) -> str:
+    from cpvlib.domain.text import human_size, plural, printable
+
+    files = plural(change.content.nfiles if change.content.nfiles is not None else 1, "file")
+    return f"{printable(change.out.path)}: {files}, {human_size(change.content.size)}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _facts(plan: PushPlan) -> dict[str, Any]:
+    return {
+        "branch": plan.branch,
+        "message": plan.message if plan.writes else None,
+        "git_remote": plan.git_remote,
+        "changes": [
+            {
+                "path": change.out.path,
+                "series": str(change.out.series) if change.out.series else None,
+                "md5": change.content.oid,
+                "size": change.content.size,
+                "nfiles": change.content.nfiles,
+                "before": change.before,
+            }
+            for change in plan.changes
+        ],
+        "metrics": dict(plan.checkpoint.metrics) if plan.checkpoint else None,
+        "params": dict(plan.checkpoint.params) if plan.checkpoint else None,
+        "warnings": list(plan.warnings),
+    }
+
+
+def _result_facts(result: PushResult) -> dict[str, Any]:
+    publication = result.publication
+    return {
+        "commit": result.commit,
+        "created": result.created,
+        "up_to_date": result.up_to_date,
+        "sent_objects": result.stored.n_sent,
+        "sent_bytes": result.stored.sent_bytes,
+        "published": publication is not None and bool(publication.branch_moved or publication.published),
+        "versions": [str(name) for name in publication.published] if publication else [],
+        "renamed": {str(old): str(new) for old, new in publication.renamed.items()} if publication else {},
+        **_facts(result.plan),
+    }
+
+
+COMMAND = Command(
+    name="push",
+    summary="Record what changed, store it, and publish it",
+    group=Group.SHARE,
+    description=(
+        "Takes the model files, data folders and `metrics.log` that changed since the last push into the cache, "
+        "uploads what storage lacks, and confirms it there. Then it commits the pointers and `checkpoint.json`, and "
+        "nothing else: staged work and unfinished edits stay as they are. Last it publishes the branch, and the "
+        "versions that await publication, to the git remote, all or none.\n\n"
+        "The git remote is the upstream's, else `cpv.remote`, else `origin`; where there is none, push stops after "
+        "the commit and says so. With nothing changed since the last confirmed push it asks nobody.\n\n"
+        "Metrics come from `--metric` and `--metrics`, or else from the last line that the training appended to "
+        "`metrics.log` as JSON. On stdout is the commit, where stdout is not a terminal."
+    ),
+    arguments=(
+        option("--from", metavar="PATH", dest="source", complete=Complete.FILE, help="take the content of PATH as the model, read where it lies; the files of the worktree stay as they are"),
+        option("-m", "--message", metavar="MESSAGE", help="the commit's message; by default it names the series and the metrics"),
+        option("--metric", metavar="NAME=VALUE", many=True, help="a metric of the model; may be repeated"),
+        option("--metrics", metavar="FILE", many=True, complete=Complete.FILE, help="metrics from a JSON file, `-` for stdin"),
+        option("--param", metavar="NAME=VALUE", many=True, help="a parameter of the training; may be repeated"),
+        option("--params", metavar="FILE", many=True, complete=Complete.FILE, help="parameters from a JSON file, `-` for stdin"),
+        flag("-a", "--all", help="also commit the changes of all files that git tracks, as `git commit -a` does"),
+        option("--branch", metavar="NAME", complete=Complete.BRANCH, help="commit onto the branch NAME, without switching to it; it is made where it does not exist"),
+        flag("--check", help="ask storage again about everything, whatever was confirmed before"),
+        *SERIES,
+        DRY_RUN,
+        force("where a file and its pointer both changed, publish the file"),
+        JOBS,
+        *OUTPUT,
+    ),
+    examples=(
+        Example("Record a training's result with its metric", "git cpv push -m baseline --metric loss=0.245"),
+        Example("Take a checkpoint folder as the model, and commit the code too", "git cpv push -a --from checkpoints/epoch_12"),
+        Example("See what a push would do", "git cpv push --dry-run"),
+    ),
+    see_also=("pull", "tag", "status", "git-push(1)"),
+    run=run,
+)

@@ -1,0 +1,187 @@
+"""What a push records of its checkpoint besides the bytes: metrics, parameters, code, data, and the log's new line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.checkpoint import Checkpoint, Code, DataUsed, Number, data_md5, utc
+from cpvlib.domain.metricslog import Record, append_record, last_training_metrics
+from cpvlib.domain.text import printable
+from cpvlib.domain.version import Series
+from cpvlib.managers.outs import CHECKPOINT, LOG, Out
+
+if TYPE_CHECKING:
+    from cpvlib.managers.push import PushRequest
+    from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.cache import ObjectCache
+    from cpvlib.stores.worktree import Content
+
+
+@dataclass(frozen=True)
+class LogAppend:
+    """One record to add to `metrics.log`: `content` is the whole log with it, `line` what is added at its end."""
+
+    content: bytes
+    line: bytes
+
+    def content_in(self, cache: ObjectCache) -> Content:
+        """The log's future content, kept in the cache already."""
+        import hashlib
+
+        from cpvlib.stores.worktree import Content
+
+        oid = hashlib.md5(self.content, usedforsecurity=False).hexdigest()
+        cache.put_bytes(oid, self.content)
+        return Content(oid, len(self.content), None, {"": oid}, False)
+
+    def apply(self, top: Path) -> None:
+        """Adds the line to the file. A training that has it open goes on appending, and loses nothing.
+
+        A log that is linked into a cache, or is not ours to write, is replaced by a file of its own.
+        """
+        from cpvlib.stores.files import write_atomic
+
+        path = top / LOG
+        if path.exists() and not _shared(path):
+            with path.open("ab") as log:
+                log.write(self.line)
+                log.flush()
+                os.fsync(log.fileno())
+        else:
+            write_atomic(path, self.content)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The new `checkpoint.json` and log line, None where there is nothing new to say, and what to warn of."""
+
+    checkpoint: Checkpoint | None
+    log: LogAppend | None
+    warnings: tuple[str, ...] = ()
+
+
+def decide(
+    ws: Workspace, request: PushRequest, oids: Mapping[Out, str], committed: Mapping[str, Out], before: Checkpoint | None
+) -> Decision:
+    """What the checkpoint will say, given what each out will name (`oids`) and what the tip's pointers name.
+
+    Numbers describe the model they were given with: where the model changed and nothing was given, they are those
+    that the training logged since the last push, or none. They are never carried over to another model.
+    """
+    model = {out.path: oid for out, oid in oids.items() if out.series is Series.MODEL}
+    data = {out.path: oid for out, oid in oids.items() if out.series is Series.DATA}
+    model_changed = any(_changed(path, oid, committed) for path, oid in model.items())
+    log = _read_log(ws) if Series.MODEL in request.series else b""
+    metrics = _metrics(request, log, model_changed, before)
+    params = _params(request, model_changed, before)
+    used = _data_used(ws, data, before)
+    old = before or Checkpoint()
+    if model_changed or before is None:
+        code, warnings = _code(ws, request)
+    else:
+        code, warnings = old.code, ()
+    new = Checkpoint(metrics, params, code, used, utc())
+    same = before is not None and not model_changed and replace(new, time=old.time, code=old.code) == old
+    if same or not (model or data):
+        return Decision(None, None)
+    if model_changed and not metrics:
+        warnings += ("no metrics were given for this model (--metric loss=0.2)",)
+    return Decision(new, _append(log, model, new) if model and (metrics or params) else None, warnings)
+
+
+def default_message(changed: Iterable[Out], checkpoint: Checkpoint | None) -> str:
+    """The commit message of a push without `-m`: which series changed, and the metrics."""
+    names = {str(out.series) for out in changed if out.series is not None}
+    subject = f"Update {' and '.join(sorted(names, reverse=True))}" if names else "Update metrics"
+    if "data" in names and len(names) == 1:
+        return subject
+    metrics = [f"{name}={value:g}" for name, value in sorted(checkpoint.metrics.items())] if checkpoint else []
+    text = ", ".join(metrics)
+    return f"{subject} ({printable(text)})" if text and len(text) <= 50 else subject
+
+
+def _changed(path: str, oid: str, committed: Mapping[str, Out]) -> bool:
+    return path not in committed or committed[path].oid != oid
+
+
+def _shared(path: Path) -> bool:
+    """Whether writing into the file would also write into some other name's content."""
+    facts = path.lstat()
+    return path.is_symlink() or facts.st_nlink > 1 or not os.access(path, os.W_OK)
+
+
+def _read_log(ws: Workspace) -> bytes:
+    try:
+        return (ws.top / LOG).read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise RepositoryError(f"cannot read '{LOG}': {error.strerror}") from error
+
+
+def _metrics(
+    request: PushRequest, log: bytes, model_changed: bool, before: Checkpoint | None
+) -> Mapping[str, Number]:
+    kept = before.metrics if before is not None and not model_changed else {}
+    if request.metrics is not None:
+        return {**kept, **request.metrics}
+    return last_training_metrics(log) or kept
+
+
+def _params(request: PushRequest, model_changed: bool, before: Checkpoint | None) -> Mapping[str, object]:
+    kept = before.params if before is not None and not model_changed else {}
+    return {**kept, **(request.params or {})}
+
+
+def _append(log: bytes, model: Mapping[str, str], checkpoint: Checkpoint) -> LogAppend | None:
+    content = append_record(log, Record(model, checkpoint.metrics, checkpoint.params, checkpoint.time))
+    return LogAppend(content, content[len(log) :]) if content != log else None
+
+
+def _code(ws: Workspace, request: PushRequest) -> tuple[Code, tuple[str, ...]]:
+    """The commit that the training started from, as far as git can tell: HEAD before this push."""
+    from cpvlib.stores.git import trees
+
+    commit = ws.repo.head().commit
+    if commit is None or request.also_tracked:
+        return Code(commit), ()
+    own = (CHECKPOINT, ".cpvconfig", ".gitignore", ".dvcignore")
+    names = tuple(
+        name
+        for name in trees.changed_tracked(ws.repo)
+        if not name.endswith((".dvc", ".gitignore")) and name not in own and not name.startswith(".dvc/")
+    )
+    if not names:
+        return Code(commit), ()
+    listed = ", ".join(printable(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
+    return Code(commit, names), (f"uncommitted code is not in this checkpoint: {listed} (-a commits it too)",)
+
+
+def _data_used(ws: Workspace, data: Mapping[str, str], before: Checkpoint | None) -> DataUsed | None:
+    md5 = data_md5(data)
+    if md5 is None:
+        return None
+    if before is not None and before.data is not None and before.data.md5 == md5:
+        return before.data
+    return DataUsed(md5, _data_version(ws, data))
+
+
+def _data_version(ws: Workspace, data: Mapping[str, str]) -> str | None:
+    """The newest data version that names exactly these contents."""
+    from cpvlib.domain.manifest import parse_manifest
+    from cpvlib.domain.version import TagName
+    from cpvlib.stores.git import refs
+
+    prefix = ws.settings.tag_prefix
+    found = []
+    for tag in refs.read_tags(ws.repo, [f"refs/tags/{prefix}data/"]):
+        name = TagName.parse(tag.name, prefix)
+        outs = {out.path: out.oid for out in parse_manifest(tag.message).outs}
+        if name is not None and outs == dict(data):
+            found.append(name.version)
+    return str(max(found)) if found else None

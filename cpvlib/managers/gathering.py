@@ -1,0 +1,136 @@
+"""Collecting the contents that a push records: hashed where they lie, and kept in the cache as they are read."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, cast
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.base.progress import Progress
+from cpvlib.domain.pointer import OutEntry
+from cpvlib.domain.version import Series
+from cpvlib.managers.outs import Out
+
+if TYPE_CHECKING:
+    from cpvlib.managers.facts import LogAppend
+    from cpvlib.managers.push import PushRequest
+    from cpvlib.managers.standing import Standing
+    from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.storage.protocol import Source
+    from cpvlib.stores.worktree import Content
+
+
+@dataclass(frozen=True)
+class Change:
+    """An out that gets new content: `before` is what its pointer names at the branch's tip, None if it has none.
+
+    `elsewhere` tells that the content came by `--from`, so that the worktree's own file is not what is recorded.
+    """
+
+    out: Out
+    content: Content
+    before: str | None
+    elsewhere: bool = False
+
+    @property
+    def entry(self) -> OutEntry:
+        name = self.out.entry.path if self.out.entry else PurePosixPath(self.out.path).name
+        content = self.content
+        return OutEntry(name, content.oid, content.size, content.nfiles, content.isexec, legacy=False)
+
+
+class Gathering:
+    """One push's reading of the worktree, under the pointers that are `committed` at the branch's tip.
+
+    Unless in a dry run, what changed goes into the cache while it is hashed; `sources` then has all that may have
+    to be stored, by oid.
+    """
+
+    def __init__(
+        self,
+        ws: Workspace,
+        request: PushRequest,
+        committed: Mapping[str, Out],
+        *,
+        dry_run: bool,
+        progress: Progress,
+    ) -> None:
+        self._ws = ws
+        self._request = request
+        self._committed = committed
+        self._dry_run = dry_run
+        self._progress = progress
+        self._kept: list[Mapping[str, Source]] = []
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """What may have to be stored, by oid."""
+        return ChainMap(*cast("list[MutableMapping[str, Source]]", self._kept))
+
+    def read(self, out: Out) -> Content | None:
+        """An out's content; one that is known to be what is committed is not read, nor looked for in the cache."""
+        sure, content = self._ws.worktree.glance(out.path)
+        if sure and (content is None or content.oid == self._before(out.path)):
+            return content
+        return self._take(out.path, None)
+
+    def changes(self, outs: Mapping[str, Out], found: Mapping[str, Standing]) -> list[Change]:
+        """The outs whose content is not what the branch's tip names."""
+        given = _split_source(self._request.source, outs) if self._request.source else {}
+        changes = []
+        for path, out in outs.items():
+            before = self._before(path)
+            content = self._take(path, given[path]) if path in given else found[path].content
+            if content is not None and content.oid != before:
+                changes.append(Change(out, content, before, elsewhere=path in given))
+        return changes
+
+    def with_log(self, changes: list[Change], out: Out, log: LogAppend) -> list[Change]:
+        """The changes with `metrics.log` as it will be once its new line is written."""
+        content = log.content_in(self._ws.cache)
+        return [*(c for c in changes if not c.out.is_log), Change(out, content, self._before(out.path))]
+
+    def _before(self, path: str) -> str | None:
+        return self._committed[path].oid if path in self._committed else None
+
+    def _take(self, path: str, source: Path | None) -> Content | None:
+        ws, progress, jobs = self._ws, self._progress, self._request.jobs
+        if self._dry_run:
+            return ws.worktree.identify(path, source=source, progress=progress, jobs=jobs)
+        mode = ws.settings.cache_mode
+        snapshot = ws.worktree.snapshot(path, ws.cache, mode, source=source, progress=progress, jobs=jobs)
+        self._kept.append(snapshot.sources)
+        return snapshot.content
+
+
+def _split_source(source: Path, outs: Mapping[str, Out]) -> dict[str, Path]:
+    """Which path gives each model out its content.
+
+    Where the model is one out, it is `source` itself, or the file of the out's own name in it; where it is
+    several, `source` is a folder that holds each under its own path or its bare name.
+    """
+    models = [path for path, out in outs.items() if out.series is Series.MODEL]
+    if not models:
+        raise RepositoryError("no out belongs to the model", hint=f"git cpv track PATH, then git cpv push --from {source}")
+    if not source.exists():
+        raise RepositoryError(f"'{source}' does not exist")
+    found = {path: _within(source, path) for path in models}
+    if len(models) == 1:
+        return {models[0]: found[models[0]] or source}
+    missing = [path for path, place in found.items() if place is None]
+    if missing:
+        raise RepositoryError(
+            f"'{source}' holds no '{missing[0]}', which is an out of the model",
+            hint=f"git cpv untrack {missing[0]}, if the model no longer has it",
+        )
+    return {path: place for path, place in found.items() if place is not None}
+
+
+def _within(source: Path, out_path: str) -> Path | None:
+    for place in (source / out_path, source / PurePosixPath(out_path).name):
+        if source.is_dir() and place.exists():
+            return place
+    return None

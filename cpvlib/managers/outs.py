@@ -1,0 +1,131 @@
+"""The outs of a repository: what its pointers name, in the worktree and at any commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.pointer import OutEntry, Pointer, parse_pointer
+from cpvlib.domain.version import Series
+
+if TYPE_CHECKING:
+    from cpvlib.domain.checkpoint import Checkpoint
+    from cpvlib.managers.workspace import Workspace
+
+LOG = "metrics.log"
+CHECKPOINT = "checkpoint.json"
+CONFIG = ".cpvconfig"
+
+
+@dataclass(frozen=True)
+class Out:
+    """A tracked file or folder, and the entry of the pointer that names its content.
+
+    `series` is None for `metrics.log`, which belongs to neither and is never rewound, and for outs that only DVC
+    knows of. `entry` is None for an out that was tracked and not yet pushed.
+    """
+
+    path: str
+    series: Series | None
+    pointer_path: str
+    entry: OutEntry | None
+
+    @property
+    def oid(self) -> str | None:
+        return self.entry.oid if self.entry else None
+
+    @property
+    def is_log(self) -> bool:
+        return self.path == LOG
+
+    @property
+    def listed(self) -> bool:
+        """Whether CPV looks after it, rather than DVC alone."""
+        return self.series is not None or self.is_log
+
+
+class Roles:
+    """Which series each path belongs to, as one `.cpvconfig` says."""
+
+    def __init__(self, model: Iterable[str], data: Iterable[str]) -> None:
+        self._of = dict.fromkeys(data, Series.DATA) | dict.fromkeys(model, Series.MODEL)
+
+    def __call__(self, path: str) -> Series | None:
+        return self._of.get(path)
+
+    @property
+    def paths(self) -> list[str]:
+        return [*self._of, LOG]
+
+
+def outs_here(ws: Workspace) -> dict[str, Out]:
+    """The outs as the worktree's pointer files name them now, and tracked ones that have none yet; by path.
+
+    Looked for where HEAD has pointers, and beside each tracked path.
+    """
+    roles = Roles(ws.settings.model_outs, ws.settings.data_outs)
+    head = ws.repo.head().commit
+    names = {f"{path}.dvc" for path in roles.paths} | (ws.pointer_blobs(head).keys() if head else set())
+    pointers = {}
+    for path in names:
+        data = ws.read_worktree(path)
+        if data is not None:
+            pointers[path] = parse_pointer(path, data)
+    return _collect(pointers, roles)
+
+
+def outs_at(ws: Workspace, commit: str) -> dict[str, Out]:
+    """The outs that the pointers of `commit` name, in the series that its own `.cpvconfig` gives them; by path.
+
+    A commit older than the adoption has no `.cpvconfig`: today's serves.
+    """
+    from cpvlib.stores.git import trees
+
+    blobs = ws.pointer_blobs(commit)
+    contents = trees.read_blobs(ws.repo, blobs.values())
+    pointers = {path: parse_pointer(path, contents[blob]) for path, blob in blobs.items()}
+    return _collect(pointers, ws.roles_at(commit), all_listed=False)
+
+
+def _collect(pointers: Mapping[str, Pointer], roles: Roles, *, all_listed: bool = True) -> dict[str, Out]:
+    outs: dict[str, Out] = {}
+    for pointer_path in sorted(pointers):
+        pointer = pointers[pointer_path]
+        for entry in pointer.outs:
+            path = pointer.out_path(entry)
+            if path in outs:
+                raise RepositoryError(
+                    f"'{path}' is named by two pointers, '{outs[path].pointer_path}' and '{pointer_path}'",
+                    hint=f"keep one of them: git rm --cached {pointer_path}",
+                )
+            outs[path] = Out(path, roles(path), pointer_path, entry)
+    if all_listed:
+        for path in roles.paths:
+            outs.setdefault(path, Out(path, roles(path), f"{path}.dvc", None))
+    _refuse_nested(outs)
+    return outs
+
+
+def _refuse_nested(outs: Mapping[str, Out]) -> None:
+    for path in outs:
+        for parent in PurePosixPath(path).parents:
+            if str(parent) in outs:
+                raise RepositoryError(f"out '{path}' lies inside out '{parent}'", hint=f"git cpv untrack {path}")
+
+
+def in_series(outs: Mapping[str, Out], series: Iterable[Series]) -> dict[str, Out]:
+    """Those of `outs` that belong to one of `series`, by path."""
+    chosen = set(series)
+    return {path: out for path, out in outs.items() if out.series in chosen}
+
+
+def checkpoint_at(ws: Workspace, commit: str) -> Checkpoint | None:
+    """What the checkpoint of `commit` says of itself, or None where it has no `checkpoint.json`."""
+    from cpvlib.domain.checkpoint import Checkpoint
+    from cpvlib.stores.git import trees
+
+    data = trees.read_file(ws.repo, commit, CHECKPOINT)
+    return Checkpoint.parse(data) if data is not None else None

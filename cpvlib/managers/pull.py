@@ -1,0 +1,193 @@
+"""pull: fetches the branch, and brings the worktree's outs to what it names.
+
+Objects come first, all of them, verified; then git moves the branch forward; then the files follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.text import listed
+from cpvlib.domain.version import Series
+from cpvlib.managers import objects, restoring
+from cpvlib.managers.outs import LOG, Out, outs_at, outs_here
+from cpvlib.managers.standing import Standing, State, judge, standings
+
+if TYPE_CHECKING:
+    from cpvlib.domain.pointer import OutEntry
+    from cpvlib.managers.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """What the user asked of a pull. `paths` are outs, or folders that hold outs; none means all."""
+
+    series: frozenset[Series] = frozenset(Series)
+    paths: tuple[str, ...] = ()
+    force: bool = False
+    jobs: int | None = None
+
+
+@dataclass(frozen=True)
+class PullPlan:
+    """`commit` is where the branch will be, None where it stays; `left` are the outs whose changes stay as they are;
+    `log_union` tells that `metrics.log` changed on both sides and becomes the union of its lines."""
+
+    git_remote: str | None
+    commit: str | None
+    n_commits: int
+    restoration: restoring.Restoration
+    left: tuple[str, ...]
+    log_union: OutEntry | None = None
+
+
+@dataclass(frozen=True)
+class PullResult:
+    plan: PullPlan
+    restored: restoring.Restored
+
+    @property
+    def up_to_date(self) -> bool:
+        return self.plan.commit is None and not self.restored.paths and self.plan.log_union is None
+
+
+def plan_pull(
+    ws: Workspace, request: PullRequest, *, dry_run: bool = False, progress: Progress | None = None
+) -> PullPlan:
+    """Fetches from the git remote and decides. Raises RepositoryError for work that would be overwritten, and
+    GitError where the two histories went apart."""
+    ws.refuse_unfinished()
+    git_remote, theirs = _fetch(ws, dry_run)
+    commit, n_commits = _forward(ws, git_remote, theirs)
+    here = outs_here(ws)
+    outs = _selected(here if commit is None else _moved(ws, here, commit), request)
+    found = standings(ws, _judged_here(outs, here), progress=progress, jobs=request.jobs)
+    left = [path for path, s in found.items() if _stays(s, outs[path]) and not request.force]
+    union = outs[LOG].entry if LOG in outs and _both_logged(found.get(LOG), outs[LOG]) else None
+    targets = {
+        path: out.entry
+        for path, out in outs.items()
+        if out.oid is not None and path not in left and not (union and path == LOG)
+    }
+    restoration = restoring.plan_restoration(ws, targets, found, force=request.force)
+    return PullPlan(git_remote, commit, n_commits, restoration, tuple(left), union)
+
+
+def pull(ws: Workspace, plan: PullPlan, request: PullRequest, *, progress: Progress | None = None) -> PullResult:
+    """Carries the plan out."""
+    listener = progress or Silent()
+    wanted = [*plan.restoration.entries, *([plan.log_union] if plan.log_union else [])]
+    fetched = objects.fetch(ws, wanted, progress=listener, jobs=request.jobs)
+    if plan.commit is not None:
+        from cpvlib.stores.git import remotes
+
+        remotes.fast_forward(ws.repo, plan.commit)
+    with ws.dvc_lock():
+        restored = restoring.carry_out(ws, plan.restoration, progress=listener, jobs=request.jobs)
+        if plan.log_union is not None:
+            _unite_logs(ws, plan.log_union)
+    return PullResult(plan, replace(restored, n_fetched=len(fetched), fetched_bytes=ws.cache.total_size(fetched)))
+
+
+def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None]:
+    """The git remote, and the tip of the upstream branch there; None and None where the branch follows nothing."""
+    from cpvlib.stores.git import remotes
+
+    upstream = remotes.upstream(ws.repo)
+    git_remote = remotes.choose_remote(ws.repo, ws.settings.remote)
+    if git_remote is None:
+        return None, None
+    if dry_run:
+        tips = remotes.ls_remote(ws.repo, git_remote, [upstream[1]]) if upstream else {}
+        tip = tips.get(upstream[1]) if upstream else None
+        if tip is not None:
+            remotes.fetch_objects(ws.repo, git_remote, [upstream[1]] if upstream else [])
+        return git_remote, tip
+    remotes.fetch(ws.repo, git_remote, [])
+    return git_remote, ws.repo.resolve("@{upstream}") if upstream else None
+
+
+def _forward(ws: Workspace, git_remote: str | None, theirs: str | None) -> tuple[str | None, int]:
+    """Where the branch can move to, and by how many commits; None where it has nowhere to go."""
+    from cpvlib.stores.git import remotes
+
+    head = ws.repo.head()
+    if theirs is None or theirs == head.commit:
+        return None, 0
+    if head.commit is None:
+        return theirs, remotes.count(ws.repo, theirs)
+    if ws.repo.is_ancestor(theirs, head.commit):
+        return None, 0
+    if ws.repo.is_ancestor(head.commit, theirs):
+        return theirs, remotes.count(ws.repo, f"{head.commit}..{theirs}")
+    raise GitError(
+        f"'{head.branch}' and its upstream went apart: each has commits that the other lacks",
+        hint="git pull --rebase, then git cpv pull",
+    )
+
+
+def _moved(ws: Workspace, here: Mapping[str, Out], commit: str) -> dict[str, Out]:
+    """The outs once the branch is at `commit`: what it changed counts, what is edited here and was not touched
+    there stays. Git itself refuses where one pointer was both edited here and moved there."""
+    head = ws.repo.head().commit
+    before = outs_at(ws, head) if head else {}
+    after = outs_at(ws, commit)
+    same = {path for path, out in here.items() if path in before and after.get(path) == before[path]}
+    untracked = {path: out for path, out in here.items() if path not in before and path not in after}
+    return {**{path: here[path] for path in here if path in same}, **untracked} | {
+        path: out for path, out in after.items() if path not in same
+    }
+
+
+def _selected(outs: Mapping[str, Out], request: PullRequest) -> dict[str, Out]:
+    chosen = {
+        path: out
+        for path, out in outs.items()
+        if out.series is None or out.series in request.series
+        if out.series is not None or Series.MODEL in request.series
+    }
+    if not request.paths:
+        return chosen
+    wanted = {path: [p for p in outs if p == path or p.startswith(f"{path}/") or path == ""] for path in request.paths}
+    unknown = [path for path, matches in wanted.items() if not matches]
+    if unknown:
+        raise RepositoryError(f"{listed(unknown)} is not an out and holds none", hint="git cpv status lists the outs")
+    return {path: outs[path] for matches in wanted.values() for path in matches}
+
+
+def _judged_here(outs: Mapping[str, Out], here: Mapping[str, Out]) -> list[Out]:
+    """The outs under the pointers that the worktree has now: what is changed is changed against those."""
+    return [here.get(path, replace(out, entry=None)) for path, out in outs.items()]
+
+
+def _stays(standing: Standing, target: Out) -> bool:
+    """Whether the user's change stands against a pointer that did not move: then there is nothing to pull."""
+    if standing.state is State.NEW:
+        return target.oid is None
+    return standing.state is State.MODIFIED and target.oid == standing.out.oid
+
+
+def _both_logged(standing: Standing | None, target: Out) -> bool:
+    if standing is None or standing.oid is None or target.oid is None:
+        return False
+    return judge(standing.oid, target.oid, standing.base) is State.CONFLICT or (
+        standing.state is State.NEW and standing.oid != target.oid
+    )
+
+
+def _unite_logs(ws: Workspace, theirs: OutEntry) -> None:
+    from cpvlib.domain.metricslog import union
+    from cpvlib.stores.files import write_atomic
+
+    assert theirs.oid is not None
+    ours = (ws.top / LOG).read_bytes()
+    write_atomic(ws.top / LOG, union(ws.cache.read_bytes(theirs.oid), ours))
+    ws.bases.update({LOG: theirs.oid})
+
+
+def series_of(outs: Iterable[Out]) -> set[Series]:
+    return {out.series for out in outs if out.series is not None}

@@ -1,0 +1,256 @@
+"""push: snapshot what changed, store it, commit the pointers, publish.
+
+The order is the promise. Contents go into the cache and to storage and are confirmed there; then the commit is made
+and the branch moves; then the git remote learns of it. A push that stops anywhere leaves the step before it whole,
+and typed again goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.version import Series
+from cpvlib.managers import facts, objects, publish
+from cpvlib.managers.gathering import Change, Gathering
+from cpvlib.managers.outs import CHECKPOINT, LOG, Out, checkpoint_at, outs_at, outs_here
+from cpvlib.managers.standing import Standing, State, standings
+
+if TYPE_CHECKING:
+    from cpvlib.domain.checkpoint import Checkpoint, Number
+    from cpvlib.domain.pointer import OutEntry
+    from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git.commits import Edit, PreparedCommit
+    from cpvlib.stores.storage.protocol import Source
+    
+
+@dataclass(frozen=True)
+class PushRequest:
+    """What the user asked of a push. `source` is the path of `--from`, whose content becomes the model.
+
+    `metrics` and `params` are None where none were given: then the training's own log is asked.
+    """
+
+    series: frozenset[Series] = frozenset(Series)
+    source: Path | None = None
+    message: str | None = None
+    metrics: Mapping[str, Number] | None = None
+    params: Mapping[str, Any] | None = None
+    also_tracked: bool = False
+    branch: str | None = None
+    check: bool = False
+    force: bool = False
+    jobs: int | None = None
+
+
+@dataclass(frozen=True)
+class PushPlan:
+    """All that a push would do, decided before it does any of it.
+
+    `branch` is the one that gets the commit, `tip` its commit now (None: none yet), `in_place` whether it is the
+    branch of the worktree. `checkpoint` is the new `checkpoint.json`, None where it stays. `sources` are the contents
+    to store, by oid; empty in a dry run.
+    """
+
+    branch: str
+    tip: str | None
+    in_place: bool
+    changes: tuple[Change, ...]
+    standings: Mapping[str, Standing]
+    checkpoint: Checkpoint | None
+    log: facts.LogAppend | None
+    message: str
+    git_remote: str | None
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether pointers or facts change; with `also_tracked`, code alone may make a commit all the same."""
+        return bool(self.changes) or self.checkpoint is not None
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """What a push did: `commit` is the branch's tip now, `created` whether this push made it."""
+
+    plan: PushPlan
+    commit: str | None
+    created: bool
+    stored: objects.Stored
+    publication: publish.Publication | None
+
+    @property
+    def up_to_date(self) -> bool:
+        moved = self.publication and (self.publication.branch_moved or self.publication.published)
+        return not (self.created or self.stored.n_sent or moved)
+
+
+def plan_push(
+    ws: Workspace, request: PushRequest, *, dry_run: bool = False, progress: Progress | None = None
+) -> PushPlan:
+    """Decides the push. Contents are hashed and, unless in a dry run, put into the cache while they are read.
+
+    Raises RepositoryError where the worktree is in no state to push from: detached, merging, behind its pointers,
+    an out missing or unreadable.
+    """
+    branch, tip, in_place = _target(ws, request)
+    git_remote = publish.destination(ws)
+    committed = outs_at(ws, tip) if tip else {}
+    outs = _selected(ws, request)
+    read = [out for out in outs.values() if not (request.source and out.series is Series.MODEL)]
+    gathered = Gathering(ws, request, committed, dry_run=dry_run, progress=progress or Silent())
+    found = standings(ws, read, read=gathered.read)
+    _refuse(found, force=request.force)
+    changes = gathered.changes(outs, found)
+    before = checkpoint_at(ws, tip) if tip else None
+    decision = facts.decide(ws, request, _oids(outs, found, changes), committed, before)
+    if decision.log is not None and not dry_run:
+        changes = gathered.with_log(changes, outs[LOG], decision.log)
+    return PushPlan(
+        branch=branch,
+        tip=tip,
+        in_place=in_place,
+        changes=tuple(changes),
+        standings=found,
+        checkpoint=decision.checkpoint,
+        log=decision.log,
+        message=request.message or facts.default_message([c.out for c in changes], decision.checkpoint),
+        git_remote=git_remote,
+        sources=gathered.sources,
+        warnings=decision.warnings,
+    )
+
+
+def push(ws: Workspace, plan: PushPlan, request: PushRequest, *, progress: Progress | None = None) -> PushResult:
+    """Carries the plan out: store, confirm, commit, publish."""
+    listener = progress or Silent()
+    stored = objects.store(
+        ws,
+        [change.entry for change in plan.changes],
+        sources=plan.sources,
+        since=[change.before for change in plan.changes if change.before],
+        check=request.check,
+        progress=listener,
+        jobs=request.jobs,
+    )
+    prepared = _prepare(ws, plan, request)
+    tip = prepared.commit if prepared else plan.tip
+    if tip is None:
+        raise RepositoryError("nothing to push: no out has any content yet", hint="git cpv status")
+    history = publish.store_history(ws, plan.git_remote, tip, check=request.check, progress=listener, jobs=request.jobs)
+    if prepared:
+        _land(ws, plan, prepared)
+    publication = _publish(ws, plan, tip)
+    return PushResult(plan, tip, prepared is not None, stored + history, publication)
+
+
+def _target(ws: Workspace, request: PushRequest) -> tuple[str, str | None, bool]:
+    """The branch that gets the commit, its tip, and whether it is the worktree's own."""
+    ws.refuse_unfinished()
+    head = ws.repo.head()
+    if request.branch is not None and request.branch != head.branch:
+        return request.branch, ws.repo.resolve(f"refs/heads/{request.branch}") or head.commit, False
+    if head.branch is None:
+        raise RepositoryError(
+            "HEAD is detached: a checkpoint committed here would belong to no branch",
+            hint="git switch -c NAME, or push onto a branch with --branch NAME",
+        )
+    return head.branch, head.commit, True
+
+
+def _selected(ws: Workspace, request: PushRequest) -> dict[str, Out]:
+    with_log = Series.MODEL in request.series
+    return {
+        path: out
+        for path, out in outs_here(ws).items()
+        if out.series in request.series or (out.is_log and with_log)
+    }
+
+
+def _refuse(found: Mapping[str, Standing], *, force: bool) -> None:
+    for path, standing in found.items():
+        if standing.state is State.BEHIND:
+            raise RepositoryError(
+                f"'{path}' is behind its pointer: a newer one was committed, and the file is still the old one",
+                hint="git cpv pull",
+            )
+        if standing.state is State.CONFLICT and not force:
+            raise RepositoryError(
+                f"'{path}' changed here, and so did its pointer",
+                hint="publish yours with git cpv push --force, or take theirs with git cpv pull --force "
+                "(which keeps a copy of yours)",
+            )
+        if standing.state is State.MISSING:
+            raise RepositoryError(
+                f"'{path}' is missing from the worktree",
+                hint=f"git cpv pull brings it back; git cpv untrack {path} lets it go",
+            )
+
+
+def _oids(outs: Mapping[str, Out], found: Mapping[str, Standing], changes: Iterable[Change]) -> dict[Out, str]:
+    """What each out will name once this push is done."""
+    oids = {out: found[path].oid if path in found else out.oid for path, out in outs.items()}
+    oids |= {change.out: change.content.oid for change in changes}
+    return {out: oid or out.oid or "" for out, oid in oids.items() if oid or out.oid}
+
+
+def _prepare(ws: Workspace, plan: PushPlan, request: PushRequest) -> PreparedCommit | None:
+    if not plan.writes and not request.also_tracked:
+        return None
+    from cpvlib.stores.git import commits
+
+    branch = None if plan.in_place else plan.branch
+    return commits.prepare(ws.repo, edits(plan), plan.message, branch=branch, also_tracked=request.also_tracked)
+
+
+def edits(plan: PushPlan) -> dict[str, Edit]:
+    """The committed files that the plan changes: pointers, `checkpoint.json`, and a new out's `.gitignore` line."""
+    from cpvlib.stores.dvc import gitignore
+
+    changed: dict[str, Edit] = {}
+    for change in plan.changes:
+        changed[change.out.pointer_path] = pointer_edit(change.out.pointer_path, change.entry)
+        if change.before is None:
+            place, line = gitignore.ignore_place(change.out.path)
+            changed[place] = _then(changed.get(place), partial(gitignore.add_line, line=line))
+    if plan.checkpoint is not None:
+        content = plan.checkpoint.render()
+        changed[CHECKPOINT] = lambda _: content
+    return changed
+
+
+def pointer_edit(pointer_path: str, entry: OutEntry) -> Edit:
+    """The edit that makes a pointer name `entry`, leaving whatever else a foreign pointer holds."""
+    from cpvlib.domain.pointer import update_pointer
+
+    return lambda before: update_pointer(pointer_path, before, entry)
+
+
+def _then(first: Edit | None, second: Edit) -> Edit:
+    return second if first is None else lambda before: second(first(before))
+
+
+def _land(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> None:
+    from cpvlib.stores.git import commits
+
+    if plan.log is not None:
+        plan.log.apply(ws.top)
+    with ws.dvc_lock():
+        commits.land(ws.repo, prepared)
+    if plan.in_place:
+        ws.bases.update({change.out.path: change.content.oid for change in plan.changes if not change.elsewhere})
+
+
+def _publish(ws: Workspace, plan: PushPlan, tip: str) -> publish.Publication | None:
+    if plan.git_remote is None:
+        return None
+    versions = publish.ready(ws, tip)
+    if not versions and publish.is_published(ws, plan.git_remote, plan.branch, tip):
+        return publish.Publication(plan.git_remote, plan.branch)
+    return publish.publish(ws, plan.git_remote, plan.branch, versions)

@@ -1,0 +1,129 @@
+"""status: what differs between worktree, cache, storage and git remote, and what is unfinished or pending.
+
+Nothing here asks the network, unless `check` is wanted: then storage is asked whether it holds what the pointers name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cpvlib.base.progress import Progress
+from cpvlib.managers import objects, publish
+from cpvlib.managers.outs import outs_at, outs_here
+from cpvlib.managers.standing import Standing, State, standings
+
+if TYPE_CHECKING:
+    from cpvlib.managers.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class OutStatus:
+    """One out. `stored` is whether storage was proved to hold what the pointer names (None: it names nothing);
+    `committed` is whether HEAD has the pointer as the worktree has it."""
+
+    standing: Standing
+    stored: bool | None
+    committed: bool
+
+    @property
+    def path(self) -> str:
+        return self.standing.out.path
+
+    @property
+    def size(self) -> int | None:
+        content, entry = self.standing.content, self.standing.out.entry
+        return content.size if content else entry.size if entry else None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole picture. `ahead` and `behind` count commits against the upstream as last fetched; `lost` are
+    objects that storage should hold and does not, told only where it was asked."""
+
+    branch: str | None
+    commit: str | None
+    upstream: str | None
+    ahead: int
+    behind: int
+    outs: tuple[OutStatus, ...]
+    versions_here: tuple[str, ...]
+    pending: tuple[str, ...]
+    unfinished: str | None
+    storage_url: str
+    storage_is_folder: bool
+    shallow: bool
+    lost: Mapping[str, int]
+
+    @property
+    def to_push(self) -> bool:
+        """Whether `git cpv push` would record, store or publish anything."""
+        changed = any(o.standing.state.has_own_content or o.stored is False or not o.committed for o in self.outs)
+        return changed or bool(self.ahead and self.upstream) or bool(self.pending and self.upstream)
+
+
+def status(
+    ws: Workspace, *, check: bool = False, progress: Progress | None = None, jobs: int | None = None
+) -> Status:
+    """Looks; hashes what changed by stat, and changes nothing but the records that spare the next look."""
+    from cpvlib.managers.place import is_folder
+    from cpvlib.stores.git import remotes
+
+    head = ws.repo.head()
+    outs = outs_here(ws)
+    committed = outs_at(ws, head.commit) if head.commit else {}
+    found = standings(ws, [out for out in outs.values() if out.listed], progress=progress, jobs=jobs)
+    lost = _lost(ws, found, progress, jobs) if check else {}
+    tracking = remotes.tracking(ws.repo)
+    place = ws.found_place.place
+    return Status(
+        branch=head.branch,
+        commit=head.commit,
+        upstream=tracking.name if tracking else None,
+        ahead=tracking.ahead if tracking else 0,
+        behind=tracking.behind if tracking else 0,
+        outs=tuple(_out(ws, s, committed.get(path) == s.out, path in lost) for path, s in found.items()),
+        versions_here=_versions_here(ws, head.commit),
+        pending=tuple(str(p.name) for p in publish.pending_versions(ws)),
+        unfinished=ws.repo.unfinished(),
+        storage_url=place.url,
+        storage_is_folder=is_folder(place),
+        shallow=ws.repo.is_shallow,
+        lost=lost,
+    )
+
+
+def _out(ws: Workspace, standing: Standing, committed: bool, lost: bool) -> OutStatus:
+    oid = standing.out.oid
+    stored = None if oid is None else not lost and ws.confirmed.has(oid)
+    return OutStatus(standing, stored, committed or standing.state in (State.NEW, State.ABSENT))
+
+
+def _lost(
+    ws: Workspace, found: Mapping[str, Standing], progress: Progress | None, jobs: int | None
+) -> dict[str, int]:
+    """Outs whose pointers name objects that storage does not hold whole: path to how many."""
+    missing = {}
+    for path, standing in found.items():
+        entry = standing.out.entry
+        if entry is not None and entry.oid is not None:
+            n_missing = objects.count_missing(ws, [entry], progress=progress, jobs=jobs)
+            if n_missing:
+                missing[path] = n_missing
+            else:
+                ws.confirmed.add([entry.oid])
+    return missing
+
+
+def _versions_here(ws: Workspace, commit: str | None) -> tuple[str, ...]:
+    """The versions whose tags are on HEAD."""
+    from cpvlib.stores.git import refs
+
+    if commit is None:
+        return ()
+    tags = refs.tags_at(ws.repo, commit)
+    from cpvlib.domain.version import TagName
+
+    names = [TagName.parse(tag, ws.settings.tag_prefix) for tag in tags]
+    return tuple(str(name) for name in sorted(n for n in names if n is not None))

@@ -1,0 +1,169 @@
+"""A repository opened for a command: every store it may need, each made when it is first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.cpvconfig import FILE, CommittedConfig
+from cpvlib.managers.outs import Roles
+from cpvlib.managers.settings import Settings
+
+if TYPE_CHECKING:
+    from cpvlib.managers.place import FoundPlace
+    from cpvlib.stores.cache import ObjectCache
+    from cpvlib.stores.dvc.config import DvcConfig
+    from cpvlib.stores.git.door import Trace
+    from cpvlib.stores.git.repository import GitRepository
+    from cpvlib.stores.state import Bases, Confirmations
+    from cpvlib.stores.storage.protocol import Storage
+    from cpvlib.stores.worktree import Worktree
+
+_POINTER_LIMIT_BYTES = 1 << 20
+
+_WAYS_OUT = {
+    "merge": "git merge --continue, or git merge --abort",
+    "rebase": "git rebase --continue, or git rebase --abort",
+    "cherry-pick": "git cherry-pick --continue, or git cherry-pick --abort",
+    "revert": "git revert --continue, or git revert --abort",
+    "am": "git am --continue, or git am --abort",
+}
+
+
+class Workspace:
+    """One worktree of a CPV repository. `note` takes lines worth saying at once, such as what is waited for."""
+
+    def __init__(
+        self, repo: GitRepository, settings: Settings, *, note: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.repo = repo
+        self.settings = settings
+        self.top: Path = repo.top
+        self.note = note
+        self._storages: dict[bool, Storage] = {}
+        self._roles: dict[str, Roles] = {}
+        self._pointer_blobs: dict[str, dict[str, str]] = {}
+
+    @classmethod
+    def open(
+        cls,
+        cwd: Path,
+        environ: Mapping[str, str] = os.environ,
+        options: Mapping[str, str] | None = None,
+        *,
+        note: Callable[[str], None] = lambda _: None,
+        trace: Trace | None = None,
+    ) -> Workspace:
+        """The repository that `cwd` lies in; `trace` is told of each git process. Raises RepositoryError where there is none, or none of CPV's."""
+        from cpvlib.stores.git.repository import GitRepository
+
+        repo = GitRepository.discover(cwd, environ, trace)
+        settings = Settings.of(repo, environ, options)
+        if not settings.is_adopted:
+            raise RepositoryError(f"'{repo.top}' is not a CPV repository: it has no '{FILE}'", hint="git cpv init")
+        return cls(repo, settings, note=note)
+
+    @cached_property
+    def dvc(self) -> DvcConfig:
+        from cpvlib.stores.dvc.config import read_config
+
+        return read_config(self.top, self._main_top)
+
+    @property
+    def _main_top(self) -> Path:
+        """Where the cache and `config.local` are: the main worktree, unless there is none."""
+        return self.repo.main_top or self.top
+
+    @cached_property
+    def cache(self) -> ObjectCache:
+        """The main worktree's cache, for linked ones too."""
+        from cpvlib.stores.cache import ObjectCache
+
+        root = self.dvc.cache_dir or self._main_top / ".dvc" / "cache"
+        return ObjectCache(root, self.repo.common_dir / "cpv" / "cache.db")
+
+    @cached_property
+    def worktree(self) -> Worktree:
+        from cpvlib.stores.dvc.ignore import DvcIgnore
+        from cpvlib.stores.statindex import StatIndex
+        from cpvlib.stores.worktree import Worktree
+
+        index = StatIndex(self.repo.git_dir / "cpv" / "stat.db")
+        return Worktree(self.top, index, DvcIgnore(self.top), cache_root=self.cache.root)
+
+    @cached_property
+    def bases(self) -> Bases:
+        from cpvlib.stores.state import Bases
+
+        return Bases(self.repo.git_dir)
+
+    @cached_property
+    def found_place(self) -> FoundPlace:
+        """Where the objects are kept, as configured; fit for nothing yet but to be looked at."""
+        from cpvlib.managers.place import find_place
+
+        return find_place(self.settings, self.dvc, self.repo)
+
+    @cached_property
+    def confirmed(self) -> Confirmations:
+        from cpvlib.stores.state import Confirmations
+
+        return Confirmations(self.repo.common_dir, self.found_place.place.url)
+
+    def storage(self, *, write: bool = False) -> Storage:
+        """The storage, proved fit for reading, or for writing. Raises ConfigError where it is not trusted."""
+        if write not in self._storages:
+            from cpvlib.managers.place import storage_place
+            from cpvlib.stores.storage.open import open_storage
+
+            place = storage_place(self.settings, self.dvc, self.repo, write=write)
+            self._storages[write] = open_storage(place, jobs=self.settings.jobs)
+        return self._storages[write]
+
+    def dvc_lock(self) -> AbstractContextManager[None]:
+        """DVC's own lock on the repository, held for local edits only."""
+        from cpvlib.stores.dvc.lock import held
+
+        return held(self.top, self.note)
+
+    def pointer_blobs(self, commit: str) -> dict[str, str]:
+        """The pointers of a commit: path to blob."""
+        if commit not in self._pointer_blobs:
+            from cpvlib.stores.git import trees
+
+            self._pointer_blobs[commit] = trees.files_at(self.repo, commit, ".dvc")
+        return self._pointer_blobs[commit]
+
+    def roles_at(self, commit: str) -> Roles:
+        """Which series each path belonged to at `commit`; today's where it had no `.cpvconfig`."""
+        if commit not in self._roles:
+            from cpvlib.stores.git import trees
+
+            data = trees.read_file(self.repo, commit, FILE)
+            config: CommittedConfig | Settings = self.settings if data is None else CommittedConfig.parse(data)
+            self._roles[commit] = Roles(config.model_outs, config.data_outs)
+        return self._roles[commit]
+
+    def read_worktree(self, path: str) -> bytes | None:
+        """A small committed file as the worktree has it; None where it is missing. Symlinks are not followed."""
+        place = self.top / path
+        if place.is_symlink():
+            raise RepositoryError(f"'{path}' is a symbolic link, which a pointer may not be")
+        try:
+            with place.open("rb") as stream:
+                return stream.read(_POINTER_LIMIT_BYTES + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RepositoryError(f"cannot read '{path}': {error.strerror}") from error
+
+    def refuse_unfinished(self) -> None:
+        """Raises RepositoryError in the middle of a merge, rebase, cherry-pick, revert or am."""
+        operation = self.repo.unfinished()
+        if operation is not None:
+            raise RepositoryError(f"a {operation} is not finished here", hint=_WAYS_OUT.get(operation, "git status"))
