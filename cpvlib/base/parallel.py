@@ -21,8 +21,7 @@ _INTERRUPT_GRACE_S = 0.5
 
 
 class Cancelled(BaseException):
-    """Raised inside a worker whose crew was told to stop. Not an `Exception`: no retry loop may swallow it.
-    """
+    """Raised inside a worker whose crew was told to stop; no `Exception`, as no retry loop may swallow it."""
 
 
 class Crew:

@@ -22,8 +22,7 @@ class Receiver(Protocol):
         """A temporary file for the bytes."""
 
     def accept(self) -> None:
-        """Give it its name. Raises StorageError, and removes the file, where the content's md5 is another's.
-        """
+        """Give it its name. Raises StorageError where its content has another md5."""
 
     def discard(self) -> None:
         """Remove the temporary file; nothing happens where it is gone."""

@@ -63,8 +63,7 @@ class ObjectStat:
 
 @dataclass(frozen=True)
 class Proof:
-    """How a stored object was confirmed, for `push -v`: 'md5 of the single PUT', 'part checksums and size', …
-    """
+    """How a stored object was confirmed, for `push -v`: 'md5 of the single PUT', 'size', …"""
 
     how: str
 
@@ -101,8 +100,7 @@ class Storage(Protocol):
         """One object, or None where there is none. S3: HeadObject."""
 
     def has(self, keys: Collection[str]) -> dict[str, int]:
-        """Those keys that exist, each with its size in bytes. Few are asked for one by one, many by listing.
-        """
+        """Those keys that exist, each with its size in bytes. Few are asked for singly, many by listing."""
 
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
         """Store `source`, whose content has the hex `md5`, in place of whatever the key held.

@@ -1,0 +1,364 @@
+"""Storage in an S3 bucket.
+
+What is sent carries a Content-MD5, the one checksum that every server of the kind enforces: Ceph before Squid
+accepts and ignores `x-amz-checksum-*`. The ETag that comes back is compared besides, for servers that enforce
+none.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cpvlib.base.errors import CPVError, StorageError
+from cpvlib.base.parallel import Crew
+from cpvlib.stores.storage.parts import Part, Slice, md5_of, parts_of
+from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat, OnBytes, Proof, Source
+from cpvlib.stores.storage.s3_client import S3Line, blocks, get_range
+from cpvlib.stores.storage.s3_errors import AGAIN
+from cpvlib.stores.storage.s3_settings import S3Settings
+
+_MIB = 1 << 20
+_IN_MEMORY = 1 * _MIB
+_SINGLE_PUT = 16 * _MIB
+_RANGE = 8 * _MIB
+_PARTS_AT_ONCE = 8
+_COPY_PART = 1024 * _MIB
+_SINGLE_COPY = 5 * 1024 * _MIB
+_TRIES = 6
+_FEW = 64
+_DELETE_AT_ONCE = 1000
+_HEX = "0123456789abcdef"
+# How many HEAD requests take the time of one LIST of a thousand objects, measured against Ceph.
+_HEADS_PER_PAGE = 12
+
+Sink = Callable[[int, bytes], None]
+
+
+class S3Storage:
+    """Objects in one bucket, below one prefix. S3 API reference: the operation is named at each call."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self.settings = settings
+        self.url = settings.url
+        self.jobs = settings.jobs
+        self._line = S3Line(settings)
+        self._bucket_seen = False
+
+    def stat(self, key: str) -> ObjectStat | None:
+        try:
+            with self._line.asking("read", key) as client:
+                head = client.head_object(**self._at(key), **self._customer_key)
+        except ObjectMissingError:
+            self._see_bucket()
+            return None
+        return ObjectStat(key, head["ContentLength"], _md5_in(head), head["LastModified"])
+
+    def has(self, keys: Collection[str]) -> dict[str, int]:
+        if len(keys) > _FEW and self._listing_pays(len(keys)):
+            wanted = set(keys)
+            prefixes = [f"files/md5/{digit}" for digit in _HEX]
+            listed = Crew(self.jobs).each(lambda prefix: list(self.list(prefix)), prefixes)
+            found = {o.key: o.size for _, objects in listed for o in objects if o.key in wanted}
+            return found | self._has_each({key for key in wanted if not key.startswith("files/md5/")})
+        return self._has_each(keys)
+
+    def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
+        if source.size > _SINGLE_PUT:
+            return self._put_parts(key, source, md5, on_bytes)
+        source.check()
+        with source.open() as reader:
+            if source.size > _IN_MEMORY:
+                return self._put_whole(key, Slice(reader, 0, source.size, on_bytes), md5, source)
+            proof = self._put_whole(key, reader.read(), md5, source)
+        on_bytes(source.size)
+        return proof
+
+    def put_bytes(self, key: str, data: bytes) -> Proof:
+        return self._put_whole(key, data, hashlib.md5(data, usedforsecurity=False).hexdigest(), None)
+
+    def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
+        with target.open("wb", buffering=0) as writer:
+
+            def write(offset: int, data: bytes) -> None:
+                _write_at(writer.fileno(), data, offset)
+                on_bytes(len(data))
+
+            size, etag = self._read_range(key, 0, _RANGE, None, write)
+            rest = [(start, min(start + _RANGE, size)) for start in range(_RANGE, size, _RANGE)]
+            crew = Crew(min(_PARTS_AT_ONCE, self.jobs))
+            for _ in crew.each(lambda span: self._read_range(key, *span, etag, write), rest):
+                pass
+            os.fsync(writer.fileno())
+
+    def get_bytes(self, key: str, limit: int) -> bytes | None:
+        data = bytearray()
+        try:
+            size, _ = self._read_range(key, 0, limit + 1, None, lambda _, block: data.extend(block))
+        except ObjectMissingError:
+            return None
+        if size > limit:
+            raise StorageError(f"object '{key}' in '{self.url}' is larger than {limit} bytes")
+        return bytes(data)
+
+    def copy(self, from_key: str, to_key: str) -> None:
+        with self._line.asking("read", from_key) as client:
+            head = client.head_object(**self._at(from_key), **self._customer_key)
+        origin: dict[str, Any] = {
+            "CopySource": {"Bucket": self.settings.bucket, "Key": self.settings.key(from_key)},
+            **{f"CopySource{name}": value for name, value in self._customer_key.items()},
+        }
+        if head["ContentLength"] <= _SINGLE_COPY:
+            with self._line.asking("copy", from_key) as client:
+                client.copy_object(**self._at(to_key), **origin, **self._writing)
+            return
+
+        def copy_part(upload_id: str, part: Part) -> dict[str, Any]:
+            with self._line.asking("copy", from_key) as client:
+                answer = client.upload_part_copy(
+                    **self._at(to_key),
+                    **origin,
+                    **self._customer_key,
+                    UploadId=upload_id,
+                    PartNumber=part.number,
+                    CopySourceRange=f"bytes={part.start}-{part.end - 1}",
+                    CopySourceIfMatch=head["ETag"],
+                )
+            return {"PartNumber": part.number, "ETag": answer["CopyPartResult"]["ETag"]}
+
+        self._in_parts(to_key, parts_of(head["ContentLength"], _COPY_PART), copy_part, _nothing)
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        within = len(self.settings.key(""))
+        token: dict[str, Any] = {}
+        while True:
+            page = self._page(prefix, token)
+            for entry in page.get("Contents", ()):
+                yield ObjectStat(entry["Key"][within:], entry["Size"], modified=entry["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            token = self._next_page(page)
+
+    def delete(self, keys: Collection[str]) -> None:
+        names = [{"Key": self.settings.key(key)} for key in keys]
+        for start in range(0, len(names), _DELETE_AT_ONCE):
+            batch: Any = {"Objects": names[start : start + _DELETE_AT_ONCE], "Quiet": True}
+            with self._line.asking("delete", "") as client:
+                failed = client.delete_objects(Bucket=self.settings.bucket, Delete=batch).get("Errors", [])
+            for error in failed[:1]:
+                raise StorageError(
+                    f"cannot delete {len(failed)} objects in '{self.url}': {error.get('Code', 'refused')}",
+                    hint="ask the bucket's owner for s3:DeleteObject",
+                )
+
+    def _put_whole(self, key: str, body: bytes | Slice, md5: str, source: Source | None) -> Proof:
+        try:
+            with self._line.asking("write", key) as client:
+                answer: Any = client.put_object(
+                    **self._at(key),
+                    **self._writing,
+                    **self._customer_key,
+                    Body=body,  # type: ignore[arg-type]  # botocore asks for read, seek and tell only
+                    ContentMD5=_header(md5),
+                )
+        except CPVError:
+            if source:
+                source.check()
+            raise
+        confirmed = _md5_in(answer)
+        if confirmed == md5:
+            return Proof("md5 of the single PUT")
+        if confirmed:
+            return self._read_back(key, md5)
+        self._confirm_size(key, len(body))
+        return Proof("md5 in transit and size")
+
+    def _put_parts(self, key: str, source: Source, md5: str, on_bytes: OnBytes) -> Proof:
+        digests: dict[int, str] = {}
+        doubtful: list[Part] = []
+
+        def send(upload_id: str, part: Part) -> dict[str, Any]:
+            with source.open() as reader:
+                digests[part.number] = md5_of(reader, part)
+                with self._line.asking("write", key) as client:
+                    answer: Any = client.upload_part(
+                        **self._at(key),
+                        **self._customer_key,
+                        UploadId=upload_id,
+                        PartNumber=part.number,
+                        Body=Slice(reader, part.start, part.size, on_bytes),  # type: ignore[arg-type]
+                        ContentMD5=_header(digests[part.number]),
+                    )
+            if _md5_in(answer) not in (None, digests[part.number]):
+                doubtful.append(part)
+            return {"PartNumber": part.number, "ETag": answer["ETag"]}
+
+        parts = parts_of(source.size)
+        self._in_parts(key, parts, send, source.check)
+        head = self._confirm_size(key, source.size)
+        if doubtful:
+            return self._read_back(key, md5)
+        whole = hashlib.md5(b"".join(bytes.fromhex(digests[part.number]) for part in parts)).hexdigest()
+        sums = " and their checksum" if head["ETag"].strip('"') == f"{whole}-{len(parts)}" else ""
+        return Proof(f"part checksums{sums} and size")
+
+    def _in_parts(
+        self,
+        key: str,
+        parts: Sequence[Part],
+        move: Callable[[str, Part], dict[str, Any]],
+        check: Callable[[], None],
+    ) -> None:
+        """A multipart upload, its parts brought by `move`; completed after `check`, aborted on failure."""
+        with self._line.asking("write", key) as client:
+            upload: Any = client.create_multipart_upload(
+                **self._at(key), **self._writing, **self._customer_key
+            )
+        upload_id = upload["UploadId"]
+        try:
+            crew = Crew(min(_PARTS_AT_ONCE, self.jobs))
+            moved = [answer for _, answer in crew.each(lambda part: move(upload_id, part), parts)]
+            check()
+            ordered: Any = {"Parts": sorted(moved, key=lambda answer: int(answer["PartNumber"]))}
+            with self._line.asking("write", key) as client:
+                client.complete_multipart_upload(
+                    **self._at(key), **self._customer_key, UploadId=upload_id, MultipartUpload=ordered
+                )
+        except BaseException:
+            with suppress(CPVError), self._line.asking("abort", key) as client:
+                client.abort_multipart_upload(**self._at(key), UploadId=upload_id)
+            raise
+
+    def _confirm_size(self, key: str, size: int) -> Any:
+        with self._line.asking("confirm", key) as client:
+            head = client.head_object(**self._at(key), **self._customer_key)
+        if head["ContentLength"] != size:
+            self._withdraw(key)
+        return head
+
+    def _read_back(self, key: str, md5: str) -> Proof:
+        """For a server whose ETag is not the md5 it should be: either of an unknown kind, or of damaged
+        bytes.
+        """
+        digest = hashlib.md5(usedforsecurity=False)
+        self._read_range(key, 0, None, None, lambda _, block: digest.update(block))
+        if digest.hexdigest() != md5:
+            self._withdraw(key)
+        return Proof("read back, with its md5")
+
+    def _withdraw(self, key: str) -> None:
+        self.delete([key])
+        raise StorageError(
+            f"'{key}' came to lie in '{self.url}' other than it was sent, and was removed there", hint=AGAIN
+        )
+
+    def _read_range(
+        self, key: str, start: int, end: int | None, etag: str | None, sink: Sink
+    ) -> tuple[int, str]:
+        """Bytes from `start` to before `end`, or the object's end, into `sink`; the object's size and ETag.
+
+        A body that breaks off is asked for again from where it broke, while each few tries bring something.
+        """
+        position, barren = start, 0
+        while True:
+            before = position
+            with self._line.asking("read", key) as client:
+                answer = get_range(client, position, end, etag, {**self._at(key), **self._customer_key})
+                if answer is None:
+                    return 0, ""
+                size, etag = _whole_size(answer), answer["ETag"]
+                end = size if end is None else min(end, size)
+                for block in blocks(answer["Body"], end - position):
+                    sink(position, block)
+                    position += len(block)
+            if position >= end:
+                return size, etag
+            barren = 0 if position > before else barren + 1
+            if barren == _TRIES:
+                raise StorageError(
+                    f"reading '{key}' from '{self.url}' broke off, again and again", hint=AGAIN
+                )
+            time.sleep(random.uniform(0, 2**barren))
+
+    def _has_each(self, keys: Collection[str]) -> dict[str, int]:
+        stats = (stat for _, stat in Crew(self.jobs).each(self.stat, keys))
+        return {stat.key: stat.size for stat in stats if stat is not None}
+
+    def _listing_pays(self, count: int) -> bool:
+        """Whether listing all objects takes less time than asking for `count` of them; one page tells how
+        many.
+        """
+        page = self._page("files/md5/00", {})
+        pages = len(_HEX) + 256 * len(page.get("Contents", ())) // 1000
+        return not page.get("IsTruncated") and pages * _HEADS_PER_PAGE < count
+
+    def _page(self, prefix: str, token: dict[str, Any]) -> Any:
+        where: dict[str, Any] = {"Bucket": self.settings.bucket, "Prefix": self.settings.key(prefix), **token}
+        with self._line.asking("list", prefix) as client:
+            return (client.list_objects if self.settings.list_version_1 else client.list_objects_v2)(**where)
+
+    def _next_page(self, page: Any) -> dict[str, Any]:
+        if self.settings.list_version_1:
+            return {"Marker": page["Contents"][-1]["Key"]}
+        return {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _see_bucket(self) -> None:
+        """HEAD says 404 for a missing bucket too, so the first miss asks once more. Raises where there is
+        none.
+        """
+        if not self._bucket_seen:
+            self._page("", {"MaxKeys": 1})
+            self._bucket_seen = True
+
+    def _at(self, key: str) -> dict[str, Any]:
+        return {"Bucket": self.settings.bucket, "Key": self.settings.key(key)}
+
+    @property
+    def _writing(self) -> dict[str, Any]:
+        return dict(self.settings.writing)
+
+    @property
+    def _customer_key(self) -> dict[str, Any]:
+        return dict(self.settings.customer_key)
+
+
+def _whole_size(answer: Any) -> int:
+    """From 'Content-Range: bytes 0-99/5000'; a server that knows no ranges sends everything."""
+    return (
+        int(answer["ContentRange"].rpartition("/")[2])
+        if "ContentRange" in answer
+        else answer["ContentLength"]
+    )
+
+
+def _md5_in(answer: Any) -> str | None:
+    """The md5 of what one PUT brought, by its ETag. S3 API reference, "Object": not with KMS or customer
+    keys.
+    """
+    encryption = str(answer.get("ServerSideEncryption", ""))
+    if encryption.startswith("aws:kms") or "SSECustomerAlgorithm" in answer:
+        return None
+    etag = str(answer.get("ETag", "")).strip('"')
+    return etag if re.fullmatch("[0-9a-f]{32}", etag) else None
+
+
+def _header(md5: str) -> str:
+    return base64.b64encode(bytes.fromhex(md5)).decode()
+
+
+def _write_at(handle: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(handle, view, offset)
+        view, offset = view[count:], offset + count
+
+
+def _nothing() -> None: ...

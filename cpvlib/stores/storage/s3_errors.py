@@ -1,0 +1,180 @@
+"""What botocore and S3 say, as one line that names the cause, and what to type.
+
+Errors are told apart by the names of their classes and codes, so that nothing of boto3's is imported here. Of
+their texts only S3's own message is quoted: those of botocore may repeat parameters or the output of a
+credential process. S3 API reference: "Error responses".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cpvlib.base.errors import ConfigError, CPVError, CredentialError, StorageError
+from cpvlib.domain.text import printable
+from cpvlib.stores.storage.protocol import ObjectMissingError
+from cpvlib.stores.storage.s3_settings import S3Settings
+
+AGAIN = "run the same command again; what is stored already is not sent twice"
+_KEYS = "check the keys in ~/.aws/credentials or AWS_ACCESS_KEY_ID, and the profile"
+
+# Codes of S3 and of servers like it; {place}, {bucket}, {host}, {act} and {key} are filled in.
+_BY_CODE: dict[str, tuple[type[CPVError], str, str]] = {
+    "NoSuchBucket": (
+        StorageError,
+        "bucket '{bucket}' does not exist at {host}",
+        "make it, or check its name",
+    ),
+    "AccessDenied": (
+        StorageError,
+        "access denied: may not {act} in '{place}'",
+        "ask its owner for s3:ListBucket, s3:GetObject and s3:PutObject, or use another profile",
+    ),
+    "InvalidAccessKeyId": (CredentialError, "{host} does not know this access key", _KEYS),
+    "SignatureDoesNotMatch": (CredentialError, "{host} refuses the secret access key as wrong", _KEYS),
+    "InvalidToken": (CredentialError, "{host} refuses the session token", "sign in again: aws sso login"),
+    "ExpiredToken": (CredentialError, "the session token has expired", "sign in again: aws sso login"),
+    "RequestTimeTooSkewed": (
+        StorageError,
+        "this machine's clock and that of {host} differ too much",
+        "set the clock: sudo timedatectl set-ntp true",
+    ),
+    "PermanentRedirect": (
+        StorageError,
+        "bucket '{bucket}' is in another region",
+        "set it: dvc remote modify <remote> region <region>, or AWS_DEFAULT_REGION",
+    ),
+    "QuotaExceeded": (StorageError, "storage '{place}' is full", "free some space or ask for a larger quota"),
+    "BadDigest": (
+        StorageError,
+        "'{key}' was damaged on its way to '{place}', and refused there",
+        AGAIN,
+    ),
+    "PreconditionFailed": (StorageError, "'{key}' in '{place}' was replaced while it was read", AGAIN),
+    "InvalidObjectState": (
+        StorageError,
+        "'{key}' in '{place}' is archived and can't be read now",
+        "bring it back first: aws s3api restore-object",
+    ),
+    "InvalidBucketName": (
+        ConfigError,
+        "'{bucket}' is not a name for a bucket",
+        "3 to 63 of a-z, 0-9, '-' and '.'",
+    ),
+    "SlowDown": (StorageError, "'{place}' asks for fewer requests and went on asking", "try with --jobs 4"),
+}
+_SAME_AS = {
+    "403": "AccessDenied",
+    "Forbidden": "AccessDenied",
+    "AllAccessDisabled": "AccessDenied",
+    "AccountProblem": "AccessDenied",
+    "UnauthorizedAccess": "AccessDenied",
+    "InvalidAccessKey": "InvalidAccessKeyId",
+    "TokenRefreshRequired": "ExpiredToken",
+    "ExpiredTokenException": "ExpiredToken",
+    "RequestExpired": "RequestTimeTooSkewed",
+    "301": "PermanentRedirect",
+    "AuthorizationHeaderMalformed": "PermanentRedirect",
+    "IncorrectEndpoint": "PermanentRedirect",
+    "XMinioStorageFull": "QuotaExceeded",
+    "InsufficientStorage": "QuotaExceeded",
+    "507": "QuotaExceeded",
+    "412": "PreconditionFailed",
+    "XAmzContentChecksumMismatch": "BadDigest",
+    "InvalidDigest": "BadDigest",
+    "503": "SlowDown",
+    "Throttling": "SlowDown",
+    "TooManyRequests": "SlowDown",
+}
+# Classes of botocore's, the more special ones first.
+_BY_CLASS: dict[str, tuple[type[CPVError], str, str]] = {
+    "NoCredentialsError": (
+        CredentialError,
+        "no AWS credentials for '{place}'",
+        "run 'aws configure', or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    "PartialCredentialsError": (CredentialError, "the AWS credentials are incomplete", _KEYS),
+    "ProfileNotFound": (
+        CredentialError,
+        "there is no AWS profile '{profile}'",
+        "which there are: aws configure list-profiles",
+    ),
+    "SSOError": (CredentialError, "the AWS sign-in has expired or was never made", "sign in: aws sso login"),
+    "TokenRetrievalError": (CredentialError, "the AWS sign-in has expired", "sign in: aws sso login"),
+    "CredentialRetrievalError": (
+        CredentialError,
+        "the AWS credentials could not be fetched",
+        "see what fails: aws sts get-caller-identity",
+    ),
+    "LoginError": (CredentialError, "the AWS sign-in has expired or was never made", "sign in: aws login"),
+    "ConfigNotFound": (
+        ConfigError,
+        "AWS's configuration file does not exist",
+        "check configpath and AWS_CONFIG_FILE",
+    ),
+    "ConfigParseError": (
+        ConfigError,
+        "AWS's configuration files can't be parsed",
+        "see where: aws configure list",
+    ),
+    "NoRegionError": (ConfigError, "no AWS region for '{place}'", "set AWS_DEFAULT_REGION"),
+    "ParamValidationError": (
+        ConfigError,
+        "S3 can't have the name '{bucket}/{key}'",
+        "check the bucket's name",
+    ),
+    "SSLError": (
+        StorageError,
+        "no trusted connection to {host}: its certificate was not accepted",
+        "name your own authority: dvc remote modify <remote> ssl_verify /path/ca.pem",
+    ),
+    "ProxyConnectionError": (
+        StorageError,
+        "the proxy on the way to {host} does not answer",
+        "check HTTPS_PROXY",
+    ),
+    "ConnectTimeoutError": (StorageError, "{host} does not answer", "check the network and the endpoint"),
+    "EndpointConnectionError": (StorageError, "cannot reach {host}", "check the network and the endpoint"),
+    "ReadTimeoutError": (StorageError, "{host} stopped answering", AGAIN),
+    "HTTPClientError": (StorageError, "the connection to {host} broke, again and again", AGAIN),
+    "IncompleteReadError": (StorageError, "{host} sent less than it promised, again and again", AGAIN),
+}
+
+
+def explain(error: Exception, settings: S3Settings, host: str, act: str, key: str) -> CPVError:
+    """The error for people, of an exception that a call to S3 ended in. `act` says what was tried: 'list',
+    'write'.
+    """
+    response: Mapping[str, Any] = getattr(error, "response", None) or {}
+    code, message = code_of(error), str(response.get("Error", {}).get("Message") or "")
+    words = {
+        "place": settings.url,
+        "bucket": settings.bucket,
+        "host": host,
+        "profile": settings.profile or "default",
+        "act": act,
+        "key": key,
+    }
+    if code == "NoSuchKey":
+        return ObjectMissingError(key, settings.url)
+    found = _BY_CODE.get(_SAME_AS.get(code, code)) if code else _by_class(error)
+    if found is None:
+        said = ": ".join(part for part in (code or type(error).__name__, message) if part)
+        return StorageError(
+            f"cannot {act} '{printable(key)}' in '{printable(settings.url)}': {printable(said)}"
+        )
+    kind, text, hint = found
+    return kind(printable(text.format(**words)), hint=hint)
+
+
+def code_of(error: Exception) -> str:
+    """S3's code for a refusal, else ''. HEAD has no body: its code is the HTTP status."""
+    response: Mapping[str, Any] = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code") or "")
+
+
+def _by_class(error: Exception) -> tuple[type[CPVError], str, str] | None:
+    """By the nearest class in the table. botocore calls a malformed endpoint a ValueError."""
+    if isinstance(error, ValueError):
+        return ConfigError, "the endpoint of '{place}' is not a URL", "write it as https://host[:port]"
+    return next((_BY_CLASS[c.__name__] for c in type(error).__mro__ if c.__name__ in _BY_CLASS), None)
