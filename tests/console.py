@@ -1,0 +1,123 @@
+"""Pages with console examples: what they type is run in one shell, what it says is compared with the page.
+
+    ```console
+    $ git cpv tag
+    v0.1
+    ```
+
+A command may go on in lines that begin with "> ". A line `...` in the output stands for any number of lines.
+A page may say, in a comment of its own, what stands ready before it begins:
+
+    <!-- before: cp -R "$EXAMPLES/digits" digits -->
+
+`python tests/console.py PAGE` prints the page with every output renewed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PAGE_HOME = "/home/ada"
+
+_BLOCK = re.compile(r"^( *)```console\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_BEFORE = re.compile(r"<!-- before: (.*?) -->", re.DOTALL)
+_VARYING = (
+    (re.compile(r"\b[0-9a-f]{7,64}\b"), "<id>"),
+    (re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?Z?)?"), "<time>"),
+    (re.compile(r"\b\d+(?:\.\d+)? m?s\b"), "<seconds>"),
+    (re.compile(r"(?<![v.\w])[-+]?\d+\.\d+(?:e-?\d+)?"), "<number>"),
+    (re.compile(r" +(?=<)|(?<=>) +"), " "),
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """What is typed, and what the page says it answers, which is the page's text from `start` to `stop`."""
+
+    command: str
+    answer: str
+    start: int
+    stop: int
+
+
+def examples(page: str) -> list[Example]:
+    """In the order in which they are typed."""
+    found = []
+    for block in _BLOCK.finditer(page):
+        parts = re.split(r"^\$ ", block[2], flags=re.MULTILINE)
+        at = block.start(2) + len(parts[0])
+        for part in parts[1:]:
+            lines = part.splitlines(keepends=True)
+            n_typed = 1
+            while n_typed < len(lines) and lines[n_typed].startswith("> "):
+                n_typed += 1
+            typed = "".join(line.removeprefix("> ") for line in lines[:n_typed]).rstrip("\n")
+            start = at + 2 + sum(map(len, lines[:n_typed]))
+            found.append(Example(typed, "".join(lines[n_typed:]), start, at + 2 + len(part)))
+            at += 2 + len(part)
+    return found
+
+
+def run(page: str, home: Path, environment: Mapping[str, str]) -> list[str]:
+    """What each example really answers, stdout and stderr in one; `home` is spelled as in the page."""
+    answers = home / ".answers"
+    answers.mkdir()
+    script = [f"{line}\n" for line in _BEFORE.findall(page)]
+    for number, example in enumerate(examples(page)):
+        script.append(f"{{ {example.command}\n}} > {answers}/{number} 2>&1\n")
+    variables = {**environment, "HOME": str(home), "EXAMPLES": str(CHECKOUT / "examples")}
+    done = subprocess.run(
+        ["/bin/sh"], input="".join(script), cwd=home, env=variables, encoding="utf-8", capture_output=True
+    )
+    if done.returncode or done.stderr:
+        raise AssertionError(f"the page's commands cannot be typed: {done.stderr}")
+    return [read_answer(answers / str(number), home) for number in range(len(examples(page)))]
+
+
+def read_answer(path: Path, home: Path) -> str:
+    return path.read_text().replace(str(home), PAGE_HOME) if path.exists() else ""
+
+
+def matches(expected: str, actual: str) -> bool:
+    """Whether they say the same, ids, times and measured numbers aside."""
+    pattern = re.escape(masked(expected)).replace(re.escape("...\n"), "(?:.*\n)*")
+    return re.fullmatch(pattern, masked(actual)) is not None
+
+
+def masked(text: str) -> str:
+    for pattern, sign in _VARYING:
+        text = pattern.sub(sign, text)
+    return text
+
+
+def renewed(page: str, answers: Iterable[str]) -> str:
+    """The page with these answers, except where an answer with `...` still holds."""
+    pieces, at = [], 0
+    for example, answer in zip(examples(page), answers, strict=True):
+        kept = example.answer if matches(example.answer, answer) else answer
+        pieces += [page[at : example.start], kept]
+        at = example.stop
+    return "".join([*pieces, page[at:]])
+
+
+def main(path: str) -> None:
+    from conftest import sealed_environment, write_identity
+
+    page = Path(path).read_text()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder).resolve() / "ada"
+        write_identity(home)
+        sys.stdout.write(renewed(page, run(page, home, sealed_environment(home))))
+
+
+if __name__ == "__main__":
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    main(*sys.argv[1:])

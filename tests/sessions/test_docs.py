@@ -1,0 +1,60 @@
+"""The console examples of the README and of docs/ are typed, and answer as the pages say."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import console
+import pytest
+
+CHECKOUT = console.CHECKOUT
+PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("examples/**/*.md")])
+TYPED = [page for page in PAGES if "```console\n" in page.read_text()]
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(CHECKOUT))
+
+
+@pytest.mark.parametrize("page", TYPED, ids=named)
+def test_examples_answer_as_the_page_says(page: Path, sealed: Path) -> None:
+    text = page.read_text()
+    if "EXAMPLES/" in text:
+        pytest.importorskip("safetensors", reason="the examples need the extra 'demo'")
+    if "EXAMPLES/huggingface" in text:
+        pytest.importorskip("tokenizers", reason="see examples/huggingface/requirements.txt")
+
+    answers = console.run(text, sealed, os.environ)
+
+    differing = [
+        f"$ {example.command}\n--- the page\n{example.answer}--- really\n{answer}"
+        for example, answer in zip(console.examples(text), answers, strict=True)
+        if not console.matches(example.answer, answer)
+    ]
+    assert differing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        if not linked.exists() or (anchor and anchor not in anchors(linked)):
+            broken.append(target)
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub and Bitbucket make them from headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_paths_of_the_project_exist(page: Path) -> None:
+    pattern = r"`((?:cpvlib|tests|examples|docs|bench|man|bin)/[\w./-]*)`"
+    absent = [path for path in re.findall(pattern, page.read_text()) if not (CHECKOUT / path).exists()]
+    assert absent == []
