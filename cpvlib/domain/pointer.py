@@ -22,6 +22,7 @@ MAX_BYTES = 1 << 20
 _MAX_DEPTH = 50
 
 _OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
+_URL = re.compile(r"\w+://")
 _NUMBER = re.compile("[0-9]{1,18}")
 _CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
@@ -79,14 +80,15 @@ class Pointer:
         Raises RepositoryError where that is outside the worktree, inside git's or DVC's folder, a pointer
         itself, or a folder around this pointer.
         """
+        what = f"'{self.path}' names an out that cannot be:"
+        if _URL.match(entry.path):
+            raise RepositoryError(f"{what} '{entry.path}' is not in the worktree")
         joined = posixpath.join(posixpath.dirname(self.path), self.wdir, entry.path)
-        out = check_relative(posixpath.normpath(joined), f"'{self.path}' names an out that cannot be:")
+        out = check_relative(posixpath.normpath(joined), what)
         if out.endswith(SUFFIX):
-            raise RepositoryError(f"'{self.path}' names an out that cannot be: '{out}' is a pointer")
+            raise RepositoryError(f"{what} '{out}' is a pointer")
         if self.path.startswith(f"{out}/"):
-            raise RepositoryError(
-                f"'{self.path}' names an out that cannot be: '{out}' holds the pointer itself"
-            )
+            raise RepositoryError(f"{what} '{out}' holds the pointer itself")
         return out
 
 
@@ -94,7 +96,7 @@ def parse_pointer(path: str, data: bytes) -> Pointer:
     """The pointer file `path` with these bytes.
 
     Raises RepositoryError, with the reason, for what is not a pointer, for merge-conflict markers, for more
-    than 1 MiB, YAML aliases or deep nesting, for an oid or size that cannot be, and for outs kept in DVC's
+    than 1 MiB, YAML anchors or deep nesting, for an oid or size that cannot be, and for outs kept in DVC's
     version-aware layout, which have no md5 of their own.
     """
     fields = _canonical(data)
@@ -318,8 +320,8 @@ def _refuse_bombs(path: str, text: str) -> None:
     depth = 0
     for event in YAML(typ="safe", pure=True).parse(text):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if isinstance(event, AliasEvent):
-            raise _broken(path, "it has YAML aliases")
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise _broken(path, "it has YAML anchors or aliases")
         if depth > _MAX_DEPTH:
             raise _broken(path, "it is nested too deep")
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 
 _SPECIAL = re.compile(r"[\\\[\]!*#?]")
-_END_SPACES = re.compile(" +$")
+_END_SPACES = re.compile(r" +\Z")
+_LINE_END = re.compile(r"\n|\r\Z")
 
 
 def ignore_place(out_path: str) -> tuple[str, str]:
     """The `.gitignore` that an out's line belongs in, and the line: '/name', special characters escaped.
 
     Where DVC's own line would not work, this one does: git drops spaces at a line's end (gitignore(5)), so
-    they are escaped, and '?' stands for a line break.
+    they are escaped, and '?' stands for what would end the line.
     """
     folder, slash, name = out_path.rpartition("/")
     escaped = _SPECIAL.sub(r"\\\g<0>", name)
     escaped = _END_SPACES.sub(lambda spaces: "\\ " * len(spaces[0]), escaped)
-    return f"{folder}{slash}.gitignore", "/" + re.sub("[\r\n]", "?", escaped)
+    return f"{folder}{slash}.gitignore", "/" + _LINE_END.sub("?", escaped)
 
 
 def has_line(data: bytes | None, line: str) -> bool:
