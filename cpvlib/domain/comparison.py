@@ -63,7 +63,8 @@ def compare_files(before: Mapping[str, str], after: Mapping[str, str]) -> list[F
     changes = [FileChange("renamed", path, added[path], old) for path, old in renames.items()]
     changes += [FileChange("added", path, md5) for path, md5 in added.items() if path not in renames]
     changes += [FileChange("removed", path, None) for path in removed if path not in gone]
-    changes += [FileChange("changed", path, md5) for path, md5 in after.items() if before.get(path, md5) != md5]
+    changed = ((path, md5) for path, md5 in after.items() if before.get(path, md5) != md5)
+    changes += [FileChange("changed", path, md5) for path, md5 in changed]
     return sorted(changes, key=lambda change: change.path)
 
 

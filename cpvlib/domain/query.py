@@ -75,13 +75,13 @@ def parse_order(text: str) -> Order:
     return order
 
 
-def best_order(metric: str, goals: Mapping[str, str]) -> Order:
-    """The order that puts the best value first: by the goal set for the metric, else by what its name tells.
+def best_order(metric: str, goal: str | None) -> Order:
+    """The order that puts the best value first: by the metric's goal (min, max), else by what its name tells.
 
     Raises ConfigError, naming the setting, where neither says whether lower or higher is better.
     """
-    goal = goals.get(metric) or _goal_by_name(metric)
-    if goal not in ("min", "max"):
+    goal = goal or _goal_by_name(metric)
+    if goal is None:
         raise ConfigError(
             f"whether a lower or a higher '{metric}' is better is not known",
             hint=f"git config cpv.metric.{metric}.goal min, or max",

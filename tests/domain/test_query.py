@@ -46,18 +46,18 @@ def test_orders_put_what_lacks_the_metric_last():
     [("loss", False), ("eval_loss", False), ("val/WER", False), ("test.acc", True), ("f1", True)],
 )
 def test_a_goal_by_name(metric: str, descending: bool):
-    assert best_order(metric, {}) == Order(metric, descending)
+    assert best_order(metric, None) == Order(metric, descending)
 
 
 def test_a_goal_that_is_set_is_stronger():
-    assert best_order("loss", {"loss": "max"}) == Order("loss", descending=True)
-    assert best_order("latency", {"latency": "min"}) == Order("latency")
+    assert best_order("loss", "max") == Order("loss", descending=True)
+    assert best_order("latency", "min") == Order("latency")
 
 
 @pytest.mark.parametrize("metric", ["latency", "loss_accuracy", "glossary"])
 def test_a_goal_that_nobody_told(metric: str):
     with pytest.raises(ConfigError) as raised:
-        best_order(metric, {})
+        best_order(metric, None)
     assert raised.value.hint == f"git config cpv.metric.{metric}.goal min, or max"
 
 

@@ -1,0 +1,311 @@
+"""tag: giving the committed checkpoint a version.
+
+Works offline. The tag, and a pending ref that marks it as not yet published, are made in one ref transaction;
+both halves of a combined version are in it, or neither.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import CPVError, NegativeAnswer, RepositoryError
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.checkpoint import Checkpoint, DataUsed, data_md5
+from cpvlib.domain.manifest import Manifest, ManifestOut
+from cpvlib.domain.text import listed, plural
+from cpvlib.domain.version import Series, TagName, Version, next_version
+from cpvlib.managers.outs import Out, checkpoint_at, in_series, outs_at
+from cpvlib.managers.versions import LATEST, Tags, VersionRecord
+
+if TYPE_CHECKING:
+    from cpvlib.managers.publish import Pending, Publication
+    from cpvlib.managers.workspace import Workspace
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class TagRequest:
+    """What the user asked for. Two series make a combined version. `version` is a number typed by hand.
+
+    `message` is None where none was given: then the commit's subject serves. `force` names objects again that
+    have a version.
+    """
+
+    series: tuple[Series, ...] = (Series.MODEL,)
+    version: Version | None = None
+    major: bool = False
+    message: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Half:
+    """One tag to make; a combined version has two."""
+
+    name: TagName
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class TagPlan:
+    """The tags to make on `commit`; with them, pending versions whose tags a prune took are put back."""
+
+    commit: str
+    version: Version
+    halves: tuple[Half, ...]
+    typed: bool
+    pruned: tuple[VersionRecord, ...] = ()
+
+
+def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
+    """Decides the version; nothing is written.
+
+    Raises NegativeAnswer where a version names these very objects, and RepositoryError where nothing of the
+    series is committed, the typed number is taken, or an object is neither in the cache nor confirmed.
+    """
+    from cpvlib.stores.git.authorship import authorship
+
+    commit = ws.repo.head().commit
+    if commit is None:
+        raise RepositoryError("there is no commit yet, so no checkpoint to name", hint="git cpv push")
+    outs = outs_at(ws, commit)
+    chosen = {series: _committed(outs, series) for series in request.series}
+    tags = Tags(ws)
+    records = tags.versions()
+    _refuse_named_already(records, chosen, request)
+    _refuse_missing(ws, [out for outs in chosen.values() for out in outs.values()])
+    version = _number(ws, tags, request)
+    text = authorship(ws.repo, commit).subject if request.message is None else request.message
+    facts = checkpoint_at(ws, commit) if Series.MODEL in chosen else None
+    used = _data_used(facts, records, version if len(chosen) == 2 else None, outs)
+    names = {series: TagName(series, version, ws.settings.tag_prefix) for series in chosen}
+    halves = [Half(names[s], _manifest(s, chosen[s], names, text, facts, used)) for s in chosen]
+    pruned = tuple(record for record in records if record.pruned)
+    return TagPlan(commit, version, tuple(halves), request.version is not None, pruned)
+
+
+def tag(ws: Workspace, plan: TagPlan, request: TagRequest) -> tuple[TagPlan, list[Pending]]:
+    """Makes the tags, pending. Where another process took the number meanwhile, an automatic one moves on:
+    the plan that was carried out is returned."""
+    from cpvlib.managers.publish import Pending
+    from cpvlib.stores.git.refs import RefMovedError
+
+    for attempt in range(_ATTEMPTS):
+        try:
+            made = _make(ws, plan)
+            break
+        except RefMovedError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            plan = plan_tag(ws, request)
+    halves = zip(plan.halves, made, strict=True)
+    return plan, [Pending(half.name, oid, plan.commit, plan.typed) for half, oid in halves]
+
+
+def moved_on(
+    ws: Workspace, plan: TagPlan, *, progress: Progress | None = None, jobs: int | None = None
+) -> list[str]:
+    """Paths of the named outs that the worktree holds other content of, which no version names yet.
+
+    A worktree that can't be read has no say in what is committed: it counts as not moved on.
+    """
+    from cpvlib.managers.standing import standings
+
+    series = [half.name.series for half in plan.halves]
+    named = in_series(outs_at(ws, plan.commit), series)
+    try:
+        found = standings(ws, named.values(), progress=progress or Silent(), jobs=jobs)
+    except CPVError:
+        return []
+    return [path for path, standing in found.items() if standing.state.has_own_content]
+
+
+def publish_tags(
+    ws: Workspace, versions: Sequence[Pending], *, progress: Progress | None = None, jobs: int | None = None
+) -> Publication | None:
+    """Publishes just-made versions of one commit without the branch, objects first. None: no git remote."""
+    from cpvlib.managers import objects, publish
+
+    git_remote = publish.destination(ws)
+    if git_remote is None:
+        return None
+    commit = versions[0].commit
+    named = in_series(outs_at(ws, commit), [version.name.series for version in versions])
+    objects.store(ws, [out.entry for out in named.values() if out.entry], progress=progress, jobs=jobs)
+    publish.store_history(ws, git_remote, commit, progress=progress, jobs=jobs)
+    return publish.publish(ws, git_remote, None, versions)
+
+
+def plan_delete(ws: Workspace, text: str, series: Series | None) -> list[VersionRecord]:
+    """The pending version that `text` means, with its other half; RepositoryError for a published one."""
+    tags = Tags(ws)
+    record = tags.find(text, series).record
+    if record is None or text == LATEST:
+        raise RepositoryError(f"'{text}' is not the number of a version", hint="git cpv tag -d v1.2")
+    companion = record.manifest.companion
+    together = [record, *(other for other in tags.versions() if str(other.name) == companion)]
+    published = [str(each.name) for each in together if not each.pending]
+    if published:
+        raise RepositoryError(
+            f"{listed(published)} is published or not of CPV's making, and never moves",
+            hint="git cpv tag names the next version",
+        )
+    return together
+
+
+def delete(ws: Workspace, records: Iterable[VersionRecord]) -> None:
+    """Removes pending versions, all or none; their objects stay where they are."""
+    from cpvlib.managers.publish import typed_ref
+    from cpvlib.stores.git import refs
+    from cpvlib.stores.git.refs import RefUpdate, update_refs
+
+    typed = refs.refs(ws.repo, "refs/cpv/typed/")
+    updates = []
+    for record in records:
+        gone = [record.name.pending_ref, *([] if record.pruned else [record.name.ref])]
+        gone += [ref for ref in [typed_ref(record.name)] if ref in typed]
+        updates += [RefUpdate(ref, None, record.object) for ref in gone]
+    update_refs(ws.repo, updates, "cpv: pending version deleted")
+
+
+def _committed(outs: Mapping[str, Out], series: Series) -> dict[str, Out]:
+    mine = {path: out for path, out in in_series(outs, [series]).items() if out.oid is not None}
+    if not mine:
+        raise RepositoryError(f"no {series} is committed here yet", hint=f"git cpv push --{series}")
+    return mine
+
+
+def _refuse_named_already(
+    records: Iterable[VersionRecord], chosen: Mapping[Series, Mapping[str, Out]], request: TagRequest
+) -> None:
+    if request.force:
+        return
+    named = {series: _naming(records, series, outs) for series, outs in chosen.items()}
+    if all(named.values()):
+        names = " and ".join(str(record.name) for record in named.values() if record)
+        raise NegativeAnswer(f"already {names}", hint="git cpv tag --force names it again")
+
+
+def _naming(
+    records: Iterable[VersionRecord], series: Series, outs: Mapping[str, Out]
+) -> VersionRecord | None:
+    """The newest version that names these objects."""
+    wanted = {(path, out.oid) for path, out in outs.items()}
+    oids = [out.oid or "" for out in outs.values()]
+    # The look at the text spares parsing thousands of manifests.
+    likely = [r for r in records if r.series is series and all(oid in r.message for oid in oids)]
+    named = [r for r in likely if {(out.path, out.oid) for out in r.manifest.outs} == wanted]
+    return named[-1] if named else None
+
+
+def _refuse_missing(ws: Workspace, outs: Sequence[Out]) -> None:
+    """A version names what somebody can get: objects in the cache, or proved to be at the storage."""
+    entries = [out.entry for out in outs if out.entry and out.entry.cached]
+    unconfirmed = [entry for entry in entries if entry.oid and not ws.confirmed.has(entry.oid)]
+    missing: set[str] = set()
+    for entry in unconfirmed:
+        cache = ws.cache.legacy if entry.legacy else ws.cache
+        listing = cache.read_listing(entry.oid or "") if entry.is_dir else None
+        names = [entry.oid or "", *(listing.entries.values() if listing else ())]
+        missing.update(cache.missing(names))
+    if missing:
+        raise RepositoryError(
+            f"cannot name this checkpoint: {plural(len(missing), 'object')}, '{min(missing)}' among them, "
+            f"{'is' if len(missing) == 1 else 'are'} neither in the cache nor confirmed at the storage",
+            hint="git cpv push, where the files are, or git cpv pull, where the storage has them",
+        )
+
+
+def _number(ws: Workspace, tags: Tags, request: TagRequest) -> Version:
+    mine = [record.version for record in tags.versions(request.series)]
+    prefix = ws.settings.tag_prefix
+    if request.version is not None:
+        names = [TagName(series, request.version, prefix) for series in request.series]
+        taken = [name for name in names if tags.is_taken(name)]
+        if taken:
+            raise RepositoryError(
+                f"tag '{taken[0]}' exists already", hint=f"the next free number is {next_version(mine)}"
+            )
+        return request.version
+    version = next_version(mine, major=request.major)
+    # A tag of the code's, which is no version, may stand in the way.
+    while any(tags.is_taken(TagName(series, version, prefix)) for series in request.series):
+        version = version.next()
+    return version
+
+
+def _manifest(
+    series: Series,
+    outs: Mapping[str, Out],
+    names: Mapping[Series, TagName],
+    text: str,
+    facts: Checkpoint | None,
+    used: DataUsed | None,
+) -> Manifest:
+    companions = [str(name) for other, name in names.items() if other is not series]
+    common = Manifest(
+        text=text,
+        version=names[series].version,
+        outs=tuple(_manifest_out(path, out) for path, out in sorted(outs.items())),
+        companion=companions[0] if companions else None,
+        nonce=os.urandom(8).hex(),
+    )
+    if series is Series.DATA or facts is None:
+        return common
+    return replace(
+        common,
+        metrics=facts.metrics,
+        params=facts.params,
+        code=facts.code.commit,
+        uncommitted=len(facts.code.uncommitted),
+        data=used,
+    )
+
+
+def _manifest_out(path: str, out: Out) -> ManifestOut:
+    assert out.entry is not None and out.entry.oid is not None
+    return ManifestOut(path, out.entry.oid, out.entry.size, out.entry.nfiles)
+
+
+def _data_used(
+    facts: Checkpoint | None,
+    records: Iterable[VersionRecord],
+    combined: Version | None,
+    outs: Mapping[str, Out],
+) -> DataUsed | None:
+    """The data the model was trained on, with the version it has by now."""
+    if facts is None or facts.data is None:
+        return None
+    md5 = facts.data.md5
+    data = {path: out.oid for path, out in in_series(outs, [Series.DATA]).items() if out.oid}
+    if combined and data_md5(data) == md5:
+        return DataUsed(md5, str(combined))
+    if facts.data.version:
+        return facts.data
+    named = [r for r in records if r.series is Series.DATA and _data_md5_of(r) == md5]
+    return DataUsed(md5, str(named[-1].version) if named else None)
+
+
+def _data_md5_of(record: VersionRecord) -> str | None:
+    return data_md5({out.path: out.oid for out in record.manifest.outs})
+
+
+def _make(ws: Workspace, plan: TagPlan) -> list[str]:
+    """The tag objects and their refs."""
+    from cpvlib.managers.publish import typed_ref
+    from cpvlib.stores.git.refs import RefUpdate, make_tag, tagger, update_refs
+
+    who = tagger(ws.repo)
+    made = [
+        make_tag(ws.repo, str(half.name), plan.commit, half.manifest.render(), who) for half in plan.halves
+    ]
+    updates = [RefUpdate(record.name.ref, record.object, None) for record in plan.pruned]
+    for half, oid in zip(plan.halves, made, strict=True):
+        created = [half.name.ref, half.name.pending_ref, *([typed_ref(half.name)] if plan.typed else [])]
+        updates += [RefUpdate(ref, oid, None) for ref in created]
+    update_refs(ws.repo, updates, f"cpv: tag {plan.version}")
+    return made
