@@ -1,8 +1,8 @@
 """DVC's cache: objects under the md5 of their content, `files/md5/aa/rest`, mode 0444.
 
-DVC believes any object of mode 0444. Here one is trusted only while the stat stands that it had when it was last
-known to be right; otherwise it is hashed again, and set aside where it is not what its name says. DVC 2 kept its
-objects, named by md5-dos2unix, at `aa/rest`: that layout is another `ObjectCache`, read or downloaded to only.
+DVC believes any object of mode 0444. Here one is trusted only while the stat stands that it had when it was
+last known to be right; otherwise it is hashed again, and set aside where it is not what its name says. DVC 2
+kept its objects, named by md5-dos2unix, at `aa/rest`: that is another `ObjectCache`, read or downloaded to only.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ObjectCache:
         self.root = root
         self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
-        self._is_legacy = legacy
+        self.is_legacy = legacy
         self._records = _Records(records)
         self._scratch = Scratch(root / "cpv" / "tmp")
         self._lock = threading.Lock()
@@ -70,7 +70,7 @@ class ObjectCache:
         return self.root / self._key(oid)
 
     def has(self, oid: str) -> bool:
-        """Whether the object is here and is what its name says; it is hashed if its recorded stat doesn't stand."""
+        """Whether the object is here and is what its name says; hashed if its recorded stat doesn't stand."""
         return not self.missing([oid])
 
     def missing(
@@ -100,7 +100,7 @@ class ObjectCache:
         return FileSource(self.path(oid), found)
 
     def read_listing(self, oid: str) -> Listing | None:
-        """The listing of a folder, or None where it is not here. Raises RepositoryError for a malformed one."""
+        """The listing of a folder, None where it is not here. Raises RepositoryError for a malformed one."""
         if not self.has(oid):
             return None
         try:
@@ -124,9 +124,9 @@ class ObjectCache:
     def snapshot(
         self, file: Path, *, seen: FileStat | None = None, on_bytes: OnBytes = no_bytes
     ) -> tuple[str, FileStat]:
-        """Keep a file's content; its md5, and its stat from before to after. The object is there after `settle`.
+        """Keep a file's content; its md5, and its stat all the while. The object is there after `settle`.
 
-        The blocks are shared with the file where the file system can, else copied: the inode is never shared, and
+        The blocks are shared with the file where the file system can, else copied: the inode never is, and
         the file is only read, once. Raises RepositoryError if it changes meanwhile or is no longer as it was
         `seen`, DiskFullError where a copy doesn't fit.
         """
@@ -145,6 +145,20 @@ class ObjectCache:
         with self._lock:
             self._settle_waiting()
         self._records.flush()
+
+    def copy_to(self, oid: str, target: Path, *, isexec: bool = False, on_bytes: OnBytes = no_bytes) -> None:
+        """Write a new file `target` with the object's content, with the permissions that the umask leaves.
+
+        Raises RepositoryError where the object is not in the cache, or changes meanwhile; OSError.
+        """
+        before = self._stat(oid) if self.has(oid) else None
+        if before is None:
+            raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if isexec else 0o666)
+        with FileIO(fd, "w") as writer, FileIO(self.path(oid)) as reader:
+            files.copy_contents(reader, writer, on_bytes)
+        if self._stat(oid) != before:
+            raise changed_while_read(self.path(oid))
 
     def link(self, oid: str, target: Path) -> bool:
         """Make `target` a hard link of the object, whose record follows; False where that can't be done."""
@@ -166,7 +180,7 @@ class ObjectCache:
         if not _OID.fullmatch(oid):
             raise RepositoryError(f"'{oid}' is not the md5 of an object")
         below = f"{oid[:2]}/{oid[2:]}"
-        return below if self._is_legacy else f"files/md5/{below}"
+        return below if self.is_legacy else f"files/md5/{below}"
 
     def _stat(self, oid: str) -> FileStat | None:
         try:
@@ -176,7 +190,7 @@ class ObjectCache:
         return FileStat.of(found) if stat.S_ISREG(found.st_mode) else None
 
     def _hash(self, path: Path, on_bytes: OnBytes = no_bytes) -> str:
-        if self._is_legacy:
+        if self.is_legacy:
             from cpvlib.stores.dvc.legacy import md5_dos2unix
 
             return md5_dos2unix(path)
@@ -363,7 +377,7 @@ class Receiver:
         return self._path
 
     def accept(self) -> None:
-        """Check the md5, make the bytes last, and give the object its name. Raises StorageError if it is wrong."""
+        """Check the md5, make the bytes last, give the object its name. StorageError if it is wrong."""
         self._cache._receive(self._path, self._oid)
 
     def discard(self) -> None:
@@ -373,7 +387,7 @@ class Receiver:
 
 
 class _Records:
-    """The stats that objects had when they were last known to be right, by their path below the cache's root."""
+    """The stats that objects had when last known to be right, by their path below the cache's root."""
 
     def __init__(self, path: Path) -> None:
         self._hints = Hints(path, _SCHEMA)

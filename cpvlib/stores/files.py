@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from io import FileIO
 from pathlib import Path
 
@@ -16,6 +17,8 @@ _FICLONE = 0x40049409  # linux/fs.h
 _NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _STALE_S = 24 * 3600
+_COPY_BYTES = 1 << 20
+_PART = re.compile(r"\.cpv-[0-9a-f]{16}\.part", re.ASCII)
 
 
 class DiskFullError(RepositoryError):
@@ -200,6 +203,66 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def part_name() -> str:
+    """A name for a file on its way into the very folder it lies in."""
+    return f".cpv-{os.urandom(8).hex()}.part"
+
+
+def is_part(name: str) -> bool:
+    """Whether a file of this name is such a one, or was when its process was killed."""
+    return _PART.fullmatch(name) is not None
+
+
+def move(temporary: Path, path: Path) -> None:
+    """Rename over `path`; from another file system, through a copy in the same folder."""
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        for other in path.parent.iterdir():
+            if is_part(other.name):
+                other.unlink(missing_ok=True)
+        part = path.with_name(part_name())
+        copy_file(temporary, part)
+        sync_file(part)
+        part.replace(path)
+    temporary.unlink(missing_ok=True)  # rename(2) leaves both names where they are links of one file
+
+
+def copy_contents(source: FileIO, target: FileIO, on_bytes: Callable[[int], None]) -> None:
+    """What `source` holds, to an empty `target`: its blocks shared where that can be, else copied."""
+    if clone(source, target):
+        on_bytes(os.fstat(target.fileno()).st_size)
+        return
+    while data := source.read(_COPY_BYTES):
+        write_all(target, data)
+        on_bytes(len(data))
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """A new file with the content, permissions and mtime of `source`; a link is copied as the same link."""
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+        return
+    with FileIO(source) as reader, FileIO(target, "x") as writer:
+        copy_contents(reader, writer, lambda count: None)
+        found = os.fstat(reader.fileno())
+        os.fchmod(writer.fileno(), stat.S_IMODE(found.st_mode))
+        os.utime(writer.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a file, or a folder with all that is in it, to a place where nothing is yet; parents are made."""
+    if source.is_dir() and not source.is_symlink():
+        target.mkdir(parents=True)
+        for child in source.iterdir():
+            copy_tree(child, target / child.name)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_file(source, target)
+
+
 def remove_tree(path: Path) -> None:
     """Remove a file, a link, or a folder with all that is in it; links are not followed."""
     if path.is_dir() and not path.is_symlink():
@@ -208,3 +271,10 @@ def remove_tree(path: Path) -> None:
         path.rmdir()
     else:
         path.unlink()
+
+
+def lstat(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None

@@ -1,7 +1,7 @@
 """Small sqlite files of what CPV found out before: they save time, and nothing depends on them.
 
-A database that is missing, broken, locked or read-only behaves as an empty one: reading gives no rows, writing
-does nothing. So no command fails for it, and deleting one is always safe.
+A database that is missing, broken, locked or read-only behaves as an empty one: reading gives no rows and
+writing does nothing. So no command fails for it, and deleting one is always safe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PARAMETERS = 500  # sqlite < 3.32 takes at most 999 in one statement
 class Hints:
     """One such file, opened when first asked and usable from any thread.
 
-    `schema` is a script of CREATE TABLEs. A change of the schema needs a new file name: old files are then simply left behind.
+    `schema` is a script of CREATE TABLEs. A change of it needs a new file name.
     """
 
     def __init__(self, path: Path, schema: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +10,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from cpvlib.base.errors import RepositoryError
-from cpvlib.stores.files import disk_error
+from cpvlib.stores.files import disk_error, is_part
 from cpvlib.stores.statindex import FileStat
-
-# Where a file waits to be renamed, when that has to be its own folder. No out's content.
-PART = re.compile(r"\.cpv-[0-9a-f]{16}\.part", re.ASCII)
 
 
 class Ignore(Protocol):
@@ -45,8 +41,8 @@ def look_at(place: Path, out_path: str, ignore: Ignore, bounds: Bounds) -> Look:
     """What `place` holds, as the content of the out `out_path`.
 
     As in DVC, links to files count as the files, links to folders inside a folder are passed over, and a
-    `.dvcignore` inside an out is an error. Raises RepositoryError for a link that is broken or leaves `bounds`,
-    for anything that is no file, folder or link, and for a name that is not UTF-8.
+    `.dvcignore` inside an out is an error. Raises RepositoryError for a link that is broken or leaves
+    `bounds`, for anything that is no file, folder or link, and for a name that is not UTF-8.
     """
     try:
         found = place.lstat()
@@ -127,7 +123,7 @@ class _Scan:
             todo.append((entry.path, relpath + "/"))
             return
         if not entry.name.isascii() or entry.name.startswith("."):
-            if PART.fullmatch(entry.name):
+            if is_part(entry.name):
                 return
             self._check_name(relpath, entry.name)
         found = entry.stat(follow_symlinks=False)

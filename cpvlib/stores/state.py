@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS confirmed (
 
 
 class Bases:
-    """The oid that each out of a worktree was last in step with: `<git-dir>/cpv/bases.json`, a JSON object."""
+    """The oid that each out of a worktree was last in step with, in `<git-dir>/cpv/bases.json`."""
 
     def __init__(self, git_dir: Path) -> None:
         self._path = git_dir / "cpv" / "bases.json"

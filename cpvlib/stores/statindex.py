@@ -41,10 +41,10 @@ class FileStat(NamedTuple):
         return cls(st.st_size, st.st_mtime_ns, st.st_ctime_ns, _signed(st.st_ino), _signed(st.st_dev))
 
     def is_racy(self, seen_ns: int) -> bool:
-        """Whether the file, looked at when the clock said `seen_ns`, may still change without its stat showing it.
+        """Whether the file, looked at when the clock said `seen_ns`, may yet change with its stat unchanged.
 
-        Where ctime, which no program can set, has digits below the millisecond, times are kept by the kernel's
-        tick; elsewhere by up to 2 s. An mtime in the future is no danger: the next write moves it back.
+        Where ctime, which no program can set, has digits below the millisecond, times are as fine as the
+        kernel's tick; elsewhere as coarse as 2 s. An mtime in the future is no danger: a write moves it back.
         """
         window = _FINE_NS if self.ctime_ns % 1_000_000 else _COARSE_NS
         return self.ctime_ns > seen_ns - window or seen_ns - window < self.mtime_ns <= seen_ns + window

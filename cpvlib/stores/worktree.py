@@ -24,7 +24,7 @@ from cpvlib.stores.statindex import FileStat, StatIndex
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
-    from cpvlib.stores.install import InstallPlan
+    from cpvlib.stores.installplan import InstallPlan
     from cpvlib.stores.storage.protocol import Source
 
 Named = dict[str, tuple[FileStat, str]]  # relpath → stat and md5
@@ -32,7 +32,7 @@ Named = dict[str, tuple[FileStat, str]]  # relpath → stat and md5
 
 @dataclass(frozen=True)
 class Content:
-    """What an out is made of: its size in bytes, and its files, relpath → md5; '' for an out that is a file."""
+    """What an out is made of: its size in bytes; its files, relpath → md5, '' where the out is one."""
 
     oid: str
     size: int
@@ -49,8 +49,8 @@ class Content:
 class Snapshot:
     """Content that was kept: where to read each of its objects, and the listing where it is a folder.
 
-    `uncached` counts the files that are only in the worktree: all with `cpv.cache = none`, or those for which the
-    disk was too short.
+    `uncached` counts the files that are only in the worktree: all with `cpv.cache = none`, or those for which
+    the disk was too short.
     """
 
     content: Content
@@ -71,7 +71,7 @@ class Worktree:
         self._cache_root = cache_root
 
     def place(self, out_path: str) -> Path:
-        """Where an out lies. Raises RepositoryError for a path that leaves the worktree or passes a symlink."""
+        """Where an out lies. Raises RepositoryError where that is out of the worktree or past a symlink."""
         check_relative(out_path, "out")
         folder = self.top
         for name in PurePosixPath(out_path).parts[:-1]:
@@ -100,15 +100,16 @@ class Worktree:
         Only files that the stat index doesn't vouch for are read; nothing is written but the index. Raises
         RepositoryError for what can't be an out's content, and where a file changes while it is read.
         """
-        look = self._look(out_path, source)
+        reading = self._read(out_path, source, progress, jobs)
+        return reading.content()[0] if reading else None
+
+    def glance(self, out_path: str) -> tuple[bool, Content | None]:
+        """Whether an out's content is known without reading a file, and if so the content (None: no out)."""
+        look = self._look(out_path, None)
         if look.kind == "missing":
-            return None
-        reading = _Reading(
-            self._place(out_path, source), out_path, look, self._index.load(_key(out_path, source))
-        )
-        reading.read(reading.unnamed, lambda path, _, count: hash_unchanging(path, count), progress, jobs)
-        reading.save(self._index, _key(out_path, source))
-        return reading.content()[0]
+            return True, None
+        reading = _Reading(self.place(out_path), out_path, look, self._index.load(out_path))
+        return (False, None) if reading.unnamed else (True, reading.content()[0])
 
     def snapshot(
         self,
@@ -123,8 +124,8 @@ class Worktree:
         """The content of an out (or of `source`, as the out's), kept in the cache while it is read, once.
 
         `mode` is `cpv.cache`: 'copy' raises DiskFullError where the disk is too short, 'auto' then leaves the
-        file's content where it is, 'none' all of it. Raises RepositoryError where nothing is there, and where a
-        file changes, comes or goes meanwhile; the cache then holds nothing under a wrong name.
+        file's content where it is, 'none' all of it. Raises RepositoryError where nothing is there, and where
+        a file changes, comes or goes meanwhile; the cache then holds nothing under a wrong name.
         """
         key, place = _key(out_path, source), self._place(out_path, source)
         look = self._look(out_path, source)
@@ -140,9 +141,7 @@ class Worktree:
         content, listing = reading.content()
         if listing is not None:
             cache.put_bytes(content.oid, listing)
-        return Snapshot(
-            content, _Sources(reading, content, cache, keeper.uncached), listing, len(keeper.uncached)
-        )
+        return Snapshot(content, _Sources(content, cache, keeper.uncached), listing, len(keeper.uncached))
 
     def plan_install(
         self,
@@ -159,10 +158,19 @@ class Worktree:
 
         `only` chooses by relpath which files of a folder are looked after; the others stay as they are.
         """
-        from cpvlib.stores.install import plan_install
+        from cpvlib.stores.installplan import plan_install
 
-        content = self.identify(out_path, progress=progress, jobs=jobs)
-        return plan_install(self, out_path, oid, cache, content, isexec=isexec, only=only)
+        reading = self._read(out_path, None, progress, jobs)
+        return plan_install(
+            self.place(out_path),
+            out_path,
+            oid,
+            cache,
+            reading.content()[0] if reading else None,
+            {path: reading.stat(path) for path in reading.named} if reading else {},
+            isexec=isexec,
+            only=only,
+        )
 
     def install(
         self,
@@ -178,15 +186,13 @@ class Worktree:
     ) -> InstallPlan:
         """Make the out be `oid`; only files that differ are touched. Returns what was done.
 
-        The caller has proved that the cache holds every object, and that nothing is lost of what is replaced or
-        removed. Each file is the old one or the new one at any moment. `link` is `cpv.link`. Raises
+        The caller has proved that the cache holds every object, and that nothing is lost of what is replaced
+        or removed. Each file is the old one or the new one at any moment. `link` is `cpv.link`. Raises
         RepositoryError, before anything is touched, where something that is not the out's is in the way.
         """
         from cpvlib.stores.install import execute
 
-        plan = self.plan_install(
-            out_path, oid, cache, isexec=isexec, only=only, progress=progress, jobs=jobs
-        )
+        plan = self.plan_install(out_path, oid, cache, isexec=isexec, only=only, progress=progress, jobs=jobs)
         execute(self, plan, cache, link, progress or Silent(), jobs)
         return plan
 
@@ -211,6 +217,18 @@ class Worktree:
     def record(self, out_path: str, seen: Named, *, gone: Iterable[str] = ()) -> None:
         """Tell the stat index of files that were just installed."""
         self._index.save(out_path, seen, seen_ns=time.time_ns(), gone=gone)
+
+    def _read(
+        self, out_path: str, source: Path | None, progress: Progress | None, jobs: int | None
+    ) -> _Reading | None:
+        look = self._look(out_path, source)
+        if look.kind == "missing":
+            return None
+        key, place = _key(out_path, source), self._place(out_path, source)
+        reading = _Reading(place, out_path, look, self._index.load(key))
+        reading.read(reading.unnamed, lambda path, _, count: hash_unchanging(path, count), progress, jobs)
+        reading.save(self._index, key)
+        return reading
 
     def _place(self, out_path: str, source: Path | None) -> Path:
         return self.place(out_path) if source is None else source
