@@ -12,7 +12,6 @@ from cpvlib.stores.git.door import failure
 from cpvlib.stores.git.objects import DURABLE
 from cpvlib.stores.git.repository import GitRepository
 
-ANY = "*"
 _FIELDS = ("refname", "objectname", "objecttype", "*objectname", "*objecttype", "creator", "contents")
 _FORMAT = "%00".join(f"%({field})" for field in _FIELDS) + "%00"
 _CREATOR = re.compile(rb"(.*?) ?<([^>]*)> (\d{1,18}) ([+-]\d{4})", re.DOTALL)
@@ -24,7 +23,7 @@ class TagRecord(NamedTuple):
     """A tag. For a lightweight one, tagger and date are the commit's, and the message is the commit's."""
 
     name: str
-    """Without 'refs/tags/'."""
+    """Without 'refs/tags/'; for a ref elsewhere the whole of it."""
     object: str
     """The id that the ref holds: the tag object's, or of a lightweight tag the commit's."""
     commit: str | None
@@ -39,15 +38,19 @@ class TagRecord(NamedTuple):
     message: str
     """Without the signature. Text from anywhere: escape it before it is shown."""
     signed: bool
+    ref: str
 
 
 class RefUpdate(NamedTuple):
-    """A ref's move. `new` None deletes it. `old` is what it must hold now; None: it must not be there
-    (for a deletion: whatever it holds); ANY: whatever it holds."""
+    """A ref's move, or with `new` None its deletion.
+
+    It must hold `old` now, or with None not be there (for a deletion: hold anything); `any_old` waives that.
+    """
 
     ref: str
     new: str | None
     old: str | None = None
+    any_old: bool = False
 
 
 class RefMovedError(GitError):
@@ -57,9 +60,10 @@ class RefMovedError(GitError):
 def read_tags(repo: GitRepository, patterns: Sequence[str] = ()) -> list[TagRecord]:
     """The tags that match, by name; without patterns all of them. One process. git-for-each-ref(1).
 
-    A pattern is relative to 'refs/tags/': 'v*' (its star does not cross a slash), or a folder such as 'data'.
+    A pattern is relative to 'refs/tags/' unless it begins with 'refs/': 'v*', whose star does not cross a
+    slash, or a folder, 'data'.
     """
-    wanted = [f"refs/tags/{pattern}" for pattern in patterns] or ["refs/tags"]
+    wanted = _in_tags(patterns)
     fields = repo.git.run("for-each-ref", f"--format={_FORMAT}", *wanted).split(b"\0")
     width = len(_FIELDS)
     return [_tag(fields[at : at + width]) for at in range(0, len(fields) - width, width)]
@@ -71,10 +75,10 @@ def _tag(fields: list[bytes]) -> TagRecord:
     commit = peeled if peeled_kind == b"commit" else oid if kind == b"commit" else None
     who = _CREATOR.match(creator)
     name, email, date, zone = who.groups() if who else (b"", b"", b"0", b"+0000")
-    message = contents.decode(errors="replace")
-    signature = _SIGNATURE.search(message) if "-----BEGIN " in message else None
+    message, signed = _message(contents)
+    full = os.fsdecode(ref.lstrip(b"\n"))
     return TagRecord(
-        os.fsdecode(ref.lstrip(b"\n")[len(b"refs/tags/") :]),
+        full.removeprefix("refs/tags/"),
         oid.decode(),
         commit.decode() if commit else None,
         annotated,
@@ -82,9 +86,36 @@ def _tag(fields: list[bytes]) -> TagRecord:
         email.decode(errors="replace"),
         int(date),
         zone.decode(),
-        (message[: signature.start()] if signature else message).rstrip("\n"),
-        signature is not None,
+        message,
+        signed,
+        full,
     )
+
+
+def _message(contents: bytes) -> tuple[str, bool]:
+    """A tag's message without its signature, and whether it had one."""
+    text = contents.decode(errors="replace")
+    signature = _SIGNATURE.search(text) if "-----BEGIN " in text else None
+    return (text[: signature.start()] if signature else text).rstrip("\n"), signature is not None
+
+
+def _in_tags(patterns: Sequence[str]) -> list[str]:
+    return [each if each.startswith("refs/") else f"refs/tags/{each}" for each in patterns] or ["refs/tags"]
+
+
+def tag_message(repo: GitRepository, tag_object: str) -> str:
+    """The message of a tag object, without its signature. Raises GitError where there is no such object."""
+    tag = repo.objects.read(tag_object)
+    if tag is None or tag.type != "tag":
+        raise GitError(f"git object '{tag_object}' is not a tag", hint="git fsck")
+    return _message(tag.data.partition(b"\n\n")[2])[0]
+
+
+def peeled(repo: GitRepository, oids: Iterable[str]) -> dict[str, str]:
+    """Object id to the commit that it is, or is a tag of; others are left out."""
+    wanted = list(dict.fromkeys(oids))
+    commits = repo.objects.read_all([f"{oid}^{{commit}}" for oid in wanted])
+    return {oid: commit.oid for oid, commit in zip(wanted, commits, strict=True) if commit is not None}
 
 
 def refs(repo: GitRepository, *patterns: str) -> dict[str, str]:
@@ -94,9 +125,8 @@ def refs(repo: GitRepository, *patterns: str) -> dict[str, str]:
 
 
 def merged_tags(repo: GitRepository, commit: str, patterns: Sequence[str] = ()) -> set[str]:
-    """The names of the tags, relative to 'refs/tags/', whose commit is `commit` or an ancestor of it."""
-    wanted = [f"refs/tags/{pattern}" for pattern in patterns] or ["refs/tags"]
-    listed = repo.git.text("for-each-ref", f"--merged={commit}", "--format=%(refname)", *wanted)
+    """The names, as in TagRecord, of the tags whose commit is `commit` or an ancestor of it."""
+    listed = repo.git.text("for-each-ref", f"--merged={commit}", "--format=%(refname)", *_in_tags(patterns))
     return {line.removeprefix("refs/tags/") for line in listed.splitlines()}
 
 
@@ -135,10 +165,10 @@ def update_refs(repo: GitRepository, updates: Iterable[RefUpdate], reason: str) 
 
 
 def _instruction(update: RefUpdate, repo: GitRepository) -> str:
-    ref, new, old = update
+    ref, new, old, any_old = update
     absent = "0" * (64 if repo.object_format == "sha256" else 40)
     # A branch may be a symbolic ref: then the branch it stands for moves. Any other ref is itself replaced.
     alone = "" if ref.startswith("refs/heads/") else "option no-deref\0"
     if new is None:
-        return f"{alone}delete {ref}\0{'' if old in (None, ANY) else old}\0"
-    return f"{alone}update {ref}\0{new}\0{absent if old is None else '' if old == ANY else old}\0"
+        return f"{alone}delete {ref}\0{'' if any_old or old is None else old}\0"
+    return f"{alone}update {ref}\0{new}\0{'' if any_old else old or absent}\0"

@@ -172,15 +172,15 @@ class GitRepository:
         return self.git.ask("rev-parse", "--verify", "--quiet", name).code == 0
 
     @cached_property
-    def main_top(self) -> Path | None:
-        """The top of the main worktree, for a linked one; None where the repository itself is bare."""
+    def main_top(self) -> Path:
+        """The top of the main worktree, for a linked one; its own where the repository itself is bare."""
         if self.git_dir == self.common_dir:
             return self.top
         elsewhere = self.config.get("core.worktree")  # a submodule's
         if elsewhere:
             return Path(os.path.normpath(self.common_dir / elsewhere))
         if self.config.get_bool("core.bare") or self.common_dir.name != ".git":
-            return None
+            return self.top
         return self.common_dir.parent
 
 

@@ -89,7 +89,7 @@ def introduced(
     suffix: str = ".dvc",
     paths: Sequence[str] = (),
 ) -> list[Introduced]:
-    """The files, newest commit first, that commits reachable from `tips` and not from `exclude` added or changed.
+    """The files that commits reachable from `tips` but not from `exclude` added or changed, newest first.
 
     Files that end in `suffix`, or with `paths` those alone. `exclude` holds commits, or rev-list options
     that name them, such as '--remotes=origin'. Of a merge: what differs from all its parents. In a shallow
@@ -100,12 +100,12 @@ def introduced(
     commits = repo.git.run("rev-list", "--topo-order", *tips, *excluded)
     if not commits:
         return []
-    options = "--stdin --root -r -c --raw -z --no-renames --no-abbrev".split()
+    options = ("--stdin", "--root", "-r", "-c", "--raw", "-z", "--no-renames", "--no-abbrev")
     return list(_raw_changes(repo.git.run("diff-tree", *options, "--", *specs, stdin=commits)))
 
 
 def _raw_changes(raw: bytes) -> Iterator[Introduced]:
-    """Reads `diff-tree -c --raw -z`: commit ids, and ':'-lines with the parents' modes and ids, then its own."""
+    """Reads `diff-tree -c --raw -z`: commit ids, and ':' lines with the parents' modes and ids, then its."""
     fields = iter(raw.split(b"\0"))
     commit = ""
     for field in fields:

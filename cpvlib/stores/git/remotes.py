@@ -1,0 +1,270 @@
+"""Other repositories: pushing with a claim, fetching, cloning. Every command here may use the network."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cpvlib.base.errors import ConfigError
+from cpvlib.stores.git.config import GitConfig
+from cpvlib.stores.git.door import Completed, Git, Trace, batch_ssh, clean_environment, failure
+from cpvlib.stores.git.repository import GitRepository
+
+OK = "ok"
+UP_TO_DATE = "up-to-date"
+REJECTED_MOVED = "rejected-moved"
+REJECTED_LEASE = "rejected-lease"
+REFUSED = "refused"
+WITHHELD = "withheld"
+
+_NO_ATOMIC = "does not support --atomic"
+_SCP = re.compile(r"[^/]*:")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_RESULT = re.compile(r"([ +*!=-])\t([^\t]*):([^\t:]*)\t(.*)", re.DOTALL)
+_REJECTED = re.compile(r"^ ! \[rejected\]\s+\S+\s+-> (\S+)\s+\(", re.MULTILINE)
+# What is said to the one who loses a race, by git push itself and by servers of several ages.
+_LOST = ("stale info", "reference already exists", "but expected ", "incorrect old value", "File exists")
+_BEHIND = ("non-fast-forward", "fetch first", "needs force", "already exists")
+
+
+class RefPush(NamedTuple):
+    """One ref to move at a remote: `src` is an object id or ref here, '' deletes; `dst` is a full ref there.
+
+    `lease` is what `dst` must hold there now ('': it must not exist); None: it may only move forward.
+    """
+
+    src: str
+    dst: str
+    lease: str | None = None
+
+
+class PushResult(NamedTuple):
+    """What became of `dst`.
+
+    'ok', 'up-to-date'; 'rejected-moved': the remote has commits that are not here; 'rejected-lease': the ref
+    holds something else than the lease says; 'refused': by a hook or rule there, with its words as `reason`;
+    'withheld': not tried, because another ref of the same push failed.
+    """
+
+    dst: str
+    status: str
+    reason: str
+
+
+class LogEntry(NamedTuple):
+    """A commit, for a line about it. Text from anywhere: escape it before it is shown."""
+
+    commit: str
+    author: str
+    subject: str
+
+
+def upstream(repo: GitRepository, branch: str | None = None) -> tuple[str, str] | None:
+    """The git remote, and the full ref there, that a branch (HEAD's, unless named) follows, if any."""
+    branch = branch or repo.head().branch
+    if branch is None:
+        return None
+    git_remote, ref = (repo.config.get(f"branch.{branch}.{key}") for key in ("remote", "merge"))
+    return (git_remote, ref) if git_remote and ref and git_remote != "." else None
+
+
+def choose_remote(repo: GitRepository, settings_remote: str | None) -> str | None:
+    """The upstream's git remote, else `settings_remote` (cpv.remote), else 'origin', else None.
+
+    Raises ConfigError where `settings_remote` is no remote of this repository.
+    """
+    follows = upstream(repo)
+    if follows:
+        return follows[0]
+    known = [name for name in repo.config.subsections("remote") if repo.config.get(f"remote.{name}.url")]
+    if settings_remote:
+        if settings_remote not in known:
+            raise ConfigError(f"cpv.remote names no git remote: '{settings_remote}'", hint="git remote -v")
+        return settings_remote
+    return "origin" if "origin" in known else None
+
+
+def url_of(repo: GitRepository, git_remote: str) -> str:
+    """The URL that a push to `git_remote` (a name or a URL) goes to, url.*.insteadOf applied."""
+    if repo.config.get(f"remote.{git_remote}.url"):
+        return repo.git.text("remote", "get-url", "--push", "--", git_remote)
+    return git_remote
+
+
+def is_local(url: str) -> bool:
+    """Whether a git URL names a folder of this machine. git-clone(1), "GIT URLS"."""
+    if url.startswith("file://"):
+        return url[len("file://") :].partition("/")[0] in ("", "localhost")
+    if _DRIVE.match(url):
+        return True
+    return "://" not in url and not _SCP.match(url)
+
+
+def push(
+    repo: GitRepository, git_remote: str, updates: Sequence[RefPush], *, atomic: bool = True
+) -> list[PushResult]:
+    """Move refs at the remote, all or none; the results are in the order of `updates`.
+
+    Where the server can't do that for several at once they are tried one by one, in order, up to the first
+    failure. Raises GitError or CredentialError where the remote can't be reached. git-push(1), `--porcelain`.
+    """
+    if not updates:
+        return []
+    args = ["push", "--porcelain", "--no-follow-tags", *(["--atomic"] if atomic and len(updates) > 1 else [])]
+    args += [f"--force-with-lease={each.dst}:{each.lease}" for each in updates if each.lease is not None]
+    args += ["--", git_remote, *(f"{each.src}:{each.dst}" for each in updates)]
+    done = _reach(repo, *args)
+    if atomic and done.code and _NO_ATOMIC in done.err:
+        return _one_by_one(repo, git_remote, updates)
+    found = _push_results(done, {each.dst for each in updates if each.lease is not None})
+    missing = [each.dst for each in updates if each.dst not in found]
+    if missing:
+        raise failure(args, done)
+    return [found[each.dst] for each in updates]
+
+
+def _one_by_one(repo: GitRepository, git_remote: str, updates: Sequence[RefPush]) -> list[PushResult]:
+    results: list[PushResult] = []
+    for each in updates:
+        if results and results[-1].status not in (OK, UP_TO_DATE):
+            results.append(PushResult(each.dst, WITHHELD, f"'{results[-1].dst}' failed"))
+            continue
+        results += push(repo, git_remote, [each], atomic=False)
+    return results
+
+
+def _push_results(done: Completed, leased: set[str]) -> dict[str, PushResult]:
+    words = remote_words(done.err)
+    found = {}
+    for line in os.fsdecode(done.out).split("\n"):
+        match = _RESULT.fullmatch(line)
+        if match:
+            flag, _, dst, summary = match.groups()
+            found[dst] = _result(flag, dst, summary, dst in leased, words)
+    if found and all(result.status == WITHHELD for result in found.values()):
+        return {dst: _culprit(result, dst in leased, done.err, words) for dst, result in found.items()}
+    return found
+
+
+def _culprit(result: PushResult, leased: bool, err: str, words: str) -> PushResult:
+    """What a server meant that said 'atomic transaction failure' of each ref, and the reason beside it."""
+    mine = [line for line in err.splitlines() if line.startswith("remote:") and f"'{result.dst}'" in line]
+    if any(word in line for line in mine for word in _LOST):
+        return result._replace(status=REJECTED_LEASE if leased else REJECTED_MOVED)
+    if mine or "cannot lock ref" not in err:
+        return result._replace(status=REFUSED, reason=words or result.reason)
+    return result
+
+
+def _result(flag: str, dst: str, summary: str, leased: bool, words: str) -> PushResult:
+    if flag == "=":
+        return PushResult(dst, UP_TO_DATE, "")
+    if flag != "!":
+        return PushResult(dst, OK, "")
+    reason = summary.partition(" (")[2].removesuffix(")") or summary
+    if "atomic" in reason:
+        return PushResult(dst, WITHHELD, reason)
+    if summary.startswith("[rejected]") and reason in _BEHIND:
+        return PushResult(dst, REJECTED_MOVED, reason)
+    if any(word in reason for word in _LOST):
+        return PushResult(dst, REJECTED_LEASE if leased else REJECTED_MOVED, reason)
+    return PushResult(dst, REFUSED, f"{words} ({reason})" if words else reason)
+
+
+def remote_words(err: str) -> str:
+    """What the other side said in git's stderr, on one line."""
+    said = (line[len("remote:") :].strip() for line in err.splitlines() if line.startswith("remote:"))
+    return " ".join(line for line in said if line)
+
+
+def fetch(repo: GitRepository, git_remote: str, refspecs: Sequence[str] = ()) -> list[str]:
+    """Fetch `refspecs`, or what the remote is set up for; no tags but those asked for, and nothing is pruned.
+
+    Returns the refs here that were left as they are because the remote's is another: a tag, or a branch
+    without '+' that would not move forward. Raises GitError or CredentialError. git-fetch(1).
+    """
+    options = ("--no-tags", "--no-prune", "--no-prune-tags", "--no-recurse-submodules")
+    args = ("-c", "fetch.output=full", "fetch", *options, "--", git_remote, *refspecs)
+    done = _reach(repo, *args)
+    kept = _REJECTED.findall(done.err)
+    if done.code and not kept:
+        raise failure(args, done)
+    return kept
+
+
+def fetch_objects(repo: GitRepository, git_remote: str, refs: Sequence[str]) -> None:
+    """Bring the objects that full ref names of the remote hold; no ref of this repository changes."""
+    if refs:
+        fetch(repo, git_remote, refs)
+
+
+def ls_remote(repo: GitRepository, git_remote: str, patterns: Sequence[str] = ()) -> dict[str, str]:
+    """Full ref name to object id at the remote, tags not peeled. git-ls-remote(1)."""
+    args = ("ls-remote", "--quiet", "--refs", "--", git_remote, *patterns)
+    done = _reach(repo, *args)
+    if done.code:
+        raise failure(args, done)
+    listed = (line.partition("\t") for line in os.fsdecode(done.out).splitlines())
+    return {ref: oid for oid, _, ref in listed}
+
+
+def log(repo: GitRepository, commits: str, limit: int) -> list[LogEntry]:
+    """The newest `limit` commits of a range of full ref names or ids: 'refs/heads/a..refs/remotes/b'."""
+    form = ("--format=%x00%an%x00%s%x00", "--encoding=UTF-8")
+    listed = repo.git.run("rev-list", f"--max-count={limit}", *form, commits, "--").decode(errors="replace")
+    fields = listed.split("\0")
+    return [
+        LogEntry(fields[at].strip().removeprefix("commit "), fields[at + 1], fields[at + 2])
+        for at in range(0, len(fields) - 1, 3)
+    ]
+
+
+def set_upstream(repo: GitRepository, branch: str, git_remote: str, ref: str) -> None:
+    """Let `branch` follow `ref` (a full name) of `git_remote`."""
+    repo.git.run("config", "--replace-all", f"branch.{branch}.remote", git_remote)
+    repo.git.run("config", "--replace-all", f"branch.{branch}.merge", ref)
+    repo.forget()
+
+
+def fast_forward(repo: GitRepository, commit: str) -> None:
+    """Move HEAD's branch, index and worktree forward to `commit`, keeping changes that are not in the way.
+
+    Raises GitError, with nothing changed, where it does not descend from HEAD or changed files are in the way.
+    """
+    args = ("merge", "--ff-only", "--quiet", "--no-stat", commit)
+    done = repo.git.ask(*args, env={"GIT_REFLOG_ACTION": "pull"})
+    repo.forget_head()
+    if done.code:
+        raise failure(args, done)
+
+
+def checkout_detached(repo: GitRepository, commit: str) -> None:
+    """Check `commit` out on a detached HEAD. Raises GitError where changed files are in the way."""
+    repo.git.run("-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit, "--")
+    repo.forget_head()
+
+
+def clone(
+    url: str,
+    folder: Path,
+    *,
+    branch: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    trace: Trace | None = None,
+) -> GitRepository:
+    """Clone `url` into `folder`, which must not exist or be empty. Raises GitError or CredentialError."""
+    environ = os.environ if environ is None else environ
+    git = Git(Path.cwd(), clean_environment(environ), trace)
+    reach = batch_ssh(git.env, GitConfig.load(git).get("core.sshcommand"))
+    args = ["clone", "--quiet", *([f"--branch={branch}"] if branch else []), "--", url, os.fspath(folder)]
+    done = git.ask(*args, env=reach)
+    if done.code:
+        raise failure(args, done)
+    return GitRepository.discover(folder, git.env, trace)
+
+
+def _reach(repo: GitRepository, *args: str) -> Completed:
+    return repo.git.ask(*args, env=batch_ssh(repo.git.env, repo.config.get("core.sshcommand")))
