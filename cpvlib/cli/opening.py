@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,5 +15,7 @@ def open_workspace(ui: UI, options: Mapping[str, str] | None = None) -> Workspac
     """The CPV repository of the current folder; `-v` shows the git commands it runs."""
     from cpvlib.managers.workspace import Workspace
 
-    trace = (lambda line: ui.detail(line)) if ui.verbose else None
-    return Workspace.open(Path.cwd(), options=options, note=ui.say, trace=trace)
+    def trace(words: Sequence[str], seconds: float, code: int) -> None:
+        ui.detail(f"git {' '.join(words)} ({seconds * 1000:.0f} ms, exit {code})")
+
+    return Workspace.open(Path.cwd(), options=options, note=ui.say, trace=trace if ui.verbose else None)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from cpvlib.cli.ui import UI
-    from cpvlib.managers.push import Change, PushPlan, PushRequest, PushResult
+    from cpvlib.managers.gathering import Change
+    from cpvlib.managers.push import PushPlan, PushRequest, PushResult
 
 
 def run(args: Namespace, ui: UI) -> int:

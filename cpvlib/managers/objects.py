@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import CheckpointNotFoundError, StorageError
+from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
-from cpvlib.domain.pointer import OutEntry
-from cpvlib.domain.text import plural
+from cpvlib.domain.pointer import OutEntry, Pointer
+from cpvlib.domain.text import plural, printable
+from cpvlib.stores.storage.protocol import files_key, legacy_key
 
 if TYPE_CHECKING:
     from cpvlib.domain.listing import Listing
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.cache import ObjectCache
     from cpvlib.stores.storage.protocol import Proof, Source
 
 
@@ -35,54 +37,87 @@ class Stored:
         )
 
 
-def listing_of(ws: Workspace, oid: str) -> Listing:
-    """The listing of a folder, from the cache, else fetched from storage into it and checked on the way."""
-    listing = ws.cache.read_listing(oid)
-    if listing is None:
+@dataclass(frozen=True)
+class _Lane:
+    """Entries of one layout: today's, or DVC 2's, whose objects lie elsewhere in cache and storage alike."""
+
+    ws: Workspace
+    entries: tuple[OutEntry, ...]
+    cache: ObjectCache
+    key: Callable[[str], str]
+
+    def listing(self, oid: str) -> Listing:
+        listing = self.cache.read_listing(oid)
+        if listing is None:
+            self.download({oid: None}, Silent(), None)
+            listing = self.cache.read_listing(oid)
+        if listing is None:
+            raise StorageError(f"the listing '{oid}' of a folder can't be read back from the cache")
+        return listing
+
+    def objects(self) -> dict[str, int | None]:
+        found: dict[str, int | None] = {}
+        for entry in self.entries:
+            if entry.oid is None:
+                continue
+            if entry.is_dir:
+                found[entry.oid] = None
+                for oid in self.listing(entry.oid).entries.values():
+                    found.setdefault(oid, None)
+            else:
+                found[entry.oid] = entry.size
+        return found
+
+    def download(self, wanted: Mapping[str, int | None], progress: Progress, jobs: int | None) -> None:
         from cpvlib.stores import transfer
 
-        transfer.download(ws.storage(), {oid: None}, ws.cache.receiver)
-        listing = ws.cache.read_listing(oid)
-    if listing is None:
-        raise StorageError(f"the listing '{oid}' of a folder can't be read back from the cache")
-    return listing
+        transfer.download(self.ws.storage(), wanted, self.cache.receiver, progress, jobs, key=self.key)
 
 
-def expand(ws: Workspace, entries: Iterable[OutEntry]) -> dict[str, int | None]:
-    """Every object that the entries name, with its size in bytes where a pointer tells it: a folder's listing, and
-    all that the listing names, count each for itself. A missing listing is fetched."""
-    objects: dict[str, int | None] = {}
-    for entry in entries:
-        if entry.oid is None:
-            continue
-        if entry.is_dir:
-            objects[entry.oid] = None
-            for oid in listing_of(ws, entry.oid).entries.values():
-                objects.setdefault(oid, None)
-        else:
-            objects[entry.oid] = entry.size
-    return objects
+def listing_of(ws: Workspace, entry: OutEntry) -> Listing:
+    """The listing of a folder, from the cache, else fetched from storage into it and checked on the way."""
+    assert entry.oid is not None
+    return next(_lanes(ws, [entry])).listing(entry.oid)
+
+
+def cache_of(ws: Workspace, entry: OutEntry) -> ObjectCache:
+    """The cache in the layout that the entry's objects have."""
+    return ws.cache.legacy if entry.legacy else ws.cache
+
+
+def storable(pointer: Pointer) -> list[OutEntry]:
+    """The entries of a pointer whose objects belong in the storage: not imports, nor what DVC is told to leave out.
+
+    Raises RepositoryError for an out that names a DVC remote of its own.
+    """
+    if pointer.imported:
+        return []
+    for entry in pointer.outs:
+        if entry.remote is not None:
+            raise RepositoryError(
+                f"'{printable(pointer.path)}' sends '{printable(entry.path)}' to a DVC remote of its own, "
+                f"'{printable(entry.remote)}', which CPV does not do",
+                hint="remove its 'remote:' line, or let dvc push it and git cpv untrack it",
+            )
+    return [entry for entry in pointer.outs if entry.oid and entry.cached and entry.push]
 
 
 def fetch(
     ws: Workspace, entries: Iterable[OutEntry], *, progress: Progress | None = None, jobs: int | None = None
-) -> dict[str, int | None]:
-    """Brings every object of the entries into the cache, each checked against its md5; returns what was fetched.
+) -> tuple[int, int]:
+    """Brings every object of the entries into the cache, each checked against its md5; how many and how many bytes.
 
     Raises StorageError where storage lacks one: nothing of the worktree was touched by then.
     """
-    missing = lacking(ws, entries)
-    if missing:
-        from cpvlib.stores import transfer
-
-        transfer.download(ws.storage(), missing, ws.cache.receiver, progress or Silent(), jobs)
-    return missing
-
-
-def lacking(ws: Workspace, entries: Iterable[OutEntry]) -> dict[str, int | None]:
-    """Those objects of the entries that the cache does not hold, with their sizes where known."""
-    wanted = expand(ws, entries)
-    return {oid: wanted[oid] for oid in ws.cache.missing(wanted)}
+    n_fetched = n_bytes = 0
+    for lane in _lanes(ws, entries):
+        wanted = lane.objects()
+        missing = {oid: wanted[oid] for oid in lane.cache.missing(wanted)}
+        if missing:
+            lane.download(missing, progress or Silent(), jobs)
+            n_fetched += len(missing)
+            n_bytes += sum(lane.cache.size(oid) or 0 for oid in missing)
+    return n_fetched, n_bytes
 
 
 def store(
@@ -100,23 +135,52 @@ def store(
     `sources` are contents that the cache need not hold; `since` are oids named before, whose confirmed listings
     need not be asked about again; `check` asks storage whatever was confirmed. Promise P1 stands on this.
     """
-    pending = {e.oid: e for e in entries if e.oid and (check or not ws.confirmed.has(e.oid))}
-    if not pending:
-        return Stored()
+    pending = [e for e in entries if e.oid and (check or not ws.confirmed.has(e.oid))]
+    known = set() if check or not pending else _confirmed_before(ws, since)
+    stored = Stored()
+    for lane in _lanes(ws, pending):
+        stored += _store(lane, sources or {}, known, progress or Silent(), jobs)
+        ws.confirmed.add([entry.oid for entry in lane.entries if entry.oid])
+    return stored
+
+
+def _store(
+    lane: _Lane, sources: Mapping[str, Source], known: set[str], progress: Progress, jobs: int | None
+) -> Stored:
     from cpvlib.stores import transfer
 
-    listener = progress or Silent()
-    wanted = expand(ws, pending.values())
-    known = set() if check else _confirmed_before(ws, since)
-    candidates = {oid: size for oid, size in wanted.items() if oid not in known or oid in pending}
-    given = {oid: sources[oid] for oid in candidates if oid in sources} if sources else {}
+    own = {entry.oid for entry in lane.entries}
+    candidates = {oid: size for oid, size in lane.objects().items() if oid not in known or oid in own}
+    given = {oid: sources[oid] for oid in candidates if oid in sources}
     sizes = {oid: given[oid].size if oid in given else size for oid, size in candidates.items()}
-    storage = ws.storage(write=True)
-    there = transfer.present(storage, sizes, listener, jobs)
-    to_send = _sources(ws, [oid for oid in candidates if oid not in there], given)
-    proofs = transfer.upload(storage, to_send, listener, jobs)
-    ws.confirmed.add(pending)
-    return Stored(len(to_send), sum(s.size for s in to_send.values()), len(there), proofs)
+    storage = lane.ws.storage(write=True)
+    there = transfer.present(storage, sizes, progress, jobs, key=lane.key)
+    to_send = _sources(lane, [oid for oid in candidates if oid not in there], given)
+    proofs = transfer.upload(storage, to_send, progress, jobs, key=lane.key)
+    return Stored(len(to_send), sum(source.size for source in to_send.values()), len(there), proofs)
+
+
+def count_missing(
+    ws: Workspace, entries: Iterable[OutEntry], *, progress: Progress | None = None, jobs: int | None = None
+) -> int:
+    """How many objects of the entries storage does not hold, or holds in another size. Asks storage."""
+    from cpvlib.stores import transfer
+
+    n_missing = 0
+    for lane in _lanes(ws, entries):
+        wanted = lane.objects()
+        n_missing += len(wanted)
+        n_missing -= len(transfer.present(ws.storage(), wanted, progress or Silent(), jobs, key=lane.key))
+    return n_missing
+
+
+def _lanes(ws: Workspace, entries: Iterable[OutEntry]) -> Iterator[_Lane]:
+    entries = list(entries)
+    for legacy in (False, True):
+        chosen = tuple(entry for entry in entries if entry.legacy is legacy)
+        if chosen:
+            key = legacy_key if legacy else files_key
+            yield _Lane(ws, chosen, cache_of(ws, chosen[0]), key)
 
 
 def _confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
@@ -126,29 +190,16 @@ def _confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
         if ws.confirmed.has(oid):
             known.add(oid)
             listing = ws.cache.read_listing(oid) if oid.endswith(".dir") else None
-            if listing is not None:
-                known.update(listing.entries.values())
+            known.update(listing.entries.values() if listing else ())
     return known
 
 
-def _sources(ws: Workspace, oids: Iterable[str], given: Mapping[str, Source]) -> dict[str, Source]:
-    oids = list(oids)
-    absent = set(ws.cache.missing([oid for oid in oids if oid not in given]))
+def _sources(lane: _Lane, oids: list[str], given: Mapping[str, Source]) -> dict[str, Source]:
+    absent = lane.cache.missing([oid for oid in oids if oid not in given])
     if absent:
-        first = min(absent)
         raise CheckpointNotFoundError(
-            f"cannot publish: {plural(len(absent), 'object')} of {len(oids)} to store, '{first}' among them, "
+            f"cannot publish: {plural(len(absent), 'object')} of {len(oids)} to store, '{min(absent)}' among them, "
             "are neither in the cache nor at the storage",
             hint="push from the clone that made them, or bring the files back and push again",
         )
-    return {oid: given[oid] if oid in given else ws.cache.source(oid) for oid in oids}
-
-
-def count_missing(
-    ws: Workspace, entries: Iterable[OutEntry], *, progress: Progress | None = None, jobs: int | None = None
-) -> int:
-    """How many objects of the entries storage does not hold, or holds in another size. Asks storage."""
-    from cpvlib.stores import transfer
-
-    wanted = expand(ws, entries)
-    return len(wanted) - len(transfer.present(ws.storage(), wanted, progress or Silent(), jobs))
+    return {oid: given[oid] if oid in given else lane.cache.source(oid) for oid in oids}

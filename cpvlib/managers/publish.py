@@ -119,6 +119,7 @@ def store_history(
 
 def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[OutEntry]:
     from cpvlib.domain.pointer import parse_pointer
+    from cpvlib.managers.objects import storable
     from cpvlib.stores.git import trees
 
     exclude = [f"--remotes={git_remote}"] if git_remote else []
@@ -127,12 +128,23 @@ def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[Ou
     blobs = {found.blob: found.path for found in trees.introduced(ws.repo, [tip], exclude)}
     blobs |= {blob: path for path, blob in ws.pointer_blobs(tip).items()}
     contents = trees.read_blobs(ws.repo, blobs)
-    return [entry for blob, data in contents.items() for entry in parse_pointer(blobs[blob], data).outs]
+    return [entry for blob, data in contents.items() for entry in storable(parse_pointer(blobs[blob], data))]
 
 
 def is_published(ws: Workspace, git_remote: str, branch: str, tip: str) -> bool:
     """Whether the git remote had exactly this tip when it was last asked, and the branch follows it."""
     return ws.repo.resolve(f"refs/remotes/{git_remote}/{branch}") == tip
+
+
+def publish_branch(
+    ws: Workspace, branch: str | None, tip: str, *, progress: Progress | None = None, jobs: int | None = None
+) -> Publication | None:
+    """Stores what `tip` and its history name, then publishes `branch` (None: the current one) with its pending
+    versions. None where there is no git remote."""
+    git_remote = destination(ws)
+    store_history(ws, git_remote, tip, progress=progress, jobs=jobs)
+    name = branch or ws.repo.head().branch
+    return publish(ws, git_remote, name, ready(ws, tip)) if git_remote else None
 
 
 def publish(ws: Workspace, git_remote: str, branch: str | None, versions: Sequence[Pending]) -> Publication:

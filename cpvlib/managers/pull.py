@@ -5,7 +5,7 @@ Objects come first, all of them, verified; then git moves the branch forward; th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,8 @@ class PullRequest:
 @dataclass(frozen=True)
 class PullPlan:
     """`commit` is where the branch will be, None where it stays; `left` are the outs whose changes stay as they are;
-    `log_union` tells that `metrics.log` changed on both sides and becomes the union of its lines."""
+    `log_union` is the other side's `metrics.log` where both changed it: it becomes the union of its lines. `clashes`
+    are tags that name something else at the git remote than here, and were left as they are here."""
 
     git_remote: str | None
     commit: str | None
@@ -43,6 +44,7 @@ class PullPlan:
     restoration: restoring.Restoration
     left: tuple[str, ...]
     log_union: OutEntry | None = None
+    clashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def plan_pull(
     """Fetches from the git remote and decides. Raises RepositoryError for work that would be overwritten, and
     GitError where the two histories went apart."""
     ws.refuse_unfinished()
-    git_remote, theirs = _fetch(ws, dry_run)
+    git_remote, theirs, clashes = _fetch(ws, dry_run)
     commit, n_commits = _forward(ws, git_remote, theirs)
     here = outs_here(ws)
     outs = _selected(here if commit is None else _moved(ws, here, commit), request)
@@ -74,14 +76,14 @@ def plan_pull(
         if out.oid is not None and path not in left and not (union and path == LOG)
     }
     restoration = restoring.plan_restoration(ws, targets, found, force=request.force)
-    return PullPlan(git_remote, commit, n_commits, restoration, tuple(left), union)
+    return PullPlan(git_remote, commit, n_commits, restoration, tuple(left), union, tuple(clashes))
 
 
 def pull(ws: Workspace, plan: PullPlan, request: PullRequest, *, progress: Progress | None = None) -> PullResult:
     """Carries the plan out."""
     listener = progress or Silent()
     wanted = [*plan.restoration.entries, *([plan.log_union] if plan.log_union else [])]
-    fetched = objects.fetch(ws, wanted, progress=listener, jobs=request.jobs)
+    n_fetched, fetched_bytes = objects.fetch(ws, wanted, progress=listener, jobs=request.jobs)
     if plan.commit is not None:
         from cpvlib.stores.git import remotes
 
@@ -90,44 +92,56 @@ def pull(ws: Workspace, plan: PullPlan, request: PullRequest, *, progress: Progr
         restored = restoring.carry_out(ws, plan.restoration, progress=listener, jobs=request.jobs)
         if plan.log_union is not None:
             _unite_logs(ws, plan.log_union)
-    return PullResult(plan, replace(restored, n_fetched=len(fetched), fetched_bytes=ws.cache.total_size(fetched)))
+    return PullResult(plan, replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes))
 
 
-def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None]:
-    """The git remote, and the tip of the upstream branch there; None and None where the branch follows nothing."""
+def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[str]]:
+    """The git remote, the tip of the upstream branch there (None: the branch follows nothing), and the versions
+    that are something else there than here."""
     from cpvlib.stores.git import remotes
 
     upstream = remotes.upstream(ws.repo)
     git_remote = remotes.choose_remote(ws.repo, ws.settings.remote)
     if git_remote is None:
-        return None, None
+        return None, None, []
     if dry_run:
-        tips = remotes.ls_remote(ws.repo, git_remote, [upstream[1]]) if upstream else {}
-        tip = tips.get(upstream[1]) if upstream else None
-        if tip is not None:
-            remotes.fetch_objects(ws.repo, git_remote, [upstream[1]] if upstream else [])
-        return git_remote, tip
-    remotes.fetch(ws.repo, git_remote, [])
-    return git_remote, ws.repo.resolve("@{upstream}") if upstream else None
+        wanted = [upstream[1]] if upstream else []
+        remotes.fetch_objects(ws.repo, git_remote, wanted)
+        tips = remotes.ls_remote(ws.repo, git_remote, wanted) if wanted else {}
+        return git_remote, tips.get(wanted[0]) if wanted else None, []
+    clashes = remotes.fetch(ws.repo, git_remote, [*_branches(ws, git_remote), *_versions(ws)])
+    return git_remote, ws.repo.resolve("@{upstream}") if upstream else None, clashes
+
+
+def _branches(ws: Workspace, git_remote: str) -> list[str]:
+    """What a plain `git fetch` would fetch: naming tags as well leaves it out otherwise."""
+    return ws.repo.config.get_all(f"remote.{git_remote}.fetch")
+
+
+def _versions(ws: Workspace) -> list[str]:
+    names = [f"{ws.settings.tag_prefix}{kind}*" for kind in ("v", "data/v", "alias/")]
+    return [f"refs/tags/{name}:refs/tags/{name}" for name in names]
 
 
 def _forward(ws: Workspace, git_remote: str | None, theirs: str | None) -> tuple[str | None, int]:
     """Where the branch can move to, and by how many commits; None where it has nowhere to go."""
-    from cpvlib.stores.git import remotes
-
     head = ws.repo.head()
     if theirs is None or theirs == head.commit:
         return None, 0
     if head.commit is None:
-        return theirs, remotes.count(ws.repo, theirs)
+        return theirs, _count(ws, theirs)
     if ws.repo.is_ancestor(theirs, head.commit):
         return None, 0
     if ws.repo.is_ancestor(head.commit, theirs):
-        return theirs, remotes.count(ws.repo, f"{head.commit}..{theirs}")
+        return theirs, _count(ws, f"{head.commit}..{theirs}")
     raise GitError(
         f"'{head.branch}' and its upstream went apart: each has commits that the other lacks",
         hint="git pull --rebase, then git cpv pull",
     )
+
+
+def _count(ws: Workspace, commits: str) -> int:
+    return int(ws.repo.git.text("rev-list", "--count", commits, "--"))
 
 
 def _moved(ws: Workspace, here: Mapping[str, Out], commit: str) -> dict[str, Out]:
@@ -185,9 +199,5 @@ def _unite_logs(ws: Workspace, theirs: OutEntry) -> None:
 
     assert theirs.oid is not None
     ours = (ws.top / LOG).read_bytes()
-    write_atomic(ws.top / LOG, union(ws.cache.read_bytes(theirs.oid), ours))
+    write_atomic(ws.top / LOG, union(ws.cache.path(theirs.oid).read_bytes(), ours))
     ws.bases.update({LOG: theirs.oid})
-
-
-def series_of(outs: Iterable[Out]) -> set[Series]:
-    return {out.series for out in outs if out.series is not None}

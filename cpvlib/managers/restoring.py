@@ -91,7 +91,7 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
         done = ws.worktree.install(
             step.path,
             step.target.oid if step.target else None,
-            ws.cache,
+            objects.cache_of(ws, step.target) if step.target else ws.cache,
             ws.settings.link_mode,
             isexec=step.target.isexec if step.target else False,
             progress=progress,
@@ -105,8 +105,8 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
 
 def fetch(
     ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int | None = None
-) -> dict[str, int | None]:
-    """Brings what the plan needs into the cache, verified. The worktree is not touched."""
+) -> tuple[int, int]:
+    """Brings what the plan needs into the cache, verified; objects and bytes. The worktree is not touched."""
     return objects.fetch(ws, plan.entries, progress=progress, jobs=jobs)
 
 

@@ -87,7 +87,7 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
     )
 
 
-def fetch(ws: Workspace, plan: RevertPlan, request: RevertRequest, progress: Progress) -> dict[str, int | None]:
+def fetch(ws: Workspace, plan: RevertPlan, request: RevertRequest, progress: Progress) -> tuple[int, int]:
     """All objects that the worktree will need, verified, before anything is touched."""
     return restoring.fetch(ws, plan.restoration, progress=progress, jobs=request.jobs)
 
@@ -99,7 +99,7 @@ def revert(
     from cpvlib.stores.git import commits
 
     listener = progress or Silent()
-    fetched = fetch(ws, plan, request, listener)
+    n_fetched, fetched_bytes = fetch(ws, plan, request, listener)
     prepared = None
     if plan.commits and commit:
         prepared = commits.prepare(ws.repo, plan.edits, plan.message, branch=request.branch)
@@ -109,11 +109,13 @@ def revert(
             commits.land(ws.repo, prepared)
         elif plan.commits:
             commits.stage(ws.repo, plan.edits)
-    restored = replace(restored, n_fetched=len(fetched), fetched_bytes=ws.cache.total_size(fetched))
+    restored = replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes)
     return RevertResult(plan, prepared.commit if prepared else None, restored)
 
 
-def detach(ws: Workspace, request: RevertRequest, *, progress: Progress | None = None) -> RevertResult:
+def detach(
+    ws: Workspace, request: RevertRequest, *, dry_run: bool = False, progress: Progress | None = None
+) -> RevertResult:
     """Checks out the version's own commit, with its code and both series, on a detached HEAD."""
     from cpvlib.stores.git import remotes
 
@@ -124,14 +126,16 @@ def detach(ws: Workspace, request: RevertRequest, *, progress: Progress | None =
     wanted = {path: out.entry for path, out in target.items() if out.listed}
     stands = standings(ws, _here(ws, wanted), progress=listener, jobs=request.jobs)
     plan = restoring.plan_restoration(ws, wanted, stands, force=request.force)
-    fetched = restoring.fetch(ws, plan, progress=listener, jobs=request.jobs)
     head = ws.repo.head()
     back = head.branch or head.commit or "HEAD"
+    revert_plan = RevertPlan(found, name, back, plan, {}, 0, "", head.commit or found.commit)
+    if dry_run:
+        return RevertResult(revert_plan, None, restoring.Restored())
+    n_fetched, fetched_bytes = restoring.fetch(ws, plan, progress=listener, jobs=request.jobs)
     remotes.checkout_detached(ws.repo, found.commit)
     with ws.dvc_lock():
         restored = restoring.carry_out(ws, plan, progress=listener, jobs=request.jobs)
-    restored = replace(restored, n_fetched=len(fetched), fetched_bytes=ws.cache.total_size(fetched))
-    revert_plan = RevertPlan(found, name, back, plan, {}, restored.n_files, "", head.commit or found.commit)
+    restored = replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes)
     return RevertResult(revert_plan, None, restored)
 
 
@@ -255,11 +259,11 @@ def _n_differing(ws: Workspace, now: Out | None, then: Out | None) -> int:
     """Files that differ between two contents of an out: 1 for a file, by listings for folders."""
     if not any(out and out.entry and out.entry.is_dir for out in (now, then)):
         return 1
-    sides = [
-        dict(objects.listing_of(ws, out.oid).entries) if out and out.oid and out.oid.endswith(".dir") else {}
+    before, after = (
+        objects.listing_of(ws, out.entry).entries if out and out.entry and out.entry.is_dir else {}
         for out in (now, then)
-    ]
-    return sum(sides[0].get(name) != sides[1].get(name) for name in sides[0].keys() | sides[1].keys())
+    )
+    return sum(before.get(name) != after.get(name) for name in before.keys() | after.keys())
 
 
 def _words(series: frozenset[Series]) -> str:

@@ -172,3 +172,9 @@ def _instruction(update: RefUpdate, repo: GitRepository) -> str:
     if new is None:
         return f"{alone}delete {ref}\0{'' if any_old or old is None else old}\0"
     return f"{alone}update {ref}\0{new}\0{'' if any_old else old or absent}\0"
+
+
+def tags_at(repo: GitRepository, commit: str) -> list[str]:
+    """The names of the tags on this very commit, relative to 'refs/tags/'."""
+    listed = repo.git.text("for-each-ref", f"--points-at={commit}", "--format=%(refname)", "refs/tags")
+    return [line.removeprefix("refs/tags/") for line in listed.splitlines()]

@@ -268,3 +268,24 @@ def clone(
 
 def _reach(repo: GitRepository, *args: str) -> Completed:
     return repo.git.ask(*args, env=batch_ssh(repo.git.env, repo.config.get("core.sshcommand")))
+
+
+class Tracking(NamedTuple):
+    """What a branch follows, by its short name ('origin/main'), and the commits by which the two differ."""
+
+    name: str
+    ahead: int
+    behind: int
+
+
+def tracking(repo: GitRepository) -> Tracking | None:
+    """How HEAD's branch stands to its upstream as last fetched; None where it follows nothing that is known."""
+    branch = repo.head().branch
+    if branch is None or upstream(repo, branch) is None or repo.head().commit is None:
+        return None
+    form = "%(upstream:short)%00%(upstream:track,nobracket)"
+    name, _, track = repo.git.text("for-each-ref", f"--format={form}", f"refs/heads/{branch}").partition("\0")
+    if not name or track == "gone":
+        return None
+    counts = dict(word.split(" ") for word in track.split(", ")) if track else {}
+    return Tracking(name, int(counts.get("ahead", 0)), int(counts.get("behind", 0)))

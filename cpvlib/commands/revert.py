@@ -1,0 +1,154 @@
+"""git cpv revert: brings a version back as a new commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cpvlib.base.errors import DONE, UsageError
+from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, version
+from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from cpvlib.cli.ui import UI
+    from cpvlib.managers.revert import RevertPlan, RevertRequest, RevertResult
+    from cpvlib.managers.workspace import Workspace
+
+
+def run(args: Namespace, ui: UI) -> int:
+    from cpvlib.cli.opening import open_workspace
+    from cpvlib.managers import revert
+
+    if args.push and args.no_commit:
+        raise UsageError("--push needs the commit that --no-commit leaves out")
+    ws = open_workspace(ui)
+    request = _request(args)
+    progress = ui.progress()
+    if args.detach:
+        _tell_detached(ui, revert.detach(ws, request, dry_run=args.dry_run, progress=progress), args.dry_run)
+        return DONE
+    plan = revert.plan_revert(ws, request, progress=progress)
+    if args.dry_run:
+        _tell_plan(ui, plan)
+        return DONE
+    result = revert.revert(ws, plan, request, commit=not args.no_commit, progress=progress)
+    _tell(ui, ws, result, request, args.series)
+    if args.push and result.commit is not None:
+        _publish(ui, ws, request, result.commit)
+    return DONE
+
+
+def _request(args: Namespace) -> RevertRequest:
+    from cpvlib.cli.series import chosen
+    from cpvlib.domain.version import Series
+    from cpvlib.managers.revert import RevertRequest
+
+    return RevertRequest(
+        version=args.version,
+        series=chosen(args.series, default=frozenset({Series.MODEL})),
+        branch=args.branch,
+        force=args.force,
+        jobs=args.jobs,
+    )
+
+
+def _publish(ui: UI, ws: Workspace, request: RevertRequest, commit: str) -> None:
+    from cpvlib.managers import publish
+
+    publication = publish.publish_branch(ws, request.branch, commit, progress=ui.progress(), jobs=request.jobs)
+    ui.say("no git remote" if publication is None else f"published to {publication.git_remote}")
+
+
+def _tell_plan(ui: UI, plan: RevertPlan) -> None:
+    if ui.json_wanted:
+        ui.json({"dry_run": True, **_facts(plan)})
+        return
+    for step in plan.restoration.steps:
+        ui.answer(f"would {'bring back' if step.target else 'remove'} {step.path}")
+    if plan.commits:
+        ui.answer(f"would commit: {plan.message}")
+
+
+def _tell(ui: UI, ws: Workspace, result: RevertResult, request: RevertRequest, series: str | None) -> None:
+    """`[main 9c02e7f] Revert model to v0.1; 2 files changed (undo: git cpv revert v0.2)`."""
+    from cpvlib.domain.text import plural, printable
+
+    plan = result.plan
+    if ui.json_wanted:
+        kept = str(result.restored.kept) if result.restored.kept else None
+        ui.json({"commit": result.commit, "kept": kept, **_facts(plan)})
+        return
+    if result.restored.kept:
+        ui.say(f"your own files are kept in {printable(str(result.restored.kept))}")
+    option = f" --{series}" if series else ""
+    undo = f" (undo: git cpv revert{option} {plan.undo})"
+    files = f"{plural(plan.n_files or result.restored.n_files, 'file')} changed"
+    branch = printable(request.branch or ws.repo.head().branch or "HEAD")
+    if result.commit is None:
+        staged = "staged, not committed" if plan.commits else "it was committed already"
+        ui.say(f"{plan.message}: {files}; {staged}")
+    else:
+        ui.say(f"[{branch} {result.commit[:7]}] {plan.message}; {files}{undo}")
+
+
+def _tell_detached(ui: UI, result: RevertResult, dry_run: bool) -> None:
+    from cpvlib.domain.text import plural, printable
+
+    plan = result.plan
+    if ui.json_wanted:
+        ui.json({"dry_run": dry_run, "commit": None, "detached": plan.found.commit, **_facts(plan)})
+        return
+    if dry_run:
+        ui.answer(f"would check out {plan.name} on a detached HEAD")
+        return
+    files = plural(result.restored.n_files, "file")
+    ui.say(f"HEAD is detached at {plan.name}; {files} changed (back: git switch {printable(plan.undo)} && git cpv pull)")
+
+
+def _facts(plan: RevertPlan) -> dict[str, Any]:
+    return {
+        "version": plan.name,
+        "target": plan.found.commit,
+        "undo": plan.undo,
+        "files_changed": plan.n_files,
+        "outs": [
+            {"path": step.path, "md5": step.target.oid if step.target else None} for step in plan.restoration.steps
+        ],
+    }
+
+
+COMMAND = Command(
+    name="revert",
+    summary="Bring a version back as a new commit",
+    group=Group.SHARE,
+    description=(
+        "Restores the model (or with `--data` the data, with `--combined` both) as VERSION has it, with the model's "
+        "`checkpoint.json`, and commits that as `Revert model to v0.1` on top of the history, which stays as it is. "
+        "The other series is left alone.\n\n"
+        "All objects are fetched and verified before the first file is touched, and only files that differ are "
+        "touched. Where the worktree holds changes that are saved nowhere, nothing happens and the changes are named; "
+        "`--force` copies them aside first and says where.\n\n"
+        "VERSION is a version such as `v1.2`, `latest`, or any git revision."
+    ),
+    arguments=(
+        version("the version to bring back", nargs=None),
+        flag("--no-commit", help="change the files and stage the pointers, but make no commit"),
+        flag("--detach", exclusive="where", help="check out the version's own commit, code and data included, on a detached HEAD"),
+        option("--branch", metavar="NAME", exclusive="where", complete=Complete.BRANCH, help="commit onto the branch NAME, without switching to it and without touching the worktree; it is made where it does not exist"),
+        flag("--push", help="publish the branch afterwards"),
+        *SERIES,
+        DRY_RUN,
+        force("replace changed files too, after copying them aside"),
+        JOBS,
+        *OUTPUT,
+    ),
+    examples=(
+        Example("Bring the model of v0.1 back", "git cpv revert v0.1"),
+        Example("Bring model and data of a combined version back, and publish", "git cpv revert --combined v1.0 --push"),
+        Example("See what would change", "git cpv revert --dry-run v0.1"),
+    ),
+    see_also=("pull", "tag", "list", "git-revert(1)"),
+    negative="the version is what is there already",
+    run=run,
+)
