@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import console
 import pytest
+
+from cpvlib.base.errors import UsageError
+from cpvlib.cli.parser import parse
+from cpvlib.cli.registry import COMMANDS, load
 
 CHECKOUT = console.CHECKOUT
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("examples/**/*.md")])
@@ -56,5 +61,26 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_paths_of_the_project_exist(page: Path) -> None:
     pattern = r"`((?:cpvlib|tests|examples|docs|bench|man|bin)/[\w./-]*)`"
-    absent = [path for path in re.findall(pattern, page.read_text()) if not (CHECKOUT / path).exists()]
-    assert absent == []
+    named_paths = [path for path in re.findall(pattern, page.read_text()) if "NAME" not in path]
+    assert [path for path in named_paths if not (CHECKOUT / path).exists()] == []
+
+
+WITH_COMMANDS = [*PAGES, CHECKOUT / "man/man7/git-cpv.7"]
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
+def test_every_command_shown_is_one_that_can_be_typed(page: Path) -> None:
+    """Those outside of the console examples too; what they would do is not asked."""
+    text = page.read_text().replace("\\-", "-").replace("\\\n", " ")
+    wrong = []
+    for line in re.findall(r"\bgit cpv [a-z][^\n`|;&)]*", text):
+        try:
+            _, _, name, *words = shlex.split(line, comments=True)
+        except ValueError:
+            continue  # prose, with an apostrophe
+        if name in COMMANDS and "-h" not in words:
+            try:
+                parse(load(name), words)
+            except UsageError as error:
+                wrong.append(f"{line}: {error}")
+    assert wrong == []
