@@ -5,13 +5,14 @@ from __future__ import annotations
 
 def ask_git(*words: str) -> str | None:
     """The first line of git's answer; None where git is missing, fails or says nothing."""
+    import os
     from pathlib import Path
 
     from cpvlib.base.errors import CPVError
     from cpvlib.stores.git.door import Git
 
     try:
-        answer = Git(Path.cwd()).ask(*words)
+        answer = Git(Path.cwd(), os.environ).ask(*words)
     except (CPVError, OSError):
         return None
     lines = bytes(answer.out).decode("utf-8", "surrogateescape").splitlines() if answer.code == 0 else []

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from cpvlib.base.errors import UsageError
 from cpvlib.cli.record import Argument, Command
 from cpvlib.cli.words import sort_words
-from cpvlib.domain.text import printable
+from cpvlib.domain.text import listed, printable
 
 HELP = Argument(("-h",), "print a short help", "short_help", action="help")
 MANUAL = Argument(("--help",), "open the manual page", "manual", action="store_true")
@@ -25,7 +25,18 @@ class Parser(argparse.ArgumentParser):
 class _Formatter(argparse.HelpFormatter):
     def __init__(self, prog: str, **kwargs: Any) -> None:
         # Given a width, argparse need not import shutil, which costs as much as the rest of the help.
-        super().__init__(prog, **{"max_help_position": 26, "width": 90, **kwargs})
+        super().__init__(prog, **{"max_help_position": 28, "width": 90, **kwargs})
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        # "-m, --message MESSAGE", as Python 3.13 and later have it; before, the value stood after each name.
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        return f"{', '.join(action.option_strings)} {self._format_args(action, action.dest.upper())}"
+
+
+def plain(text: str) -> str:
+    """A record's text without the marks around what is typed."""
+    return text.replace("`", "")
 
 
 def make_parser(command: Command, prog: str | None = None) -> Parser:
@@ -33,13 +44,20 @@ def make_parser(command: Command, prog: str | None = None) -> Parser:
     parser = Parser(
         prog=prog or f"git cpv {command.name}",
         description=plain(command.summary),
-        usage=None,
         formatter_class=_Formatter,
         add_help=False,
         allow_abbrev=False,
     )
-    if hasattr(parser, "color"):
-        parser.color = False  # Python 3.14 colours help by itself, whatever git's color.ui says
+    parser.color = False  # Python 3.14 colours help by itself, whatever git's color.ui says
+    fill(parser, command)
+    return parser
+
+
+def fill(
+    parser: argparse.ArgumentParser, command: Command, *, text: Callable[[str], str] = plain
+) -> dict[Argument, argparse.Action]:
+    """Gives `parser` what the record says the command takes; `text` makes its help of the record's."""
+    actions = {}
     groups: dict[str, Any] = {}
     for argument in (*command.arguments, HELP, MANUAL):
         place: Any = parser
@@ -47,14 +65,15 @@ def make_parser(command: Command, prog: str | None = None) -> Parser:
             if argument.exclusive not in groups:
                 groups[argument.exclusive] = parser.add_mutually_exclusive_group()
             place = groups[argument.exclusive]
-        _add(place, argument)
-    return parser
+        actions[argument] = _add(place, argument, text)
+    return actions
 
 
-def _add(place: Any, argument: Argument) -> None:
-    given: dict[str, Any] = {"help": plain(argument.help).replace("%", "%%")}
+def _add(place: Any, argument: Argument, text: Callable[[str], str]) -> argparse.Action:
+    given: dict[str, Any] = {"help": text(argument.help).replace("%", "%%")}
     if argument.action != "help":
-        given.update(dest=argument.dest, default=argument.default)
+        default = list(argument.default) if isinstance(argument.default, tuple) else argument.default
+        given.update(dest=argument.dest, default=default)
     if argument.action == "store_const":
         given["const"] = argument.const
     if argument.takes_value:
@@ -63,10 +82,9 @@ def _add(place: Any, argument: Argument) -> None:
             given["nargs"] = argument.nargs
         if argument.type is not None:
             given["type"] = _converter(argument.type)
-    if argument.is_operand:
-        place.add_argument(given.pop("dest"), **given)
-    else:
-        place.add_argument(*argument.names, action=argument.action, **given)
+    names = (given.pop("dest"),) if argument.is_operand else argument.names
+    action: argparse.Action = place.add_argument(*names, action=argument.action, **given)
+    return action
 
 
 def _converter(convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -86,15 +104,13 @@ def parse(command: Command, words: Sequence[str], prog: str | None = None) -> ar
     """
     parser = make_parser(command, prog)
     try:
-        sorted_words = sort_words(words, (*command.arguments, HELP, MANUAL))
-        if "--help" in sorted_words.options:
+        in_order = sort_words(words, (*command.arguments, HELP, MANUAL))
+        if "--help" in in_order.options:
             return argparse.Namespace(manual=True)
-        return parser.parse_args(sorted_words.line())
+        args, left_over = parser.parse_known_args(in_order.line())
+        if left_over:
+            raise UsageError(f"too many arguments: {listed(word for word in left_over if word != '--')}")
+        return args
     except UsageError as wrong:
         wrong.hint = wrong.hint or f"see '{parser.prog} -h'"
         raise
-
-
-def plain(text: str) -> str:
-    """A record's text without the marks around what is typed."""
-    return text.replace("`", "")

@@ -28,8 +28,8 @@ class Notes(Silent):
 class TerminalProgress:
     """A bar for each stage that lasts longer than a second.
 
-    A thread of its own waits, then imports rich and draws: quick work costs neither, and a transfer that stalls
-    is still seen to stall. The threads that do the work only add up counts.
+    A thread of its own waits, then imports rich and draws: quick work costs neither, and a transfer that
+    stalls is still seen to stall. The threads that do the work only add up counts.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:

@@ -29,7 +29,7 @@ class Complete(Enum):
     FILE = "file"
     FOLDER = "folder"
     BRANCH = "branch"
-    GIT_REMOTE = "git-remote"
+    GIT_REMOTE = "remote"
     OUT = "out"
 
 
@@ -68,7 +68,7 @@ def flag(
     count: bool = False,
     exclusive: str | None = None,
 ) -> Argument:
-    """An option without a value: true or false; with `const` that or None; with `count` how often it was given."""
+    """An option without a value: true or false; with `const` that or None; with `count` how often it came."""
     if count:
         action, default = "count", 0
     elif const is not None:
@@ -104,7 +104,7 @@ def option(
         metavar=metavar,
         choices=choices,
         type=type,
-        default=[] if many else default,
+        default=() if many else default,
         complete=complete,
         exclusive=exclusive,
     )
@@ -123,7 +123,7 @@ def operand(
 ) -> Argument:
     """A word without a dash. `nargs` is argparse's: None exactly one, '?' at most one, '*' any, '+' some."""
     if nargs == "*" and default is None:
-        default = []
+        default = ()
     return Argument(
         (),
         help,

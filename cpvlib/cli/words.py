@@ -1,8 +1,8 @@
 """A command line in git's manner, put in the order argparse reads without doubt.
 
 argparse takes `--sort -accuracy` for two options, loses operands that stand between options, and guesses at
-words that begin with a dash. git (gitcli(7)) does none of that: an option that takes a value takes the next word,
-whatever it is; `--` ends the options; a long option may be shortened as far as it stays unambiguous; `-fn` is
+words that begin with a dash. git (gitcli(7)) does none of that: an option that takes a value takes the next
+word, whatever it is; `--` ends the options; a long option may be shortened while it stays unambiguous; `-fn` is
 `-f -n`.
 """
 

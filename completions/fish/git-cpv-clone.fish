@@ -1,0 +1,1 @@
+complete -c git-cpv-clone -w 'git-cpv clone'

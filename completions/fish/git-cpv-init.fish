@@ -1,0 +1,1 @@
+complete -c git-cpv-init -w 'git-cpv init'

@@ -1,0 +1,1 @@
+complete -c git-cpv-list -w 'git-cpv list'

@@ -1,0 +1,1 @@
+complete -c git-cpv-pull -w 'git-cpv pull'

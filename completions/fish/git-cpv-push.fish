@@ -1,0 +1,1 @@
+complete -c git-cpv-push -w 'git-cpv push'

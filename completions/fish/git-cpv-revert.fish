@@ -1,0 +1,1 @@
+complete -c git-cpv-revert -w 'git-cpv revert'

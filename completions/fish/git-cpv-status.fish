@@ -1,0 +1,1 @@
+complete -c git-cpv-status -w 'git-cpv status'

@@ -1,0 +1,1 @@
+complete -c git-cpv-storage -w 'git-cpv storage'

@@ -1,0 +1,1 @@
+complete -c git-cpv-tag -w 'git-cpv tag'

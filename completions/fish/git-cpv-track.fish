@@ -1,0 +1,1 @@
+complete -c git-cpv-track -w 'git-cpv track'

@@ -1,0 +1,1 @@
+complete -c git-cpv-untrack -w 'git-cpv untrack'
