@@ -1,0 +1,93 @@
+"""git cpv clone: a repository, with the objects of its checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import DONE
+from cpvlib.cli.options import JOBS, OUTPUT
+from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
+from cpvlib.domain.text import human_size, plural, printable
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from cpvlib.cli.ui import UI
+    from cpvlib.managers.clone import CloneResult
+
+
+def run(args: Namespace, ui: UI) -> int:
+    from cpvlib.managers.clone import CloneRequest, clone
+
+    request = CloneRequest(
+        url=args.url,
+        folder=Path(args.dir) if args.dir else None,
+        branch=args.branch,
+        storage=args.storage,
+        with_objects=not args.no_objects,
+        jobs=args.jobs,
+    )
+    result = clone(Path.cwd(), request, progress=ui.progress())
+    if ui.json_wanted:
+        ui.json(_facts(result))
+    else:
+        ui.answer(f"cloned into '{printable(result.top.name)}'; {_objects(result)}")
+    return DONE
+
+
+def _objects(result: CloneResult) -> str:
+    if not result.is_adopted:
+        return "it is not a CPV repository yet (git cpv init adopts it)"
+    if result.restored is None:
+        return "no objects (git cpv pull brings them)"
+    if not result.restored.paths:
+        return "no checkpoint in it yet"
+    size = human_size(result.restored.fetched_bytes)
+    return f"{plural(result.restored.n_files, 'file')}, {size} fetched and checked"
+
+
+def _facts(result: CloneResult) -> dict[str, object]:
+    restored = result.restored
+    return {
+        "top": str(result.top),
+        "adopted": result.is_adopted,
+        "commit": result.commit,
+        "outs": list(restored.paths) if restored else [],
+        "fetched_objects": restored.n_fetched if restored else 0,
+        "fetched_bytes": restored.fetched_bytes if restored else 0,
+    }
+
+
+COMMAND = Command(
+    name="clone",
+    summary="Clone a repository with the objects of its checkpoint",
+    group=Group.START,
+    description=(
+        "Clones URL with git, into DIR or a folder of the repository's name, then brings the model, the"
+        " data and the metrics log of the checked-out commit, each object checked against its md5.\n\n"
+        "The storage is the one that the repository names, or a folder of this machine, found by ROOT, team"
+        " and model (see git-cpv-init(1)). Where it can't be used, the clone stays, and the error says what"
+        " to type. Nothing is written to a storage that came with the clone before `git cpv storage trust`."
+    ),
+    arguments=(
+        operand("url", metavar="URL", help="what `git clone` takes"),
+        operand("dir", metavar="DIR", nargs="?", help="where to clone to", complete=Complete.FOLDER),
+        option("-b", "--branch", metavar="NAME", help="check out this branch or tag, not the remote's HEAD"),
+        option(
+            "--storage",
+            metavar="ROOT",
+            help="where the objects are, if the repository does not say: they lie under ROOT/TEAM/MODEL",
+            complete=Complete.FOLDER,
+        ),
+        flag("--no-objects", help="only clone; `git cpv pull` brings objects later"),
+        JOBS,
+        *OUTPUT,
+    ),
+    examples=(
+        Example("Get a colleague's model", "git cpv clone git@bitbucket.org:ai-convo/faster-whisper.git"),
+        Example("Only the code and the history", "git cpv clone --no-objects URL"),
+    ),
+    see_also=("init", "pull", "storage", "git-clone(1)"),
+    run=run,
+)

@@ -1,0 +1,119 @@
+"""clone: git's clone, then the objects of the checkpoint that was checked out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import CPVError, UsageError
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.managers.settings import Settings
+from cpvlib.managers.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cpvlib.managers.restoring import Restored
+    from cpvlib.stores.git.repository import GitRepository
+
+# What git-clone(1) takes off a URL to name the folder: a '.git' or '.bundle', and slashes, at its end.
+_TAIL = re.compile(r"(?:/+\.git)?/*$|(?:\.git|\.bundle)/*$")
+
+
+@dataclass(frozen=True)
+class CloneRequest:
+    """`folder` is named after the URL where None; `storage` is a ROOT to look for the objects under."""
+
+    url: str
+    folder: Path | None = None
+    branch: str | None = None
+    storage: str | None = None
+    with_objects: bool = True
+    jobs: int | None = None
+
+
+@dataclass(frozen=True)
+class CloneResult:
+    """`restored` is None where no objects were asked for, or the repository is none of CPV's."""
+
+    top: Path
+    is_adopted: bool
+    commit: str | None
+    restored: Restored | None
+
+
+def clone(
+    cwd: Path,
+    request: CloneRequest,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    progress: Progress | None = None,
+) -> CloneResult:
+    """Clones. Where the objects can't be had the clone stays, and the error says so."""
+    from cpvlib.stores.git import remotes
+
+    listener = progress or Silent()
+    folder = cwd / (request.folder or folder_of_url(request.url))
+    repo = remotes.clone(request.url, folder, branch=request.branch, environ=environ)
+    options = {"cpv.storage": request.storage} if request.storage else {}
+    settings = Settings.of(repo, environ, options)
+    commit = repo.head().commit
+    if not settings.is_adopted:
+        return CloneResult(repo.top, False, commit, None)
+    try:
+        _settle_storage(repo, settings, environ)
+        ws = Workspace(repo, settings, note=listener.note)
+        restored = _restore(ws, request, listener) if request.with_objects else None
+    except CPVError as error:
+        error.message = f"cloned into '{folder}', without its objects: {error.message}"
+        error.hint = f"cd '{folder}', then: {error.hint or 'git cpv pull'}"
+        raise
+    return CloneResult(repo.top, True, commit, restored)
+
+
+def folder_of_url(url: str) -> str:
+    """The folder that git clones `url` into when none is named. UsageError where the URL names none."""
+    trimmed = url.rstrip("/")
+    while (shorter := _TAIL.sub("", trimmed)) != trimmed:
+        trimmed = shorter
+    name = re.split(r"[/:]", trimmed)[-1]
+    name = re.sub(r"[\x00-\x20\x7f]+", " ", name).strip()
+    if name in ("", ".", ".."):
+        raise UsageError(f"'{url}' does not tell what to call the clone", hint="git cpv clone URL DIR")
+    return name
+
+
+def _settle_storage(repo: GitRepository, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Writes down a storage folder of this machine, so that DVC finds it too; trusts a typed ROOT."""
+    from cpvlib.domain.names import DVC_REMOTE
+    from cpvlib.managers.place import LOCAL_CONFIG, find_place, folder_of, own_place, trust
+    from cpvlib.stores.dvc.config import read_config, set_remote
+    from cpvlib.stores.files import write_atomic
+
+    dvc = read_config(repo.top, repo.main_top, environ)
+    if dvc.remote() is None:
+        url = own_place(settings).url
+        folder = folder_of(url)
+        path = repo.top / LOCAL_CONFIG
+        if folder and folder.is_dir() and not path.exists() and not path.parent.is_symlink():
+            write_atomic(path, set_remote(None, DVC_REMOTE, url, default=True))
+    elif settings.storage_root.origin == "option" and not find_place(settings, dvc, repo).for_writing:
+        trust(repo, find_place(Settings.of(repo, environ), dvc, repo))
+
+
+def _restore(ws: Workspace, request: CloneRequest, progress: Progress) -> Restored:
+    from dataclasses import replace
+
+    from cpvlib.managers import restoring
+    from cpvlib.managers.outs import outs_here
+    from cpvlib.managers.standing import standings
+
+    outs = {path: out for path, out in outs_here(ws).items() if out.entry is not None}
+    found = standings(ws, outs.values(), progress=progress, jobs=request.jobs)
+    plan = restoring.plan_restoration(ws, {path: out.entry for path, out in outs.items()}, found)
+    fetched = restoring.fetch(ws, plan, progress=progress, jobs=request.jobs)
+    with ws.dvc_lock():
+        restored = restoring.carry_out(ws, plan, progress=progress, jobs=request.jobs)
+    return replace(restored, n_fetched=len(fetched), fetched_bytes=ws.cache.total_size(fetched))

@@ -1,0 +1,330 @@
+"""init: makes a repository CPV's, a new one or one that was there before.
+
+What an existing repository holds stays as it is. Everything is decided first, as a plan; carried out, it
+makes the git repository where there is none, prepares the commit, writes what belongs to this machine alone,
+and moves the branch last. Typed again it completes what was interrupted, and else changes nothing.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import ConfigError
+from cpvlib.domain import cpvconfig
+from cpvlib.domain.names import check_name, check_tag_prefix, name_from
+from cpvlib.domain.text import printable
+from cpvlib.domain.version import Series
+from cpvlib.managers import adoption, placement, templates
+from cpvlib.managers.outs import LOG
+from cpvlib.managers.scene import Scene, is_new, look, refuse_tags, refuse_unready
+from cpvlib.managers.settings import Settings
+
+if TYPE_CHECKING:
+    from cpvlib.managers.placement import Placement
+    from cpvlib.stores.git.commits import Edit
+    from cpvlib.stores.git.repository import GitRepository
+
+
+@dataclass(frozen=True)
+class InitRequest:
+    """What the user asked of an init; None for what was not said. `commit` off only stages."""
+
+    folder: Path | None = None
+    team: str | None = None
+    model: str | None = None
+    storage: str | None = None
+    git_remote_url: str | None = None
+    tag_prefix: str | None = None
+    commit: bool = True
+
+
+@dataclass(frozen=True)
+class InitPlan:
+    """All that an init would do. `repo` is None where there is no git repository yet.
+
+    `edits` are for git; `local_files` (path → content) are written only where there is no such file.
+    """
+
+    top: Path
+    repo: GitRepository | None
+    is_new: bool
+    was_adopted: bool
+    team: str
+    model: str
+    placement: Placement
+    edits: Mapping[str, Edit]
+    local_files: Mapping[str, bytes]
+    git_remote: tuple[str, str] | None
+    outs: Mapping[str, Series]
+    proposals: tuple[adoption.Proposal, ...]
+    commit: bool
+    default_names: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        verb = "Change the CPV settings of" if self.was_adopted else "Set up CPV for"
+        return f"{verb} {self.team}/{self.model}"
+
+
+@dataclass(frozen=True)
+class InitResult:
+    """What an init did: `commit` is the one it made, if any; `written` are the paths it changed for git."""
+
+    plan: InitPlan
+    commit: str | None
+    written: tuple[str, ...]
+    branch: str | None
+
+
+def plan_init(cwd: Path, request: InitRequest, environ: Mapping[str, str] = os.environ) -> InitPlan:
+    """Decides the init; nothing changes.
+
+    RepositoryError for a bare repository, a folder inside another repository, a detached HEAD or an
+    unfinished merge; ConfigError for names that can't be, for tags that stand in the way, and for a storage
+    that would leave stored objects behind.
+    """
+    scene = look(cwd, request.folder, request.storage, environ)
+    if scene.repo and request.commit:
+        refuse_unready(scene.repo)
+    team, model, defaulted = _names(scene, request)
+    prefix = check_tag_prefix(
+        request.tag_prefix if request.tag_prefix is not None else scene.settings.tag_prefix
+    )
+    if scene.repo and (not scene.was_adopted or prefix != (scene.config.get("cpv.tagprefix") or "")):
+        refuse_tags(scene.repo, prefix)
+    placed = placement.decide(
+        scene.settings,
+        scene.remote,
+        team=team,
+        model=model,
+        former=scene.former,
+        has_pointers=scene.has_pointers,
+    )
+    new = is_new(scene, (team, model))
+    outs = _outs(scene, new)
+    edits = _edits(scene, request, (team, model), placed, outs, new)
+    known = {*outs, *scene.config.model_outs, *scene.config.data_outs, LOG}
+    return InitPlan(
+        top=scene.top,
+        repo=scene.repo,
+        is_new=new,
+        was_adopted=scene.was_adopted,
+        team=team,
+        model=model,
+        placement=placed,
+        edits=edits,
+        local_files=templates.data() if new else {},
+        git_remote=_git_remote(scene, request),
+        outs=outs,
+        proposals=() if scene.was_adopted else tuple(adoption.propose(scene.top, known)),
+        commit=request.commit,
+        default_names=defaulted,
+    )
+
+
+def init(plan: InitPlan, environ: Mapping[str, str] = os.environ) -> InitResult:
+    """Carries the plan out."""
+    from cpvlib.stores.git.commits import land, prepare, stage
+
+    repo = plan.repo or _make_repository(plan.top, environ)
+    _make_storage(plan.placement)
+    for path, content in plan.local_files.items():
+        _write_missing(plan.top / path, content)
+    written = changed(repo.top, plan.edits)
+    prepared = prepare(repo, plan.edits, plan.message) if plan.commit else None
+    _write_local_config(repo, plan.placement)
+    if prepared:
+        land(repo, prepared)
+    elif not plan.commit:
+        stage(repo, plan.edits)
+    if plan.git_remote:
+        repo.git.run("remote", "add", "--", *plan.git_remote)
+    _trust_what_was_typed(repo, plan.placement, environ)
+    repo.forget()
+    return InitResult(plan, prepared.commit if prepared else None, written, repo.head().branch)
+
+
+def _names(scene: Scene, request: InitRequest) -> tuple[str, str, tuple[str, ...]]:
+    """Team and model, and which of the two nobody said."""
+    given = {"team": request.team, "model": request.model}
+    fallback = {"team": lambda: name_from(getpass.getuser()), "model": lambda: name_from(scene.top.name)}
+    names: dict[str, str] = {}
+    defaulted = []
+    for what, value in given.items():
+        value = value or scene.config.get(f"cpv.{what}") or scene.settings.value(f"cpv.{what}")
+        if not value:
+            value = fallback[what]()
+            defaulted.append(what)
+        if not value:
+            raise ConfigError(f"no {what} name is set", hint=f"git cpv init --{what} NAME")
+        names[what] = check_name(what, value)
+    chosen = (names["team"], names["model"])
+    if scene.former and chosen != scene.former and scene.has_pointers:
+        raise ConfigError(
+            f"this repository is '{'/'.join(scene.former)}', and its stored objects are kept under that name",
+            hint="team and model can't change after the first push",
+        )
+    return (*chosen, tuple(defaulted))
+
+
+def _outs(scene: Scene, new: bool) -> dict[str, Series]:
+    """The outs to declare: those of the template, or of pointers that nobody has put in a series yet."""
+    if new:
+        return {templates.MODEL_OUT: Series.MODEL, templates.DATA_OUT: Series.DATA}
+    listed_already = {*scene.config.model_outs, *scene.config.data_outs}
+    return {path: series for path, series in scene.pointers.items() if path not in listed_already}
+
+
+def _edits(
+    scene: Scene,
+    request: InitRequest,
+    names: tuple[str, str],
+    placed: Placement,
+    outs: Mapping[str, Series],
+    new: bool,
+) -> dict[str, Edit]:
+    from cpvlib.stores.dvc import layout
+    from cpvlib.stores.dvc.gitignore import ignore_place
+
+    edits: dict[str, Edit] = {cpvconfig.FILE: _settings_edit(scene, request, names, outs, new)}
+    edits[layout.CONFIG] = placed.edit_shared
+    edits[layout.GITIGNORE] = lambda data: _with_lines(data, layout.GITIGNORE_TEXT.decode().split())
+    edits[layout.DVCIGNORE] = lambda data: layout.DVCIGNORE_TEXT if data is None else data
+    if new:
+        for path, content in templates.code(*names).items():
+            edits[path] = _unless_there(content)
+        lines = [ignore_place(path)[1] for path in (*outs, LOG)]
+        start = edits[".gitignore"]
+        edits[".gitignore"] = lambda data: _with_lines(start(data), lines)
+    return edits
+
+
+def _settings_edit(
+    scene: Scene, request: InitRequest, names: tuple[str, str], outs: Mapping[str, Series], new: bool
+) -> Edit:
+    """`.cpvconfig` with what this init has to say; the rest of it stays."""
+    head = scene.repo.head().commit if scene.repo else None
+    adopted = head if scene.has_history and not scene.was_adopted else None
+
+    def edit(data: bytes | None) -> bytes:
+        data = cpvconfig.set_value(data, "cpv.team", names[0])
+        data = cpvconfig.set_value(data, "cpv.model", names[1])
+        if request.tag_prefix is not None:
+            data = cpvconfig.set_value(data, "cpv.tagPrefix", request.tag_prefix)
+        if adopted:
+            data = cpvconfig.set_value(data, "cpv.adopted", adopted)
+        for path, series in outs.items():
+            data = cpvconfig.add_value(data, f"cpv.{series}.out", path)
+        for metric, goal in templates.GOALS.items() if new else ():
+            data = cpvconfig.set_value(data, f"cpv.metric.{metric}.goal", goal)
+        return data
+
+    return edit
+
+
+def _with_lines(data: bytes | None, lines: list[str]) -> bytes:
+    from cpvlib.stores.dvc.gitignore import add_line
+
+    result = data or b""
+    for line in lines:
+        result = add_line(result, line)
+    return result
+
+
+def _unless_there(content: bytes) -> Edit:
+    return lambda data: content if data is None else data
+
+
+def _git_remote(scene: Scene, request: InitRequest) -> tuple[str, str] | None:
+    """The git remote to add, by name and URL; ConfigError where that name has another URL."""
+    if not request.git_remote_url:
+        return None
+    name = scene.settings.remote or "origin"
+    has = scene.repo.config.get(f"remote.{name}.url") if scene.repo else None
+    if has is None:
+        return name, request.git_remote_url
+    if has == request.git_remote_url:
+        return None
+    raise ConfigError(
+        f"the git remote '{printable(name)}' exists already, with another URL",
+        hint=f"git remote set-url {printable(name)} URL changes it",
+    )
+
+
+def _make_repository(top: Path, environ: Mapping[str, str]) -> GitRepository:
+    from cpvlib.stores.files import disk_error
+    from cpvlib.stores.git.door import Git, clean_environment
+    from cpvlib.stores.git.repository import GitRepository
+
+    try:
+        top.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, f"cannot make '{top}'") from error
+    Git(top, clean_environment(environ)).run("init", "--quiet")
+    return GitRepository.discover(top, environ)
+
+
+def _make_storage(placed: Placement) -> None:
+    """A folder is made at once, so that one that can't be is known now."""
+    from cpvlib.managers.place import folder_of
+    from cpvlib.stores.files import disk_error
+
+    folder = folder_of(placed.url)
+    if folder is None or placed.kept:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, f"cannot make the storage '{folder}'") from error
+
+
+def _write_missing(path: Path, content: bytes) -> None:
+    from cpvlib.stores.files import disk_error, write_atomic
+
+    if not path.exists():
+        try:
+            write_atomic(path, content)
+        except OSError as error:
+            raise disk_error(error, f"cannot write '{path}'") from error
+
+
+def _write_local_config(repo: GitRepository, placed: Placement) -> None:
+    from cpvlib.stores.dvc.layout import CONFIG_LOCAL
+    from cpvlib.stores.files import disk_error, write_atomic
+
+    path = (repo.main_top or repo.top) / CONFIG_LOCAL
+    before = path.read_bytes() if path.exists() else b""
+    after = placed.edit_personal(before)
+    if after == before:
+        return
+    try:
+        write_atomic(path, after)
+    except OSError as error:
+        raise disk_error(error, f"cannot write '{path}'") from error
+
+
+def changed(top: Path, edits: Mapping[str, Edit]) -> tuple[str, ...]:
+    """The paths whose worktree files the edits change."""
+    changed = []
+    for path, edit in edits.items():
+        place = top / path
+        before = place.read_bytes() if place.is_file() else None
+        if edit(before) != before:
+            changed.append(path)
+    return tuple(sorted(changed))
+
+
+def _trust_what_was_typed(repo: GitRepository, placed: Placement, environ: Mapping[str, str]) -> None:
+    """The user has named the storage, or their own settings have: it needs no other word of trust."""
+    if placed.kept and not placed.typed:
+        return
+    from cpvlib.managers.place import find_place, trust
+    from cpvlib.stores.dvc.config import read_config
+
+    dvc = read_config(repo.top, repo.main_top, environ)
+    trust(repo, find_place(Settings.of(repo, environ), dvc, repo))
