@@ -119,8 +119,7 @@ def render_pointer(entry: OutEntry) -> bytes:
 
 
 def update_pointer(path: str, original: bytes | None, entry: OutEntry) -> bytes:
-    """The pointer file's new bytes when the out `entry.path` becomes `entry`: what `dvc add` would leave
-    there.
+    """The pointer file's new bytes with `entry` for its out of that path, as `dvc add` would leave them.
 
     Only this out's md5, size, nfiles, isexec and hash change; comments, other outs and foreign keys stay.
     Raises RepositoryError where the file cannot be read, has no such out, or imports its content from

@@ -74,10 +74,12 @@ def parse(text: str, file: str) -> Mapping[str, Section]:
         if not match:
             raise _malformed(file, number, "it is neither a section nor 'key = value'")
         key = _unquoted(match[1]).lower()
-        if section is not None:
-            if key in section.entries:
-                raise _malformed(file, number, f"'{key}' is there twice")
-            section.entries[key] = _entry(match[2], number, number + line.count("\n"), file)
+        entry = _entry(match[2], number, number + line.count("\n"), file)
+        if section is None:
+            raise _malformed(file, number, f"'{key}' is in no section")
+        if key in section.entries:
+            raise _malformed(file, number, f"'{key}' is there twice")
+        section.entries[key] = entry
     return sections
 
 
@@ -175,10 +177,10 @@ def _entry(text: str, first: int, last: int, file: str) -> Entry:
     triple = _TRIPLE.fullmatch(text)
     if triple:
         return Entry(triple[2], first, last)
-    single = _VALUE.fullmatch(text)
+    single = None if text.startswith(("'''", '"""')) else _VALUE.fullmatch(text)
     if single:
         return Entry(_unquoted(single[1]), first, last)
-    if "," in text and text[:3] not in ("'''", '"""'):
+    if "," in text and not text.startswith(("'''", '"""')):
         return Entry(text, first, last, is_list=True)
     raise _malformed(file, first, "its value is badly quoted")
 

@@ -51,7 +51,8 @@ class DvcIgnore:
         if folder:
             above = self._of_folder(folder.rpartition("/")[0]) if self.keeps(folder, True) else None
         if above is not None:
-            above += self._read(folder, above)
+            own = self._read(folder, above)
+            above = None if own and _ignored_from_below(above + own, folder) else above + own
         self._patterns[folder] = above
         return above
 
@@ -84,6 +85,12 @@ def _ignored(patterns: tuple[_Pattern, ...], relpath: str, is_dir: bool) -> bool
         if pattern.regex.match(relpath) or (is_dir and pattern.regex.match(relpath + "/")):
             return pattern.ignores
     return False
+
+
+def _ignored_from_below(patterns: tuple[_Pattern, ...], folder: str) -> bool:
+    """Whether a folder's own file ignores it, as '**' does; DVC then sees the folder and nothing in it."""
+    parts = folder.split("/") if folder else []
+    return any(_ignored(patterns, "/".join(parts[:end]), True) for end in range(1, len(parts) + 1))
 
 
 def _moved(pattern: str, folder: str) -> str:

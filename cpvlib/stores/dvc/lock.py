@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
@@ -81,5 +82,7 @@ def _holder(path: Path) -> str:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return f"process {pid}"
-    words = [Path(word.decode("utf-8", "replace")).name for word in command[:3] if word]
-    return f"process {pid} ({' '.join(words)})" if words else f"process {pid}"
+    # 'python /usr/bin/dvc add': options and what follows them may be long, or private.
+    words = list(takewhile(lambda word: not word.startswith(b"-"), filter(None, command[:3])))
+    said = " ".join(Path(word.decode("utf-8", "replace")).name for word in words)
+    return f"process {pid} ({said})" if said else f"process {pid}"
