@@ -113,7 +113,9 @@ def _summary(result: PushResult, seconds: float) -> str:
         sent = f"{human_size(result.stored.sent_bytes)} in {plural(result.stored.n_sent, 'object')}"
         parts.append(f"{sent} stored and confirmed ({_duration(seconds)})")
     if result.created and result.commit:
-        parts.append(f"[{printable(plan.branch)} {result.commit[:7]}] {printable(plan.message.splitlines()[0])}")
+        parts.append(
+            f"[{printable(plan.branch)} {result.commit[:7]}] {printable(plan.message.splitlines()[0])}"
+        )
     parts.append(_published(result))
     return "; ".join(part for part in parts if part)
 
@@ -201,14 +203,48 @@ COMMAND = Command(
         "`metrics.log` as JSON. On stdout is the commit, where stdout is not a terminal."
     ),
     arguments=(
-        option("--from", metavar="PATH", dest="source", complete=Complete.FILE, help="take the content of PATH as the model, read where it lies; the files of the worktree stay as they are"),
-        option("-m", "--message", metavar="MESSAGE", help="the commit's message; by default it names the series and the metrics"),
+        option(
+            "--from",
+            metavar="PATH",
+            dest="source",
+            complete=Complete.FILE,
+            help="take the content of PATH as the model, read where it lies; the files of the worktree stay as they are",
+        ),
+        option(
+            "-m",
+            "--message",
+            metavar="MESSAGE",
+            help="the commit's message; by default it names the series and the metrics",
+        ),
         option("--metric", metavar="NAME=VALUE", many=True, help="a metric of the model; may be repeated"),
-        option("--metrics", metavar="FILE", many=True, complete=Complete.FILE, help="metrics from a JSON file, `-` for stdin"),
-        option("--param", metavar="NAME=VALUE", many=True, help="a parameter of the training; may be repeated"),
-        option("--params", metavar="FILE", many=True, complete=Complete.FILE, help="parameters from a JSON file, `-` for stdin"),
-        flag("-a", "--all", help="also commit the changes of all files that git tracks, as `git commit -a` does"),
-        option("--branch", metavar="NAME", complete=Complete.BRANCH, help="commit onto the branch NAME, without switching to it; it is made where it does not exist"),
+        option(
+            "--metrics",
+            metavar="FILE",
+            many=True,
+            complete=Complete.FILE,
+            help="metrics from a JSON file, `-` for stdin",
+        ),
+        option(
+            "--param", metavar="NAME=VALUE", many=True, help="a parameter of the training; may be repeated"
+        ),
+        option(
+            "--params",
+            metavar="FILE",
+            many=True,
+            complete=Complete.FILE,
+            help="parameters from a JSON file, `-` for stdin",
+        ),
+        flag(
+            "-a",
+            "--all",
+            help="also commit the changes of all files that git tracks, as `git commit -a` does",
+        ),
+        option(
+            "--branch",
+            metavar="NAME",
+            complete=Complete.BRANCH,
+            help="commit onto the branch NAME, without switching to it; it is made where it does not exist",
+        ),
         flag("--check", help="ask storage again about everything, whatever was confirmed before"),
         *SERIES,
         DRY_RUN,
@@ -218,7 +254,10 @@ COMMAND = Command(
     ),
     examples=(
         Example("Record a training's result with its metric", "git cpv push -m baseline --metric loss=0.245"),
-        Example("Take a checkpoint folder as the model, and commit the code too", "git cpv push -a --from checkpoints/epoch_12"),
+        Example(
+            "Take a checkpoint folder as the model, and commit the code too",
+            "git cpv push -a --from checkpoints/epoch_12",
+        ),
         Example("See what a push would do", "git cpv push --dry-run"),
     ),
     see_also=("pull", "tag", "status", "git-push(1)"),

@@ -56,7 +56,9 @@ def _request(args: Namespace) -> RevertRequest:
 def _publish(ui: UI, ws: Workspace, request: RevertRequest, commit: str) -> None:
     from cpvlib.managers import publish
 
-    publication = publish.publish_branch(ws, request.branch, commit, progress=ui.progress(), jobs=request.jobs)
+    publication = publish.publish_branch(
+        ws, request.branch, commit, progress=ui.progress(), jobs=request.jobs
+    )
     ui.say("no git remote" if publication is None else f"published to {publication.git_remote}")
 
 
@@ -103,7 +105,9 @@ def _tell_detached(ui: UI, result: RevertResult, dry_run: bool) -> None:
         ui.answer(f"would check out {plan.name} on a detached HEAD")
         return
     files = plural(result.restored.n_files, "file")
-    ui.say(f"HEAD is detached at {plan.name}; {files} changed (back: git switch {printable(plan.undo)} && git cpv pull)")
+    ui.say(
+        f"HEAD is detached at {plan.name}; {files} changed (back: git switch {printable(plan.undo)} && git cpv pull)"
+    )
 
 
 def _facts(plan: RevertPlan) -> dict[str, Any]:
@@ -113,7 +117,8 @@ def _facts(plan: RevertPlan) -> dict[str, Any]:
         "undo": plan.undo,
         "files_changed": plan.n_files,
         "outs": [
-            {"path": step.path, "md5": step.target.oid if step.target else None} for step in plan.restoration.steps
+            {"path": step.path, "md5": step.target.oid if step.target else None}
+            for step in plan.restoration.steps
         ],
     }
 
@@ -134,8 +139,18 @@ COMMAND = Command(
     arguments=(
         version("the version to bring back", nargs=None),
         flag("--no-commit", help="change the files and stage the pointers, but make no commit"),
-        flag("--detach", exclusive="where", help="check out the version's own commit, code and data included, on a detached HEAD"),
-        option("--branch", metavar="NAME", exclusive="where", complete=Complete.BRANCH, help="commit onto the branch NAME, without switching to it and without touching the worktree; it is made where it does not exist"),
+        flag(
+            "--detach",
+            exclusive="where",
+            help="check out the version's own commit, code and data included, on a detached HEAD",
+        ),
+        option(
+            "--branch",
+            metavar="NAME",
+            exclusive="where",
+            complete=Complete.BRANCH,
+            help="commit onto the branch NAME, without switching to it and without touching the worktree; it is made where it does not exist",
+        ),
         flag("--push", help="publish the branch afterwards"),
         *SERIES,
         DRY_RUN,
@@ -145,7 +160,10 @@ COMMAND = Command(
     ),
     examples=(
         Example("Bring the model of v0.1 back", "git cpv revert v0.1"),
-        Example("Bring model and data of a combined version back, and publish", "git cpv revert --combined v1.0 --push"),
+        Example(
+            "Bring model and data of a combined version back, and publish",
+            "git cpv revert --combined v1.0 --push",
+        ),
         Example("See what would change", "git cpv revert --dry-run v0.1"),
     ),
     see_also=("pull", "tag", "list", "git-revert(1)"),

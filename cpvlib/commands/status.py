@@ -23,7 +23,14 @@ _NOTES = {
     "not pulled": "git cpv pull brings it",
     "absent": "nothing there yet",
 }
-_COLOURS = {"in step": "green", "absent": "dim", "not pulled": "dim", "new": "yellow", "modified": "yellow", "behind": "cyan"}
+_COLOURS = {
+    "in step": "green",
+    "absent": "dim",
+    "not pulled": "dim",
+    "new": "yellow",
+    "modified": "yellow",
+    "behind": "cyan",
+}
 
 
 def run(args: Namespace, ui: UI) -> int:
@@ -41,7 +48,11 @@ def run(args: Namespace, ui: UI) -> int:
 def _tell(ui: UI, report: Status) -> None:
     from cpvlib.domain.text import printable
 
-    where = f"On branch {printable(report.branch)}" if report.branch else f"HEAD detached at {(report.commit or '')[:7]}"
+    where = (
+        f"On branch {printable(report.branch)}"
+        if report.branch
+        else f"HEAD detached at {(report.commit or '')[:7]}"
+    )
     here = f" ({', '.join(report.versions_here)})" if report.versions_here else ""
     ui.answer(f"{where}{here}{_distance(report)}")
     if report.unfinished:

@@ -66,7 +66,11 @@ class Decision:
 
 
 def decide(
-    ws: Workspace, request: PushRequest, oids: Mapping[Out, str], committed: Mapping[str, Out], before: Checkpoint | None
+    ws: Workspace,
+    request: PushRequest,
+    oids: Mapping[Out, str],
+    committed: Mapping[str, Out],
+    before: Checkpoint | None,
 ) -> Decision:
     """What the checkpoint will say, given what each out will name (`oids`) and what the tip's pointers name.
 
@@ -100,7 +104,9 @@ def default_message(changed: Iterable[Out], checkpoint: Checkpoint | None) -> st
     subject = f"Update {' and '.join(sorted(names, reverse=True))}" if names else "Update metrics"
     if "data" in names and len(names) == 1:
         return subject
-    metrics = [f"{name}={value:g}" for name, value in sorted(checkpoint.metrics.items())] if checkpoint else []
+    metrics = (
+        [f"{name}={value:g}" for name, value in sorted(checkpoint.metrics.items())] if checkpoint else []
+    )
     text = ", ".join(metrics)
     return f"{subject} ({printable(text)})" if text and len(text) <= 50 else subject
 

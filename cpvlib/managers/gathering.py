@@ -114,7 +114,9 @@ def _split_source(source: Path, outs: Mapping[str, Out]) -> dict[str, Path]:
     """
     models = [path for path, out in outs.items() if out.series is Series.MODEL]
     if not models:
-        raise RepositoryError("no out belongs to the model", hint=f"git cpv track PATH, then git cpv push --from {source}")
+        raise RepositoryError(
+            "no out belongs to the model", hint=f"git cpv track PATH, then git cpv push --from {source}"
+        )
     if not source.exists():
         raise RepositoryError(f"'{source}' does not exist")
     found = {path: _within(source, path) for path in models}

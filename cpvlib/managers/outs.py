@@ -113,7 +113,9 @@ def _refuse_nested(outs: Mapping[str, Out]) -> None:
     for path in outs:
         for parent in PurePosixPath(path).parents:
             if str(parent) in outs:
-                raise RepositoryError(f"out '{path}' lies inside out '{parent}'", hint=f"git cpv untrack {path}")
+                raise RepositoryError(
+                    f"out '{path}' lies inside out '{parent}'", hint=f"git cpv untrack {path}"
+                )
 
 
 def in_series(outs: Mapping[str, Out], series: Iterable[Series]) -> dict[str, Out]:

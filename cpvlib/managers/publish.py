@@ -6,13 +6,15 @@ Whoever loses the race gets the next free number, unless the number was typed or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import CheckpointNotFoundError, GitError, RepositoryError
+from cpvlib.base.errors import GitError, RepositoryError
 from cpvlib.base.progress import Progress
-from cpvlib.domain.version import TagName, Version, next_version
+from cpvlib.domain.version import TagName
+from cpvlib.managers.claims import Outcome, after_loss
+from cpvlib.managers.pending import Pending, ready, settle
 from cpvlib.managers.place import is_folder
 
 if TYPE_CHECKING:
@@ -21,16 +23,6 @@ if TYPE_CHECKING:
     from cpvlib.managers.workspace import Workspace
 
 _ATTEMPTS = 30
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A version that exists here and not yet at the git remote; `typed`: its number was chosen by hand."""
-
-    name: TagName
-    tag_object: str
-    commit: str
-    typed: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,30 +38,6 @@ class Publication:
     published: tuple[TagName, ...] = ()
     renamed: Mapping[TagName, TagName] = field(default_factory=dict)
     dropped: Mapping[TagName, TagName] = field(default_factory=dict)
-
-
-def pending_versions(ws: Workspace) -> list[Pending]:
-    """All versions that await publication, in version order."""
-    from cpvlib.stores.git import refs
-
-    waiting = refs.read_tags(ws.repo, ["refs/cpv/pending"])
-    typed = refs.refs(ws.repo, "refs/cpv/typed") if waiting else {}
-    found = []
-    for tag in waiting:
-        name = TagName.parse(tag.ref.removeprefix("refs/cpv/pending/"), ws.settings.tag_prefix)
-        if name is not None and tag.commit is not None:
-            found.append(Pending(name, tag.object, tag.commit, typed_ref(name) in typed))
-    return sorted(found, key=lambda p: p.name)
-
-
-def typed_ref(name: TagName) -> str:
-    """Exists beside the pending ref of a version whose number a person chose: it is never renumbered."""
-    return f"refs/cpv/typed/{name}"
-
-
-def ready(ws: Workspace, commit: str) -> list[Pending]:
-    """The pending versions that publishing `commit` makes visible: those of its history."""
-    return [p for p in pending_versions(ws) if ws.repo.is_ancestor(p.commit, commit)]
 
 
 def destination(ws: Workspace) -> str | None:
@@ -153,15 +121,14 @@ def publish(ws: Workspace, git_remote: str, branch: str | None, versions: Sequen
     Raises GitError where the branch moved on at the remote, or the remote refuses: nothing is published then.
     """
     waiting = list(versions)
-    renamed: dict[TagName, TagName] = {}
-    dropped: dict[TagName, TagName] = {}
+    outcome = Outcome()
     for _ in range(_ATTEMPTS):
         lost, moved = _try_push(ws, git_remote, branch, waiting)
         if not lost:
-            _settle(ws, waiting)
+            settle(ws, waiting)
             names = tuple(p.name for p in waiting)
-            return Publication(git_remote, branch, moved, names, renamed, dropped)
-        waiting = _after_loss(ws, git_remote, waiting, lost, renamed, dropped)
+            return Publication(git_remote, branch, moved, names, outcome.renamed, outcome.dropped)
+        waiting = after_loss(ws, git_remote, waiting, lost, outcome)
     raise GitError(
         f"no free version number was found at '{git_remote}' in {_ATTEMPTS} attempts",
         hint="git cpv push, again, when fewer people publish at once",
@@ -203,144 +170,3 @@ def moved_on(ws: Workspace, git_remote: str, branch: str) -> GitError:
         hint="your checkpoint is committed and stored; take theirs in and publish: "
         f"git pull --rebase {git_remote} {branch} && git cpv pull && git cpv push",
     )
-
-
-def _settle(ws: Workspace, versions: Iterable[Pending]) -> None:
-    """The versions are published: they stop being pending."""
-    from cpvlib.stores.git.refs import RefUpdate, update_refs
-
-    updates = []
-    for p in versions:
-        updates.append(RefUpdate(p.name.pending_ref, None, p.tag_object))
-        if p.typed:
-            updates.append(RefUpdate(typed_ref(p.name), None, p.tag_object))
-    if updates:
-        update_refs(ws.repo, updates, "cpv: published")
-
-
-def _after_loss(
-    ws: Workspace,
-    git_remote: str,
-    waiting: Sequence[Pending],
-    lost: Sequence[Pending],
-    renamed: dict[TagName, TagName],
-    dropped: dict[TagName, TagName],
-) -> list[Pending]:
-    """What is left to publish, under which names, after others took the names of `lost`.
-
-    A name held by our own tag object was published by an earlier, interrupted run: it only has to be settled.
-    """
-    from cpvlib.stores.git import remotes
-
-    theirs = remotes.ls_remote(ws.repo, git_remote, ["refs/tags/*"])
-    ours = [p for p in waiting if theirs.get(p.name.ref) == p.tag_object]
-    _settle(ws, ours)
-    left = [p for p in waiting if p not in ours]
-    beaten = {p.name.version for p in lost if p not in ours}
-    result = [p for p in left if p.name.version not in beaten]
-    for version in sorted(beaten):
-        pair = [p for p in left if p.name.version == version]
-        result += _renumber(ws, git_remote, pair, theirs, renamed, dropped)
-    return result
-
-
-def _renumber(
-    ws: Workspace,
-    git_remote: str,
-    pair: Sequence[Pending],
-    theirs: Mapping[str, str],
-    renamed: dict[TagName, TagName],
-    dropped: dict[TagName, TagName],
-) -> list[Pending]:
-    """A version (both halves of a combined one) gets the next number that is free in every series it is in."""
-    from cpvlib.stores.git import refs, remotes
-
-    names = [p.name for p in pair]
-    taken_refs = [name.ref for name in names if name.ref in theirs]
-    remotes.fetch_objects(ws.repo, git_remote, taken_refs)
-    winners = {ref: theirs[ref] for ref in taken_refs}
-    if all(_same_objects(ws, p, winners.get(p.name.ref)) for p in pair):
-        _adopt(ws, pair, winners, renaming=False)
-        dropped.update({name: name for name in names})
-        return []
-    if any(p.typed for p in pair):
-        raise RepositoryError(
-            f"version '{names[0].version}' was taken at '{git_remote}' in the meantime",
-            hint=f"git cpv tag -d {names[0].version}, then git cpv tag for the next free number",
-        )
-    number = next_version(_taken(ws, names, theirs))
-    moved = []
-    for p in pair:
-        name = replace(p.name, version=number)
-        moved.append(replace(p, name=name, tag_object=_retag(ws, p, name, number)))
-        renamed[_first_name(p.name, renamed)] = name
-    _adopt(ws, pair, winners, renaming=True, into=moved)
-    return moved
-
-
-def _first_name(name: TagName, renamed: dict[TagName, TagName]) -> TagName:
-    """The name that the user knows, where this one is already the fruit of a renumbering."""
-    return next((old for old, new in renamed.items() if new == name), name)
-
-
-def _taken(ws: Workspace, names: Sequence[TagName], theirs: Mapping[str, str]) -> list[Version]:
-    from cpvlib.stores.git import refs
-
-    series = {name.series for name in names}
-    known = [*theirs, *refs.refs(ws.repo, "refs/tags/")]
-    parsed = [TagName.parse(ref.removeprefix("refs/tags/"), ws.settings.tag_prefix) for ref in known]
-    return [name.version for name in parsed if name is not None and name.series in series]
-
-
-def _same_objects(ws: Workspace, mine: Pending, winner: str | None) -> bool:
-    from cpvlib.domain.manifest import parse_manifest
-    from cpvlib.stores.git import refs
-
-    if winner is None:
-        return False
-    ours = parse_manifest(refs.tag_message(ws.repo, mine.tag_object))
-    theirs = parse_manifest(refs.tag_message(ws.repo, winner))
-    return bool(ours.outs) and set(ours.outs) == set(theirs.outs)
-
-
-def _retag(ws: Workspace, pending: Pending, name: TagName, number: Version) -> str:
-    """A new tag object with the old one's words under the new name."""
-    from cpvlib.domain.manifest import parse_manifest
-    from cpvlib.stores.git import refs
-
-    manifest = parse_manifest(refs.tag_message(ws.repo, pending.tag_object))
-    companion = manifest.companion and _renamed_companion(manifest.companion, ws.settings.tag_prefix, number)
-    message = replace(manifest, version=number, companion=companion).render()
-    return refs.make_tag(ws.repo, str(name), pending.commit, message)
-
-
-def _renamed_companion(companion: str, prefix: str, number: Version) -> str:
-    name = TagName.parse(companion, prefix)
-    if name is None:
-        raise CheckpointNotFoundError(f"'{companion}', named by a combined version, is not a version")
-    return str(replace(name, version=number))
-
-
-def _adopt(
-    ws: Workspace,
-    pair: Sequence[Pending],
-    winners: Mapping[str, str],
-    *,
-    renaming: bool,
-    into: Sequence[Pending] = (),
-) -> None:
-    """One transaction: the winners get their names here too, ours get their new ones, the old objects stay kept."""
-    from cpvlib.stores.git.refs import RefUpdate, update_refs
-
-    updates = []
-    for p in pair:
-        updates.append(RefUpdate(p.name.ref, winners.get(p.name.ref), p.tag_object))
-        updates.append(RefUpdate(p.name.pending_ref, None, p.tag_object))
-        if p.typed:
-            updates.append(RefUpdate(typed_ref(p.name), None, p.tag_object))
-        if renaming:
-            updates.append(RefUpdate(p.name.renamed_ref, p.tag_object, None, any_old=True))
-    for p in into:
-        updates.append(RefUpdate(p.name.ref, p.tag_object, None))
-        updates.append(RefUpdate(p.name.pending_ref, p.tag_object, None))
-    update_refs(ws.repo, updates, "cpv: renumbered")

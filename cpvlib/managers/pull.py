@@ -79,7 +79,9 @@ def plan_pull(
     return PullPlan(git_remote, commit, n_commits, restoration, tuple(left), union, tuple(clashes))
 
 
-def pull(ws: Workspace, plan: PullPlan, request: PullRequest, *, progress: Progress | None = None) -> PullResult:
+def pull(
+    ws: Workspace, plan: PullPlan, request: PullRequest, *, progress: Progress | None = None
+) -> PullResult:
     """Carries the plan out."""
     listener = progress or Silent()
     wanted = [*plan.restoration.entries, *([plan.log_union] if plan.log_union else [])]
@@ -166,10 +168,15 @@ def _selected(outs: Mapping[str, Out], request: PullRequest) -> dict[str, Out]:
     }
     if not request.paths:
         return chosen
-    wanted = {path: [p for p in outs if p == path or p.startswith(f"{path}/") or path == ""] for path in request.paths}
+    wanted = {
+        path: [p for p in outs if p == path or p.startswith(f"{path}/") or path == "."]
+        for path in request.paths
+    }
     unknown = [path for path, matches in wanted.items() if not matches]
     if unknown:
-        raise RepositoryError(f"{listed(unknown)} is not an out and holds none", hint="git cpv status lists the outs")
+        raise RepositoryError(
+            f"{listed(unknown)} is not an out and holds none", hint="git cpv status lists the outs"
+        )
     return {path: outs[path] for matches in wanted.values() for path in matches}
 
 

@@ -19,6 +19,7 @@ from cpvlib.domain.version import Series
 from cpvlib.managers import facts, objects, publish
 from cpvlib.managers.gathering import Change, Gathering
 from cpvlib.managers.outs import CHECKPOINT, LOG, Out, checkpoint_at, outs_at, outs_here
+from cpvlib.managers.pending import ready
 from cpvlib.managers.standing import Standing, State, standings
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.commits import Edit, PreparedCommit
     from cpvlib.stores.storage.protocol import Source
-    
+
 
 @dataclass(frozen=True)
 class PushRequest:
@@ -127,7 +128,9 @@ def plan_push(
     )
 
 
-def push(ws: Workspace, plan: PushPlan, request: PushRequest, *, progress: Progress | None = None) -> PushResult:
+def push(
+    ws: Workspace, plan: PushPlan, request: PushRequest, *, progress: Progress | None = None
+) -> PushResult:
     """Carries the plan out: store, confirm, commit, publish."""
     listener = progress or Silent()
     stored = objects.store(
@@ -143,7 +146,9 @@ def push(ws: Workspace, plan: PushPlan, request: PushRequest, *, progress: Progr
     tip = prepared.commit if prepared else plan.tip
     if tip is None:
         raise RepositoryError("nothing to push: no out has any content yet", hint="git cpv status")
-    history = publish.store_history(ws, plan.git_remote, tip, check=request.check, progress=listener, jobs=request.jobs)
+    history = publish.store_history(
+        ws, plan.git_remote, tip, check=request.check, progress=listener, jobs=request.jobs
+    )
     if prepared:
         _land(ws, plan, prepared)
     publication = _publish(ws, plan, tip)
@@ -193,7 +198,9 @@ def _refuse(found: Mapping[str, Standing], *, force: bool) -> None:
             )
 
 
-def _oids(outs: Mapping[str, Out], found: Mapping[str, Standing], changes: Iterable[Change]) -> dict[Out, str]:
+def _oids(
+    outs: Mapping[str, Out], found: Mapping[str, Standing], changes: Iterable[Change]
+) -> dict[Out, str]:
     """What each out will name once this push is done."""
     oids = {out: found[path].oid if path in found else out.oid for path, out in outs.items()}
     oids |= {change.out: change.content.oid for change in changes}
@@ -206,7 +213,9 @@ def _prepare(ws: Workspace, plan: PushPlan, request: PushRequest) -> PreparedCom
     from cpvlib.stores.git import commits
 
     branch = None if plan.in_place else plan.branch
-    return commits.prepare(ws.repo, edits(plan), plan.message, branch=branch, also_tracked=request.also_tracked)
+    return commits.prepare(
+        ws.repo, edits(plan), plan.message, branch=branch, also_tracked=request.also_tracked
+    )
 
 
 def edits(plan: PushPlan) -> dict[str, Edit]:
@@ -244,13 +253,15 @@ def _land(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> None:
     with ws.dvc_lock():
         commits.land(ws.repo, prepared)
     if plan.in_place:
-        ws.bases.update({change.out.path: change.content.oid for change in plan.changes if not change.elsewhere})
+        ws.bases.update(
+            {change.out.path: change.content.oid for change in plan.changes if not change.elsewhere}
+        )
 
 
 def _publish(ws: Workspace, plan: PushPlan, tip: str) -> publish.Publication | None:
     if plan.git_remote is None:
         return None
-    versions = publish.ready(ws, tip)
+    versions = ready(ws, tip)
     if not versions and publish.is_published(ws, plan.git_remote, plan.branch, tip):
         return publish.Publication(plan.git_remote, plan.branch)
     return publish.publish(ws, plan.git_remote, plan.branch, versions)

@@ -56,7 +56,11 @@ class Restored:
 
 
 def plan_restoration(
-    ws: Workspace, targets: Mapping[str, OutEntry | None], found: Mapping[str, Standing], *, force: bool = False
+    ws: Workspace,
+    targets: Mapping[str, OutEntry | None],
+    found: Mapping[str, Standing],
+    *,
+    force: bool = False,
 ) -> Restoration:
     """Decides what has to change. `found` holds a standing for each path of `targets`.
 
@@ -98,7 +102,10 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
             jobs=jobs,
         )
         n_files += len(done.changes)
-    bases: dict[str, str | None] = {**plan.in_step, **{s.path: s.target.oid if s.target else None for s in plan.steps}}
+    bases: dict[str, str | None] = {
+        **plan.in_step,
+        **{s.path: s.target.oid if s.target else None for s in plan.steps},
+    }
     ws.bases.update(bases)
     return Restored(tuple(step.path for step in plan.steps), n_files, kept=kept)
 

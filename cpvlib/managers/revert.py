@@ -93,7 +93,12 @@ def fetch(ws: Workspace, plan: RevertPlan, request: RevertRequest, progress: Pro
 
 
 def revert(
-    ws: Workspace, plan: RevertPlan, request: RevertRequest, *, commit: bool = True, progress: Progress | None = None
+    ws: Workspace,
+    plan: RevertPlan,
+    request: RevertRequest,
+    *,
+    commit: bool = True,
+    progress: Progress | None = None,
 ) -> RevertResult:
     """Carries the plan out; without `commit` the pointers are only staged."""
     from cpvlib.stores.git import commits
@@ -151,7 +156,9 @@ def _tip(ws: Workspace, request: RevertRequest) -> str:
                 hint="git switch -c NAME, or git cpv revert --detach to look at a version without a commit",
             )
     if tip is None:
-        raise RepositoryError("there are no commits yet, so there is nothing to revert to", hint="git cpv push")
+        raise RepositoryError(
+            "there are no commits yet, so there is nothing to revert to", hint="git cpv push"
+        )
     return tip
 
 
@@ -167,7 +174,8 @@ def _resolve(ws: Workspace, request: RevertRequest) -> tuple[Found, str, dict[st
     for wanted in request.series:
         if not any(out.series is wanted for out in target.values()):
             raise CheckpointNotFoundError(
-                f"'{printable(request.version)}' names no {wanted}", hint=f"git cpv list --{wanted} shows what does"
+                f"'{printable(request.version)}' names no {wanted}",
+                hint=f"git cpv list --{wanted} shows what does",
             )
     name = str(found.record.version) if found.record else found.commit[:7]
     return found, name, target
@@ -196,7 +204,10 @@ def _restoration(
     progress: Progress | None,
 ) -> restoring.Restoration:
     here = in_series(outs_here(ws), request.series)
-    wanted = {path: target[path].entry if path in target else None for path in [*target, *(here.keys() - target.keys())]}
+    wanted = {
+        path: target[path].entry if path in target else None
+        for path in [*target, *(here.keys() - target.keys())]
+    }
     stands = standings(ws, _here(ws, wanted), progress=progress, jobs=request.jobs)
     return restoring.plan_restoration(ws, wanted, stands, force=request.force)
 
@@ -237,7 +248,9 @@ def _removal(out: Out, current: Mapping[str, Out]) -> Edit:
     return lambda _: None
 
 
-def _outs_as_then(before: bytes | None, *, current: Mapping[str, Out], target: Mapping[str, Out]) -> bytes | None:
+def _outs_as_then(
+    before: bytes | None, *, current: Mapping[str, Out], target: Mapping[str, Out]
+) -> bytes | None:
     text = before
     if text is None:
         return None

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress
-from cpvlib.managers import objects, publish
+from cpvlib.managers import objects
 from cpvlib.managers.outs import outs_at, outs_here
+from cpvlib.managers.pending import pending_versions
 from cpvlib.managers.standing import Standing, State, standings
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class Status:
     @property
     def to_push(self) -> bool:
         """Whether `git cpv push` would record, store or publish anything."""
-        changed = any(o.standing.state.has_own_content or o.stored is False or not o.committed for o in self.outs)
+        changed = any(
+            o.standing.state.has_own_content or o.stored is False or not o.committed for o in self.outs
+        )
         return changed or bool(self.ahead and self.upstream) or bool(self.pending and self.upstream)
 
 
@@ -85,7 +88,7 @@ def status(
         behind=tracking.behind if tracking else 0,
         outs=tuple(_out(ws, s, committed.get(path) == s.out, path in lost) for path, s in found.items()),
         versions_here=_versions_here(ws, head.commit),
-        pending=tuple(str(p.name) for p in publish.pending_versions(ws)),
+        pending=tuple(str(p.name) for p in pending_versions(ws)),
         unfinished=ws.repo.unfinished(),
         storage_url=place.url,
         storage_is_folder=is_folder(place),

@@ -65,7 +65,9 @@ class Workspace:
         repo = GitRepository.discover(cwd, environ, trace)
         settings = Settings.of(repo, environ, options)
         if not settings.is_adopted:
-            raise RepositoryError(f"'{repo.top}' is not a CPV repository: it has no '{FILE}'", hint="git cpv init")
+            raise RepositoryError(
+                f"'{repo.top}' is not a CPV repository: it has no '{FILE}'", hint="git cpv init"
+            )
         return cls(repo, settings, note=note)
 
     @cached_property
@@ -145,7 +147,9 @@ class Workspace:
             from cpvlib.stores.git import trees
 
             data = trees.read_file(self.repo, commit, FILE)
-            config: CommittedConfig | Settings = self.settings if data is None else CommittedConfig.parse(data)
+            config: CommittedConfig | Settings = (
+                self.settings if data is None else CommittedConfig.parse(data)
+            )
             self._roles[commit] = Roles(config.model_outs, config.data_outs)
         return self._roles[commit]
 
@@ -166,4 +170,6 @@ class Workspace:
         """Raises RepositoryError in the middle of a merge, rebase, cherry-pick, revert or am."""
         operation = self.repo.unfinished()
         if operation is not None:
-            raise RepositoryError(f"a {operation} is not finished here", hint=_WAYS_OUT.get(operation, "git status"))
+            raise RepositoryError(
+                f"a {operation} is not finished here", hint=_WAYS_OUT.get(operation, "git status")
+            )

@@ -1,0 +1,232 @@
+"""git cpv pull: brings the worktree, the cache or a folder to what a checkpoint names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpvlib.base.errors import DONE, UsageError
+from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force
+from cpvlib.cli.record import Command, Complete, Example, Group, operand, option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from cpvlib.cli.ui import UI
+    from cpvlib.managers.extract import Extracted
+    from cpvlib.managers.pull import PullPlan, PullResult
+    from cpvlib.managers.workspace import Workspace
+
+
+def run(args: Namespace, ui: UI) -> int:
+    if args.source is not None:
+        return _run_borrowed(args, ui)
+    from cpvlib.cli.opening import open_workspace
+
+    ws = open_workspace(ui)
+    paths, version = _split(ws, args.words)
+    if version is not None or args.output is not None:
+        if paths:
+            raise UsageError(
+                "a VERSION is pulled whole: leave out the paths", hint="git cpv pull VERSION --output DIR"
+            )
+        return _extract(args, ui, ws, version)
+    return _run_pull(args, ui, ws, paths)
+
+
+def _run_pull(args: Namespace, ui: UI, ws: Workspace, paths: tuple[str, ...]) -> int:
+    from cpvlib.cli.series import chosen
+    from cpvlib.domain.version import Series
+    from cpvlib.managers.pull import PullRequest, plan_pull, pull
+
+    request = PullRequest(chosen(args.series, default=frozenset(Series)), paths, args.force, args.jobs)
+    progress = ui.progress()
+    plan = plan_pull(ws, request, dry_run=args.dry_run, progress=progress)
+    if args.dry_run:
+        _tell_plan(ui, plan)
+    else:
+        _tell(ui, pull(ws, plan, request, progress=progress))
+    return DONE
+
+
+def _run_borrowed(args: Namespace, ui: UI) -> int:
+    from cpvlib.managers.extract import borrowed
+
+    if args.output is None:
+        raise UsageError(
+            "--from needs a folder to write to", hint="git cpv pull --from URL VERSION --output DIR"
+        )
+    if len(args.words) > 1:
+        raise UsageError("--from takes one VERSION", hint="git cpv pull --from URL VERSION --output DIR")
+    with borrowed(args.source, note=ui.say) as ws:
+        return _extract(args, ui, ws, args.words[0] if args.words else None)
+
+
+def _split(ws: Workspace, words: list[str]) -> tuple[tuple[str, ...], str | None]:
+    """Outs and folders of outs, or one VERSION: what is a tracked path is a path."""
+    from cpvlib.managers.outs import outs_here
+
+    if not words:
+        return (), None
+    outs = outs_here(ws)
+    below = [os.path.relpath(os.path.abspath(word), ws.top).replace(os.sep, "/") for word in words]
+    known = [any(path == "." or out == path or out.startswith(f"{path}/") for out in outs) for path in below]
+    if len(words) == 1 and not known[0]:
+        return (), words[0]
+    unknown = [word for word, is_out in zip(words, known, strict=True) if not is_out]
+    if unknown:
+        raise UsageError(f"'{unknown[0]}' is not an out and holds none", hint="git cpv status lists the outs")
+    return tuple(below), None
+
+
+def _extract(args: Namespace, ui: UI, ws: Workspace, version: str | None) -> int:
+    from cpvlib.cli.series import chosen
+    from cpvlib.domain.version import Series
+    from cpvlib.managers.extract import ExtractRequest, extract
+
+    output = Path(args.output).absolute() if args.output else None
+    request = ExtractRequest(version, chosen(args.series, default=frozenset(Series)), output, args.jobs)
+    result = extract(ws, request, dry_run=args.dry_run, progress=ui.progress())
+    if ui.json_wanted:
+        ui.json({"dry_run": args.dry_run, **_extract_facts(result)})
+    else:
+        _tell_extracted(ui, result, args.dry_run)
+    return DONE
+
+
+def _tell_extracted(ui: UI, result: Extracted, dry_run: bool) -> None:
+    from cpvlib.domain.text import human_size, listed, plural, printable
+
+    what = f"{result.name}: {listed(list(result.outs))}"
+    where = (
+        f"in {printable(str(result.output))}" if result.output else "in the cache; the worktree is as it was"
+    )
+    if dry_run:
+        ui.answer(f"would put {what} {where}")
+        return
+    fetched = f" ({plural(result.n_fetched, 'object')}, {human_size(result.fetched_bytes)} fetched)"
+    ui.say(f"{what} {where}{fetched if result.n_fetched else ''}")
+
+
+def _tell_plan(ui: UI, plan: PullPlan) -> None:
+    from cpvlib.domain.text import plural, printable
+
+    if ui.json_wanted:
+        ui.json({"dry_run": True, **_facts(plan)})
+        return
+    if plan.commit:
+        ui.answer(f"would take in {plural(plan.n_commits, 'commit')} from {plan.git_remote}")
+    for step in plan.restoration.steps:
+        ui.answer(f"would {'bring' if step.target else 'remove'} {printable(step.path)}")
+    if not plan.commit and not plan.restoration.steps:
+        ui.answer("everything is up to date")
+
+
+def _tell(ui: UI, result: PullResult) -> None:
+    from cpvlib.domain.text import human_size, listed, plural, printable
+
+    plan, restored = result.plan, result.restored
+    for ref in plan.clashes:
+        ui.warn(f"'{ref}' names something else at {plan.git_remote}; yours was kept: git cpv list shows it")
+    if restored.kept:
+        ui.say(f"your own files are kept in {printable(str(restored.kept))}")
+    if ui.json_wanted:
+        kept = str(restored.kept) if restored.kept else None
+        ui.json(
+            {
+                "fetched_objects": restored.n_fetched,
+                "fetched_bytes": restored.fetched_bytes,
+                "kept": kept,
+                **_facts(plan),
+            }
+        )
+        return
+    parts = [f"{plural(plan.n_commits, 'commit')} from {plan.git_remote}"] if plan.commit else []
+    if restored.paths:
+        parts.append(f"{listed(list(restored.paths))}: {plural(restored.n_files, 'file')} changed")
+    if restored.n_fetched:
+        parts.append(f"{human_size(restored.fetched_bytes)} fetched and verified")
+    if plan.log_union:
+        parts.append("'metrics.log' has the lines of both sides")
+    ui.say("; ".join(parts) or "everything is up to date")
+    if plan.left:
+        ui.say(f"left as changed here: {listed(list(plan.left))}")
+
+
+def _facts(plan: PullPlan) -> dict[str, Any]:
+    return {
+        "git_remote": plan.git_remote,
+        "commit": plan.commit,
+        "commits": plan.n_commits,
+        "outs": [
+            {"path": step.path, "md5": step.target.oid if step.target else None}
+            for step in plan.restoration.steps
+        ],
+        "left": list(plan.left),
+        "clashes": list(plan.clashes),
+    }
+
+
+def _extract_facts(result: Extracted) -> dict[str, Any]:
+    return {
+        "version": result.name,
+        "commit": result.commit,
+        "output": str(result.output) if result.output else None,
+        "outs": [{"path": path, "md5": out.oid} for path, out in result.outs.items()],
+        "fetched_objects": result.n_fetched,
+        "fetched_bytes": result.fetched_bytes,
+    }
+
+
+COMMAND = Command(
+    name="pull",
+    summary="Bring files to what the branch, or a version, names",
+    group=Group.SHARE,
+    description=(
+        "Without a VERSION: fetches from the git remote, moves the branch forward, and brings the worktree's outs to "
+        "what it names. Objects come first, all of them, each checked against its md5; then the branch moves; then "
+        "only files that differ are replaced. Changes that are saved nowhere stop the pull before anything happens; "
+        "`--force` copies them aside first and says where. An out that changed here while its pointer stayed is left "
+        "as it is. Where `metrics.log` grew on both sides, it becomes the union of the lines.\n\n"
+        "With a VERSION the worktree is not touched: its objects come into the cache, or with `--output` its files "
+        "into a folder of their own. `--from` does that for a repository that is not cloned."
+    ),
+    arguments=(
+        operand(
+            "words",
+            metavar="PATH|VERSION",
+            nargs="*",
+            complete=Complete.VERSION,
+            help="outs, or folders that hold outs, to bring up to date; or one version such as `v1.2`, `latest`, or any git revision",
+        ),
+        option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            complete=Complete.FOLDER,
+            help="write the version's files to the folder DIR, which must be new or empty",
+        ),
+        option(
+            "--from",
+            metavar="URL",
+            dest="source",
+            help="take the version from the repository at a git URL, with no clone kept",
+        ),
+        *SERIES,
+        DRY_RUN,
+        force("replace changed files too, after copying them aside"),
+        JOBS,
+        *OUTPUT,
+    ),
+    examples=(
+        Example("Bring the worktree up to date", "git cpv pull"),
+        Example("Look at an older model beside today's", "git cpv pull v0.1 --model --output /tmp/old"),
+        Example(
+            "Deploy the newest version without a clone",
+            "git cpv pull --from git@bitbucket.org:team/model.git latest --output model",
+        ),
+    ),
+    see_also=("push", "clone", "revert", "git-pull(1)"),
+    run=run,
+)

@@ -1,0 +1,138 @@
+"""A version's objects without touching the worktree: into the cache only, or its files into a folder of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.text import printable
+from cpvlib.domain.version import Series
+from cpvlib.managers import objects
+from cpvlib.managers.outs import Out, in_series, outs_at
+
+if TYPE_CHECKING:
+    from cpvlib.managers.versions import Found
+    from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git.door import Trace
+    from cpvlib.stores.worktree import Worktree
+
+
+@dataclass(frozen=True)
+class ExtractRequest:
+    """Which version, and where to: `output` None stands for the cache only."""
+
+    version: str | None
+    series: frozenset[Series] = frozenset(Series)
+    output: Path | None = None
+    jobs: int | None = None
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What came: `commit` is the version's, `output` the folder that now holds `outs`."""
+
+    name: str
+    commit: str
+    outs: Mapping[str, Out]
+    output: Path | None
+    n_fetched: int = 0
+    fetched_bytes: int = 0
+
+
+def extract(
+    ws: Workspace, request: ExtractRequest, *, dry_run: bool = False, progress: Progress | None = None
+) -> Extracted:
+    """Fetches a version (HEAD's checkpoint, unless one is named), verified, and writes it to the output folder.
+
+    Raises RepositoryError where the output folder has anything in it: nothing there is ever overwritten.
+    """
+    found = _find(ws, request)
+    outs = in_series(outs_at(ws, found.commit), request.series)
+    if not outs:
+        raise CheckpointNotFoundError(
+            f"'{printable(str(found))}' names no outs of that series", hint="git cpv list"
+        )
+    if request.output is not None:
+        _check_empty(request.output)
+    entries = [out.entry for out in outs.values() if out.entry is not None]
+    name = str(found.record.version) if found.record else found.commit[:7]
+    if dry_run:
+        return Extracted(name, found.commit, outs, request.output)
+    n_fetched, n_bytes = objects.fetch(ws, entries, progress=progress, jobs=request.jobs)
+    if request.output is not None:
+        _write(ws, request.output, outs, progress or Silent(), request.jobs)
+    return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes)
+
+
+@contextmanager
+def borrowed(
+    url: str, *, note: Callable[[str], None] = lambda _: None, trace: Trace | None = None
+) -> Iterator[Workspace]:
+    """The repository at a git URL as a workspace without files, for as long as the context lasts."""
+    import tempfile
+
+    from cpvlib.domain.cpvconfig import FILE
+    from cpvlib.managers.settings import Settings
+    from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git import remotes, trees
+
+    with tempfile.TemporaryDirectory(prefix="cpv-pull-", ignore_cleanup_errors=True) as folder:
+        repo = remotes.clone(url, Path(folder) / "clone", checkout=False, trace=trace)
+        head = repo.head().commit
+        config = trees.read_files(repo, head, [FILE, ".dvc/config"]) if head else {}
+        if FILE not in config:
+            raise RepositoryError(f"'{printable(url)}' is not a CPV repository: it has no '{FILE}'")
+        (repo.top / ".dvc").mkdir()
+        for path, data in config.items():
+            (repo.top / path).write_bytes(data)
+        try:
+            yield Workspace(repo, Settings.of(repo), note=note)
+        finally:
+            repo.close()
+
+
+def _find(ws: Workspace, request: ExtractRequest) -> Found:
+    from cpvlib.managers import versions
+
+    series = next(iter(request.series)) if len(request.series) == 1 else None
+    return versions.find(ws, request.version or "HEAD", series)
+
+
+def _check_empty(output: Path) -> None:
+    if output.is_symlink() or output.exists():
+        if not output.is_dir():
+            raise RepositoryError(f"'{output}' is a file", hint="name a new folder with --output")
+        with os.scandir(output) as entries:
+            if any(entries):
+                raise RepositoryError(
+                    f"the folder '{output}' is not empty", hint="name a new folder with --output"
+                )
+
+
+def _write(
+    ws: Workspace, output: Path, outs: Mapping[str, Out], progress: Progress, jobs: int | None
+) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RepositoryError(f"cannot make the folder '{output}': {error.strerror}") from error
+    place = _folder(ws, output)
+    for path, out in outs.items():
+        if out.entry is not None:
+            cache = objects.cache_of(ws, out.entry)
+            place.install(path, out.oid, cache, "copy", isexec=out.entry.isexec, progress=progress, jobs=jobs)
+
+
+def _folder(ws: Workspace, output: Path) -> Worktree:
+    """The output folder as a worktree: nothing of it is ignored, and nothing remembered."""
+    from cpvlib.stores.dvc.ignore import DvcIgnore
+    from cpvlib.stores.statindex import StatIndex
+    from cpvlib.stores.worktree import Worktree
+
+    return Worktree(output, StatIndex(ws.repo.git_dir / "cpv" / "output.db"), DvcIgnore(output))

@@ -1,0 +1,59 @@
+"""Versions that exist here and await publication: `refs/cpv/pending/<tag>` holds each until the git remote has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cpvlib.domain.version import TagName
+
+if TYPE_CHECKING:
+    from cpvlib.managers.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A version that exists here and not yet at the git remote; `typed`: its number was chosen by hand."""
+
+    name: TagName
+    tag_object: str
+    commit: str
+    typed: bool = False
+
+
+def pending_versions(ws: Workspace) -> list[Pending]:
+    """All versions that await publication, in version order."""
+    from cpvlib.stores.git import refs
+
+    waiting = refs.read_tags(ws.repo, ["refs/cpv/pending"])
+    typed = refs.refs(ws.repo, "refs/cpv/typed") if waiting else {}
+    found = []
+    for tag in waiting:
+        name = TagName.parse(tag.ref.removeprefix("refs/cpv/pending/"), ws.settings.tag_prefix)
+        if name is not None and tag.commit is not None:
+            found.append(Pending(name, tag.object, tag.commit, typed_ref(name) in typed))
+    return sorted(found, key=lambda p: p.name)
+
+
+def typed_ref(name: TagName) -> str:
+    """Exists beside the pending ref of a version whose number a person chose: it is never renumbered."""
+    return f"refs/cpv/typed/{name}"
+
+
+def ready(ws: Workspace, commit: str) -> list[Pending]:
+    """The pending versions that publishing `commit` makes visible: those of its history."""
+    return [p for p in pending_versions(ws) if ws.repo.is_ancestor(p.commit, commit)]
+
+
+def settle(ws: Workspace, versions: Iterable[Pending]) -> None:
+    """The versions are published: they stop being pending."""
+    from cpvlib.stores.git.refs import RefUpdate, update_refs
+
+    updates = []
+    for p in versions:
+        updates.append(RefUpdate(p.name.pending_ref, None, p.tag_object))
+        if p.typed:
+            updates.append(RefUpdate(typed_ref(p.name), None, p.tag_object))
+    if updates:
+        update_refs(ws.repo, updates, "cpv: published")
