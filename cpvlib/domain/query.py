@@ -48,6 +48,16 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """That the metric is there at all."""
+
+    metric: str
+
+    def holds(self, metrics: Mapping[str, Number]) -> bool:
+        return self.metric in metrics
+
+
+@dataclass(frozen=True)
 class Order:
     """By a metric; `descending` puts the highest first."""
 

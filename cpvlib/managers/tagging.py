@@ -21,7 +21,8 @@ from cpvlib.managers.outs import Out, checkpoint_at, in_series, outs_at
 from cpvlib.managers.versions import LATEST, Tags, VersionRecord
 
 if TYPE_CHECKING:
-    from cpvlib.managers.publish import Pending, Publication
+    from cpvlib.managers.pending import Pending
+    from cpvlib.managers.publish import Publication
     from cpvlib.managers.workspace import Workspace
 
 _ATTEMPTS = 5
@@ -91,7 +92,7 @@ def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
 def tag(ws: Workspace, plan: TagPlan, request: TagRequest) -> tuple[TagPlan, list[Pending]]:
     """Makes the tags, pending. Where another process took the number meanwhile, an automatic one moves on:
     the plan that was carried out is returned."""
-    from cpvlib.managers.publish import Pending
+    from cpvlib.managers.pending import Pending
     from cpvlib.stores.git.refs import RefMovedError
 
     for attempt in range(_ATTEMPTS):
@@ -159,7 +160,7 @@ def plan_delete(ws: Workspace, text: str, series: Series | None) -> list[Version
 
 def delete(ws: Workspace, records: Iterable[VersionRecord]) -> None:
     """Removes pending versions, all or none; their objects stay where they are."""
-    from cpvlib.managers.publish import typed_ref
+    from cpvlib.managers.pending import typed_ref
     from cpvlib.stores.git import refs
     from cpvlib.stores.git.refs import RefUpdate, update_refs
 
@@ -204,11 +205,13 @@ def _naming(
 
 def _refuse_missing(ws: Workspace, outs: Sequence[Out]) -> None:
     """A version names what somebody can get: objects in the cache, or proved to be at the storage."""
+    from cpvlib.managers.objects import cache_of
+
     entries = [out.entry for out in outs if out.entry and out.entry.cached]
     unconfirmed = [entry for entry in entries if entry.oid and not ws.confirmed.has(entry.oid)]
     missing: set[str] = set()
     for entry in unconfirmed:
-        cache = ws.cache.legacy if entry.legacy else ws.cache
+        cache = cache_of(ws, entry)
         listing = cache.read_listing(entry.oid or "") if entry.is_dir else None
         names = [entry.oid or "", *(listing.entries.values() if listing else ())]
         missing.update(cache.missing(names))
@@ -296,7 +299,7 @@ def _data_md5_of(record: VersionRecord) -> str | None:
 
 def _make(ws: Workspace, plan: TagPlan) -> list[str]:
     """The tag objects and their refs."""
-    from cpvlib.managers.publish import typed_ref
+    from cpvlib.managers.pending import typed_ref
     from cpvlib.stores.git.refs import RefUpdate, make_tag, tagger, update_refs
 
     who = tagger(ws.repo)

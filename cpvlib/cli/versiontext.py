@@ -1,0 +1,81 @@
+"""Versions in words and in JSON, for the commands that show them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cpvlib.domain.text import printable
+
+if TYPE_CHECKING:
+    from cpvlib.managers.versions import VersionRecord
+
+
+def number(value: Any) -> str:
+    """A metric or parameter as a person reads it: 0.245, adam, [64, 32], null."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def pairs(values: Mapping[str, Any], first: Iterable[str] = (), limit: int = 4) -> str:
+    """`loss=0.231 acc=0.9 +3`: those named first in front, the rest by name."""
+    names = [name for name in dict.fromkeys(first) if name in values]
+    names += sorted(name for name in values if name not in names)
+    shown = [f"{printable(name)}={number(values[name])}" for name in names[:limit]]
+    return " ".join([*shown, f"+{len(names) - limit}"] if len(names) > limit else shown)
+
+
+def day(seconds: int, zone: str) -> str:
+    """The date where it was made: '2026-03-01'."""
+    return _local(seconds, zone, "%Y-%m-%d")
+
+
+def moment(seconds: int, zone: str) -> str:
+    """As git shows it with --date=iso: '2026-03-01 12:00:00 +0200'."""
+    return f"{_local(seconds, zone, '%Y-%m-%d %H:%M:%S')} {zone}"
+
+
+def iso(seconds: int, zone: str) -> str:
+    """Strict ISO 8601: '2026-03-01T12:00:00+02:00'."""
+    return f"{_local(seconds, zone, '%Y-%m-%dT%H:%M:%S')}{zone[:3]}:{zone[3:]}"
+
+
+def _local(seconds: int, zone: str, form: str) -> str:
+    minutes = int(zone[1:3]) * 60 + int(zone[3:5])
+    offset = -minutes if zone.startswith("-") else minutes
+    try:
+        return time.strftime(form, time.gmtime(seconds + 60 * offset))
+    except (OverflowError, ValueError, OSError):  # a tag may claim any date
+        return time.strftime(form, time.gmtime(0))
+
+
+def facts(record: VersionRecord) -> dict[str, Any]:
+    """A version as `--json` tells it."""
+    manifest = record.manifest
+    return {
+        "version": str(record.version),
+        "series": str(record.series),
+        "tag": str(record.name),
+        "commit": record.commit,
+        "pending": record.pending,
+        "on_branch": record.on_branch,
+        "author": record.tagger,
+        "email": record.email,
+        "date": iso(record.date, record.zone),
+        "message": manifest.text,
+        "size": manifest.size,
+        "metrics": dict(manifest.metrics),
+        "params": dict(manifest.params),
+        "code": {"commit": manifest.code, "uncommitted": manifest.uncommitted} if manifest.code else None,
+        "data": {"md5": manifest.data.md5, "version": manifest.data.version} if manifest.data else None,
+        "with": manifest.companion,
+        "outs": [out_facts(out.path, out.oid, out.size, out.nfiles) for out in manifest.outs],
+    }
+
+
+def out_facts(path: str, md5: str | None, size: int | None, nfiles: int | None) -> dict[str, Any]:
+    """An out as `--json` tells it; size in bytes."""
+    return {"path": path, "md5": md5, "size": size, "nfiles": nfiles}

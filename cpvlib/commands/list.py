@@ -1,0 +1,188 @@
+"""git cpv list: the versions of both series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import DONE
+from cpvlib.cli.options import OUTPUT, SERIES, positive
+from cpvlib.cli.record import Command, Example, Group, option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from cpvlib.cli.ui import UI
+    from cpvlib.domain.query import Condition, Measured, Order
+    from cpvlib.domain.template import Template
+    from cpvlib.domain.version import Series
+    from cpvlib.managers.versions import VersionRecord
+
+_FIELDS = (
+    *("version", "series", "tag", "commit", "date", "isodate", "author", "email"),
+    *("size", "metrics", "params", "subject", "message", "data", "pending"),
+)
+
+
+def run(args: Namespace, ui: UI) -> int:
+    from cpvlib.cli.opening import open_workspace
+    from cpvlib.cli.series import chosen
+    from cpvlib.domain.query import Measured, best_order, parse_conditions, parse_order
+    from cpvlib.domain.template import Template
+    from cpvlib.domain.version import Series
+    from cpvlib.managers.versions import catalogue
+
+    conditions: list[Condition | Measured] = [*parse_conditions(args.where)]
+    order = parse_order(args.sort) if args.sort else None
+    template = Template(args.format, _FIELDS, ("metrics", "params")) if args.format is not None else None
+    ws = open_workspace(ui)
+    if args.best:
+        order = best_order(args.best, ws.settings.goal(args.best))
+        conditions.append(Measured(args.best))
+    series = chosen(args.series, default=frozenset(Series))
+    records = catalogue(ws, series, with_branch=template is None)
+    if not records:
+        ui.say("there are no versions yet (git cpv tag makes one)")
+    count = args.count or (1 if args.best else None)
+    shown = [record for each in Series for record in _asked(records, each, conditions, order)[:count]]
+    first = [condition.metric for condition in conditions] + ([order.metric] if order else [])
+    _show(ui, shown, first, template)
+    return DONE
+
+
+def _asked(
+    records: Sequence[VersionRecord],
+    series: Series,
+    conditions: Sequence[Condition | Measured],
+    order: Order | None,
+) -> list[VersionRecord]:
+    """Those of the series that the conditions let through, in order, else the newest first."""
+    found = [record for record in reversed(records) if record.series is series]
+    if conditions:
+        found = [r for r in found if all(condition.holds(r.manifest.metrics) for condition in conditions)]
+    if order:
+        found.sort(key=lambda record: order(record.manifest.metrics))
+    return found
+
+
+def _show(
+    ui: UI, records: Sequence[VersionRecord], first: Sequence[str], template: Template | None
+) -> None:
+    if ui.json_wanted:
+        from cpvlib.cli.versiontext import facts
+
+        ui.json({"versions": [facts(record) for record in records]})
+        return
+    with ui.pager():
+        if template is None:
+            _table(ui, records, first)
+            return
+        for record in records:
+            ui.answer(template.render(_fields(record)))
+
+
+def _table(ui: UI, records: Sequence[VersionRecord], first: Sequence[str]) -> None:
+    from cpvlib.cli.versiontext import day, pairs
+    from cpvlib.domain.text import human_size, printable
+
+    marks = [_marks(record) for record in records]
+    rows = []
+    for record, mark in zip(records, marks, strict=True):
+        size = record.manifest.size
+        row = [
+            str(record.name),
+            day(record.date, record.zone),
+            printable(record.tagger),
+            human_size(size) if size is not None else "",
+            pairs(record.manifest.metrics, first),
+        ]
+        rows.append([*row, *([mark] if any(marks) else []), printable(record.subject)])
+    ui.table(rows, right=(3,))
+
+
+def _marks(record: VersionRecord) -> str:
+    marks = ["pending"] if record.pending else []
+    return ", ".join([*marks, "other branch"] if record.on_branch is False else marks)
+
+
+def _fields(record: VersionRecord) -> Callable[[str], str]:
+    """What each field of a format stands for."""
+    from cpvlib.cli.versiontext import day, iso, number, pairs
+    from cpvlib.domain.text import printable
+
+    manifest = record.manifest
+    values: dict[str, Callable[[], str]] = {
+        "version": lambda: str(record.version),
+        "series": lambda: str(record.series),
+        "tag": lambda: str(record.name),
+        "commit": lambda: record.commit,
+        "date": lambda: day(record.date, record.zone),
+        "isodate": lambda: iso(record.date, record.zone),
+        "author": lambda: printable(record.tagger),
+        "email": lambda: printable(record.email),
+        "size": lambda: "" if manifest.size is None else str(manifest.size),
+        "metrics": lambda: pairs(manifest.metrics, limit=len(manifest.metrics)),
+        "params": lambda: pairs(manifest.params, limit=len(manifest.params)),
+        "subject": lambda: printable(record.subject),
+        "message": lambda: printable(manifest.text, keep="\n"),
+        "data": lambda: (manifest.data.version or manifest.data.md5) if manifest.data else "",
+        "pending": lambda: "pending" if record.pending else "",
+    }
+
+    def value(field: str) -> str:
+        kind, colon, name = field.partition(":")
+        if not colon:
+            return values[field]()
+        facts = manifest.metrics if kind == "metrics" else manifest.params
+        return number(facts[name]) if name in facts else ""
+
+    return value
+
+
+COMMAND = Command(
+    name="list",
+    summary="list the versions of the model and the data",
+    group=Group.LOOK,
+    description=(
+        "Lists the versions, the highest number first, the model's before the data's: number, date, author, "
+        "size, metrics and the first line of the message. Marked are versions that are still pending, which "
+        "nobody else sees, and those that are not in the history of the current branch.\n\n"
+        "Nothing is downloaded: all of it stands in the tags.\n\n"
+        "`--format` takes `%(field)`: version, series, tag, commit, date, isodate, author, email, size (in "
+        "bytes), metrics, `metrics:NAME`, params, `params:NAME`, subject, message, data, pending; `%%` is a "
+        "percent sign, `%0a` a new line."
+    ),
+    arguments=(
+        option("-n", "--count", metavar="COUNT", type=positive, help="at most so many of each series"),
+        option(
+            "--where",
+            metavar="CONDITION",
+            many=True,
+            help="only versions whose metrics fulfil this: `loss < 0.3`; several, or one with commas, must "
+            "all hold",
+        ),
+        option(
+            "--sort",
+            metavar="METRIC",
+            exclusive="order",
+            help="by this metric, lowest first; `-METRIC` is highest first",
+        ),
+        option(
+            "--best",
+            metavar="METRIC",
+            exclusive="order",
+            help="only the best by this metric, or the best COUNT; `cpv.metric.METRIC.goal`, which is min or "
+            "max, says what is better",
+        ),
+        option("--format", metavar="FORMAT", help="a line for each version in this form, see above"),
+        *SERIES,
+        *OUTPUT,
+    ),
+    examples=(
+        Example("The last five of each series", "git cpv list -n 5"),
+        Example("Good ones, the best first", "git cpv list --where 'loss < 0.3' --sort -accuracy"),
+        Example("The best model, for a script", "git cpv list --best loss --format '%(version)'"),
+    ),
+    see_also=("show", "diff", "tag", "git-for-each-ref(1)"),
+    run=run,
+)

@@ -1,0 +1,217 @@
+"""git cpv tag: names the committed checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpvlib.base.errors import DONE, RepositoryError, UsageError
+from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, version
+from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from cpvlib.cli.ui import UI
+    from cpvlib.domain.version import Series
+    from cpvlib.managers.pending import Pending
+    from cpvlib.managers.publish import Publication
+    from cpvlib.managers.tagging import TagPlan, TagRequest
+    from cpvlib.managers.workspace import Workspace
+
+
+def run(args: Namespace, ui: UI) -> int:
+    from cpvlib.cli.opening import open_workspace
+
+    if args.list:
+        return _list(args, ui)
+    message = _message(args)
+    ws = open_workspace(ui)
+    if args.delete:
+        return _delete(ws, args, ui)
+    return _tag(ws, args, ui, message)
+
+
+def _tag(ws: Workspace, args: Namespace, ui: UI, message: str | None) -> int:
+    from cpvlib.managers import tagging
+
+    request = _request(ws, args, message)
+    plan = tagging.plan_tag(ws, request)
+    progress = ui.progress()
+    if args.dry_run:
+        _answer(ui, plan, None)
+        return DONE
+    plan, made = tagging.tag(ws, plan, request)
+    publication = tagging.publish_tags(ws, made, progress=progress, jobs=args.jobs) if args.push else None
+    _tell(ui, plan, made, publication, pushed=args.push)
+    _answer(ui, plan, publication)
+    for path in tagging.moved_on(ws, plan, progress=progress, jobs=args.jobs):
+        ui.say(_moved_on(path, plan))
+    return DONE
+
+
+def _request(ws: Workspace, args: Namespace, message: str | None) -> TagRequest:
+    from cpvlib.domain.version import Series, TagName, Version
+    from cpvlib.managers.tagging import TagRequest
+
+    series: tuple[Series, ...] = _series(args.series) or (Series.MODEL,)
+    if args.version is None:
+        return TagRequest(series, None, args.major, message, args.force)
+    if args.major:
+        raise UsageError("--major finds the number, so none is typed with it")
+    prefix = ws.settings.tag_prefix
+    whole = TagName.parse(args.version, prefix) or TagName.parse(f"{prefix}{args.version}", prefix)
+    number = Version.of(args.version) or (whole.version if whole else None)
+    if number is None:
+        raise UsageError(f"'{args.version}' is not a version", hint="type it as in: git cpv tag v1.2")
+    if whole is not None and whole.series is Series.DATA:
+        if args.series not in (None, "data"):
+            raise UsageError(f"'{args.version}' is a data version", hint=f"git cpv tag --data {number}")
+        series = (Series.DATA,)
+    return TagRequest(series, number, False, message, args.force)
+
+
+def _series(word: str | None) -> tuple[Series, ...] | None:
+    from cpvlib.domain.version import Series
+
+    if word is None:
+        return None
+    return tuple(Series) if word == "combined" else (Series(word),)
+
+
+def _message(args: Namespace) -> str | None:
+    """Several -m are paragraphs, as in git."""
+    if args.file is None:
+        return "\n\n".join(args.message) if args.message else None
+    if args.message:
+        raise UsageError("-m and -F exclude one another")
+    try:
+        content = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
+    except OSError as error:
+        raise RepositoryError(f"cannot read '{args.file}': {error.strerror}") from error
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise RepositoryError(f"'{args.file}' is not text in UTF-8") from error
+
+
+def _tell(
+    ui: UI, plan: TagPlan, made: list[Pending], publication: Publication | None, *, pushed: bool
+) -> None:
+    names = " and ".join(str(each.name) for each in made)
+    verb = "name" if len(made) > 1 else "names"
+    if publication is None:
+        state = "there is no git remote to publish to" if pushed else "pending until git cpv push"
+        ui.say(f"{names} {verb} {plan.commit[:7]}; {state}")
+        return
+    for old, new in publication.renamed.items():
+        ui.say(f"{old} is now {new}: the number was taken at {publication.git_remote} in the meantime")
+    for old, winner in publication.dropped.items():
+        ui.say(f"{old} was dropped: {winner} at {publication.git_remote} names the same objects")
+    if publication.published:
+        ui.say(f"{' and '.join(map(str, publication.published))} published to {publication.git_remote}")
+
+
+def _answer(ui: UI, plan: TagPlan, publication: Publication | None) -> None:
+    names = {half.name: half.name for half in plan.halves}
+    if publication is not None:
+        names = {name: publication.renamed.get(name, name) for name in names}
+    version = str(next(iter(names.values())).version)
+    if ui.json_wanted:
+        tags = [_facts(name, publication) for name in names.values()]
+        ui.json({"version": version, "commit": plan.commit, "tags": tags})
+    else:
+        ui.answer(version)
+
+
+def _facts(name: Any, publication: Publication | None) -> dict[str, Any]:
+    pending = publication is None or name not in publication.published
+    return {"tag": str(name), "series": str(name.series), "version": str(name.version), "pending": pending}
+
+
+def _moved_on(path: str, plan: TagPlan) -> str:
+    from cpvlib.domain.text import printable
+
+    return (
+        f"note: '{printable(path)}' has changed since; {plan.version} names what is committed, "
+        "and git cpv push records the change"
+    )
+
+
+def _delete(ws: Workspace, args: Namespace, ui: UI) -> int:
+    from cpvlib.managers import tagging
+
+    if args.version is None:
+        raise UsageError("which pending version is to be deleted?", hint="git cpv tag -d v1.2")
+    chosen = _series(args.series)
+    records = tagging.plan_delete(ws, args.version, chosen[0] if chosen and len(chosen) == 1 else None)
+    if not args.dry_run:
+        tagging.delete(ws, records)
+    verb = "would delete" if args.dry_run else "deleted"
+    ui.say(f"{verb} {' and '.join(str(record.name) for record in records)}")
+    if ui.json_wanted:
+        ui.json({"deleted": [str(record.name) for record in records]})
+    return DONE
+
+
+def _list(args: Namespace, ui: UI) -> int:
+    from cpvlib.cli.parser import parse
+    from cpvlib.commands import list as listing
+
+    words = [f"--{args.series}"] if args.series else []
+    return listing.run(parse(listing.COMMAND, words), ui)
+
+
+COMMAND = Command(
+    name="tag",
+    summary="name the committed checkpoint as a version",
+    group=Group.SHARE,
+    description=(
+        "Gives the checkpoint of the current commit a version: the next number of its series, `v0.1` at "
+        "first, or the one you type. The version is an annotated git tag, `v1.2` for the model and "
+        "`data/v1.2` for the data, and lists its objects and metrics. What it names is what is committed; a "
+        "file that changed since is pointed out.\n\n"
+        "A version is made without the network and is pending until `git cpv push` publishes it. If "
+        "somebody else has published the same number by then, yours gets the next free one, unless you "
+        "typed it. A published version never moves.\n\n"
+        "Refused when a version names the same objects already, and when an object is neither in the cache "
+        "nor known to be at the storage. Only the version is printed on standard output."
+    ),
+    arguments=(
+        version("the number to give, instead of the next one; with `-d` the version to delete"),
+        flag("--major", help="give the next major number: `v2.0` after `v1.4`"),
+        option(
+            "-m",
+            "--message",
+            metavar="MESSAGE",
+            many=True,
+            help="what to say of the version; given several times, each is a paragraph "
+            "(default: the subject of the commit)",
+        ),
+        option(
+            "-F",
+            "--file",
+            metavar="FILE",
+            complete=Complete.FILE,
+            help="take the message from FILE; `-` is standard input",
+        ),
+        flag("--push", help="publish the version at once, objects first"),
+        flag("-d", "--delete", help="delete a version that is still pending"),
+        flag("-l", "--list", help="list the versions, as `git cpv list` does"),
+        *SERIES,
+        DRY_RUN,
+        force("name objects again that have a version already"),
+        JOBS,
+        *OUTPUT,
+    ),
+    examples=(
+        Example("Name what was pushed last", "git cpv tag"),
+        Example("Name the model and its data together", 'git cpv tag --combined -m "first release"'),
+        Example("Begin a new major number and publish it at once", "git cpv tag --major --push"),
+        Example("Take a version back that is not yet published", "git cpv tag -d v0.3"),
+    ),
+    see_also=("list", "push", "show", "git-tag(1)"),
+    negative="the checkpoint has a version already",
+    run=run,
+)
