@@ -174,12 +174,13 @@ def changed_tracked(repo: GitRepository) -> list[str]:
 
 def ignored(repo: GitRepository, paths: Sequence[str]) -> set[str]:
     """Those of `paths` that git ignores; files in the index are never ignored. git-check-ignore(1)."""
-    stdin = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    args = ("--literal-pathspecs", "check-ignore", "-z", "--stdin")
+    # check-ignore refuses --literal-pathspecs; only a leading colon is magic to it, and "./" hides that.
+    stdin = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
+    args = ("check-ignore", "-z", "--stdin")
     done = repo.git.ask(*args, stdin=stdin)
     if done.code > 1:
         raise failure(args, done)
-    return set(_paths(done.out))
+    return {path.removeprefix("./") for path in _paths(done.out)}
 
 
 def _paths(listed: bytes) -> list[str]:
