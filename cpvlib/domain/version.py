@@ -19,6 +19,10 @@ class Series(Enum):
     def __str__(self) -> str:
         return self.value
 
+    def __lt__(self, other: Series) -> bool:
+        """The model's versions come before the data's."""
+        return self is Series.MODEL and other is Series.DATA
+
 
 @dataclass(frozen=True, order=True)
 class Version:
