@@ -2,7 +2,7 @@
 
 DVC believes any object of mode 0444. Here one is trusted only while the stat stands that it had when it was
 last known to be right; otherwise it is hashed again, and set aside where it is not what its name says. DVC 2
-kept its objects, named by md5-dos2unix, at `aa/rest`: that is another `ObjectCache`, read or downloaded to only.
+kept its objects, named by md5-dos2unix, at `aa/rest`: another `ObjectCache`, read or downloaded to only.
 """
 
 from __future__ import annotations

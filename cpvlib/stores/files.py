@@ -224,9 +224,14 @@ def move(temporary: Path, path: Path) -> None:
             if is_part(other.name):
                 other.unlink(missing_ok=True)
         part = path.with_name(part_name())
-        copy_file(temporary, part)
-        sync_file(part)
-        part.replace(path)
+        try:
+            copy_file(temporary, part)
+            if not part.is_symlink():
+                sync_file(part)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     temporary.unlink(missing_ok=True)  # rename(2) leaves both names where they are links of one file
 
 

@@ -99,6 +99,8 @@ class _Run:
             self._path(relpath).unlink()
             self._touched.add(self._path(relpath).parent)
         self._drop_emptied()
+        for relpath in late:
+            _remove_empty(self._path(relpath))
         self._rename(late)
         if plan.oid is not None and plan.oid.endswith(".dir"):
             self._ensure_folder(self._place)
@@ -206,6 +208,14 @@ class _Run:
         there = {folder for folder in self._touched if folder.is_dir()}
         files.sync_folders(there, few=_FEW)
         self._touched.clear()
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder, if it is one, with the empty folders in it; nothing else."""
+    if lstat(folder) is not None and not folder.is_symlink() and folder.is_dir():
+        for child in folder.iterdir():
+            _remove_empty(child)
+        folder.rmdir()
 
 
 def _batches(relpaths: Iterable[str], size_of: Callable[[str], int]) -> Iterator[list[str]]:

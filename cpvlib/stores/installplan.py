@@ -33,7 +33,7 @@ class InstallPlan:
     """What it takes to make an out be `oid`, or not be there where that is None.
 
     `write` maps relpath to md5 ('' for an out that is a file); `late` are those of them that something
-    in `remove` is in the way of. `seen` has the stats of the files to replace or remove; they are checked once more.
+    in `remove` is in the way of. `seen` has the stats of the files to replace or remove, for a last check.
     """
 
     out_path: str

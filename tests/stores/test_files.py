@@ -1,0 +1,101 @@
+"""Writing so that a crash leaves the old file or the new one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.stores import files
+
+
+def test_new_file_gets_the_umasks_permissions_and_its_folders(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        files.write_atomic(tmp_path / "a" / "b" / "c.dvc", b"new")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "a/b/c.dvc").read_bytes() == b"new"
+    assert (tmp_path / "a/b/c.dvc").stat().st_mode & 0o777 == 0o640
+
+
+def test_existing_file_keeps_its_permissions_unless_told(tmp_path: Path) -> None:
+    path = tmp_path / "hook"
+    path.write_bytes(b"old")
+    path.chmod(0o755)
+    files.write_atomic(path, b"new")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o755)
+    files.write_atomic(path, b"secret", 0o600)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"secret", 0o600)
+
+
+def test_symlink_is_replaced_and_what_it_led_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"theirs")
+    (tmp_path / "link").symlink_to("elsewhere")
+    files.write_atomic(tmp_path / "link", b"ours")
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "elsewhere").read_bytes() == b"theirs"
+
+
+def test_failure_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+    (tmp_path / "at" / "folder" / "full").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        files.write_atomic(tmp_path / "at" / "folder", b"data")
+    assert [path.name for path in (tmp_path / "at").iterdir()] == ["folder"]
+
+
+def test_disk_error_says_what_is_wrong_and_what_to_do() -> None:
+    full = files.disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "cannot write 'x'")
+    assert isinstance(full, files.DiskFullError)
+    assert full.message == "cannot write 'x': the disk is full"
+    readonly = files.disk_error(OSError(errno.EROFS, os.strerror(errno.EROFS)), "cannot write 'x'")
+    assert (type(readonly), readonly.message) == (
+        RepositoryError,
+        "cannot write 'x': the file system is read-only",
+    )
+
+
+def test_scratch_sweeps_what_killed_processes_left_and_nothing_else(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    node = os.uname().nodename
+    mine = f"{node}-{os.getpid()}-0011223344556677"
+    foreign = f"other-host-{dead.pid}-0011223344556677"
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    for name in (f"{node}-{dead.pid}-0011223344556677", mine, foreign, "ancient"):
+        (folder / name).write_bytes(b"half")
+    os.utime(folder / "ancient", (0, 0))
+    new = files.Scratch(folder).new()
+    assert {path.name for path in folder.iterdir()} == {mine, foreign}
+    assert new.parent == folder
+
+
+def test_copy_tree_copies_links_as_links_and_keeps_permissions(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub" / "run.sh").write_bytes(b"#!/bin/sh\n")
+    (source / "sub" / "run.sh").chmod(0o750)
+    (source / "link").symlink_to("sub/run.sh")
+    files.copy_tree(source, tmp_path / "kept" / "source")
+    copy = tmp_path / "kept" / "source"
+    assert (copy / "link").readlink() == Path("sub/run.sh")
+    assert (copy / "sub/run.sh").stat().st_mode & 0o777 == 0o750
+    assert (copy / "sub/run.sh").stat().st_ino != (source / "sub/run.sh").stat().st_ino
+    with pytest.raises(FileExistsError):
+        files.copy_tree(source, tmp_path / "kept" / "source")
+
+
+def test_remove_tree_does_not_follow_links(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "file").write_bytes(b"precious")
+    (tmp_path / "ours" / "sub").mkdir(parents=True)
+    (tmp_path / "ours" / "link").symlink_to(tmp_path / "theirs")
+    files.remove_tree(tmp_path / "ours")
+    assert not (tmp_path / "ours").exists()
+    assert (tmp_path / "theirs" / "file").read_bytes() == b"precious"
