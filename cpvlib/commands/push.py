@@ -105,19 +105,37 @@ def _tell(ui: UI, result: PushResult, seconds: float) -> None:
 
 def _summary(result: PushResult, seconds: float) -> str:
     """`model: 9 files, 3.1 GiB stored and confirmed (6 s); [main 4be1d0c] baseline; no git remote`."""
-    from cpvlib.domain.text import human_size, plural, printable
+    from cpvlib.domain.text import printable
 
     plan = result.plan
-    parts = [_change(change) for change in plan.changes if not change.out.is_log]
+    parts = [_contents(plan)]
     if result.stored.n_sent:
-        sent = f"{human_size(result.stored.sent_bytes)} in {plural(result.stored.n_sent, 'object')}"
-        parts.append(f"{sent} stored and confirmed ({_duration(seconds)})")
+        parts.append(_sent(result, seconds))
     if result.created and result.commit:
-        parts.append(
-            f"[{printable(plan.branch)} {result.commit[:7]}] {printable(plan.message.splitlines()[0])}"
-        )
+        parts.append(f"[{printable(plan.branch)} {result.commit[:7]}] {printable(plan.message.splitlines()[0])}")
     parts.append(_published(result))
     return "; ".join(part for part in parts if part)
+
+
+def _contents(plan: PushPlan) -> str:
+    """`model: 9 files, 3.1 GiB; data: 3 files, 6.7 KiB`, each series once."""
+    from cpvlib.domain.text import human_size, plural
+    from cpvlib.domain.version import Series
+
+    parts = []
+    for series in Series:
+        contents = [change.content for change in plan.changes if change.out.series is series]
+        if contents:
+            n_files = sum(1 if content.nfiles is None else content.nfiles for content in contents)
+            parts.append(f"{series}: {plural(n_files, 'file')}, {human_size(sum(c.size for c in contents))}")
+    return "; ".join(parts)
+
+
+def _sent(result: PushResult, seconds: float) -> str:
+    from cpvlib.domain.text import human_size, plural
+
+    size = human_size(result.stored.sent_bytes)
+    return f"{size} in {plural(result.stored.n_sent, 'object')} stored and confirmed ({_duration(seconds)})"
 
 
 def _published(result: PushResult) -> str:

@@ -113,7 +113,7 @@ def _restore(ws: Workspace, request: CloneRequest, progress: Progress) -> Restor
     outs = {path: out for path, out in outs_here(ws).items() if out.entry is not None}
     found = standings(ws, outs.values(), progress=progress, jobs=request.jobs)
     plan = restoring.plan_restoration(ws, {path: out.entry for path, out in outs.items()}, found)
-    fetched = restoring.fetch(ws, plan, progress=progress, jobs=request.jobs)
+    n_fetched, fetched_bytes = restoring.fetch(ws, plan, progress=progress, jobs=request.jobs)
     with ws.dvc_lock():
         restored = restoring.carry_out(ws, plan, progress=progress, jobs=request.jobs)
-    return replace(restored, n_fetched=len(fetched), fetched_bytes=ws.cache.total_size(fetched))
+    return replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes)

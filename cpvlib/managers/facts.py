@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,28 +74,28 @@ def decide(
 ) -> Decision:
     """What the checkpoint will say, given what each out will name (`oids`) and what the tip's pointers name.
 
+    It describes the model: new data alone makes no new one.
+
     Numbers describe the model they were given with: where the model changed and nothing was given, they are those
     that the training logged since the last push, or none. They are never carried over to another model.
     """
     model = {out.path: oid for out, oid in oids.items() if out.series is Series.MODEL}
-    data = {out.path: oid for out, oid in oids.items() if out.series is Series.DATA}
     model_changed = any(_changed(path, oid, committed) for path, oid in model.items())
     log = _read_log(ws) if Series.MODEL in request.series else b""
-    metrics = _metrics(request, log, model_changed, before)
-    params = _params(request, model_changed, before)
-    used = _data_used(ws, data, before)
     old = before or Checkpoint()
-    if model_changed or before is None:
-        code, warnings = _code(ws, request)
-    else:
-        code, warnings = old.code, ()
-    new = Checkpoint(metrics, params, code, used, utc())
-    same = before is not None and not model_changed and replace(new, time=old.time, code=old.code) == old
-    if same or not (model or data):
+    metrics = _metrics(request, log, model_changed, old)
+    params = _params(request, model_changed, old)
+    if not model or (not model_changed and (metrics, params) == (old.metrics, old.params)):
         return Decision(None, None)
+    warnings: tuple[str, ...] = ()
+    code, data = old.code, old.data
+    if model_changed:
+        code, warnings = _code(ws, request)
+        data = _data_used(ws, {out.path: oid for out, oid in oids.items() if out.series is Series.DATA})
     if model_changed and not metrics:
         warnings += ("no metrics were given for this model (--metric loss=0.2)",)
-    return Decision(new, _append(log, model, new) if model and (metrics or params) else None, warnings)
+    new = Checkpoint(metrics, params, code, data, utc())
+    return Decision(new, _append(log, model, new) if metrics or params else None, warnings)
 
 
 def default_message(changed: Iterable[Out], checkpoint: Checkpoint | None) -> str:
@@ -131,17 +131,16 @@ def _read_log(ws: Workspace) -> bytes:
 
 
 def _metrics(
-    request: PushRequest, log: bytes, model_changed: bool, before: Checkpoint | None
+    request: PushRequest, log: bytes, model_changed: bool, old: Checkpoint
 ) -> Mapping[str, Number]:
-    kept = before.metrics if before is not None and not model_changed else {}
+    kept = {} if model_changed else old.metrics
     if request.metrics is not None:
         return {**kept, **request.metrics}
     return last_training_metrics(log) or kept
 
 
-def _params(request: PushRequest, model_changed: bool, before: Checkpoint | None) -> Mapping[str, object]:
-    kept = before.params if before is not None and not model_changed else {}
-    return {**kept, **(request.params or {})}
+def _params(request: PushRequest, model_changed: bool, old: Checkpoint) -> Mapping[str, object]:
+    return {**({} if model_changed else old.params), **(request.params or {})}
 
 
 def _append(log: bytes, model: Mapping[str, str], checkpoint: Checkpoint) -> LogAppend | None:
@@ -168,13 +167,9 @@ def _code(ws: Workspace, request: PushRequest) -> tuple[Code, tuple[str, ...]]:
     return Code(commit, names), (f"uncommitted code is not in this checkpoint: {listed} (-a commits it too)",)
 
 
-def _data_used(ws: Workspace, data: Mapping[str, str], before: Checkpoint | None) -> DataUsed | None:
+def _data_used(ws: Workspace, data: Mapping[str, str]) -> DataUsed | None:
     md5 = data_md5(data)
-    if md5 is None:
-        return None
-    if before is not None and before.data is not None and before.data.md5 == md5:
-        return before.data
-    return DataUsed(md5, _data_version(ws, data))
+    return DataUsed(md5, _data_version(ws, data)) if md5 is not None else None
 
 
 def _data_version(ws: Workspace, data: Mapping[str, str]) -> str | None:

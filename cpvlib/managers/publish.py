@@ -99,6 +99,14 @@ def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[Ou
     return [entry for blob, data in contents.items() for entry in storable(parse_pointer(blobs[blob], data))]
 
 
+def follow(ws: Workspace, git_remote: str, branch: str) -> None:
+    """The first publication of a branch sets what it follows, as `git push --set-upstream` does."""
+    from cpvlib.stores.git import remotes
+
+    if remotes.upstream(ws.repo, branch) is None:
+        remotes.set_upstream(ws.repo, branch, git_remote, f"refs/heads/{branch}")
+
+
 def is_published(ws: Workspace, git_remote: str, branch: str, tip: str) -> bool:
     """Whether the git remote had exactly this tip when it was last asked, and the branch follows it."""
     return ws.repo.resolve(f"refs/remotes/{git_remote}/{branch}") == tip
@@ -112,7 +120,12 @@ def publish_branch(
     git_remote = destination(ws)
     store_history(ws, git_remote, tip, progress=progress, jobs=jobs)
     name = branch or ws.repo.head().branch
-    return publish(ws, git_remote, name, ready(ws, tip)) if git_remote else None
+    if git_remote is None:
+        return None
+    publication = publish(ws, git_remote, name, ready(ws, tip))
+    if name is not None:
+        follow(ws, git_remote, name)
+    return publication
 
 
 def publish(ws: Workspace, git_remote: str, branch: str | None, versions: Sequence[Pending]) -> Publication:

@@ -102,10 +102,10 @@ def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[s
     that are something else there than here."""
     from cpvlib.stores.git import remotes
 
-    upstream = remotes.upstream(ws.repo)
     git_remote = remotes.choose_remote(ws.repo, ws.settings.remote)
     if git_remote is None:
         return None, None, []
+    upstream = remotes.upstream(ws.repo)
     if dry_run:
         wanted = [upstream[1]] if upstream else []
         remotes.fetch_objects(ws.repo, git_remote, wanted)

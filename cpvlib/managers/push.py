@@ -264,4 +264,6 @@ def _publish(ws: Workspace, plan: PushPlan, tip: str) -> publish.Publication | N
     versions = ready(ws, tip)
     if not versions and publish.is_published(ws, plan.git_remote, plan.branch, tip):
         return publish.Publication(plan.git_remote, plan.branch)
-    return publish.publish(ws, plan.git_remote, plan.branch, versions)
+    publication = publish.publish(ws, plan.git_remote, plan.branch, versions)
+    publish.follow(ws, plan.git_remote, plan.branch)
+    return publication

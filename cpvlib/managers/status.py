@@ -79,6 +79,7 @@ def status(
     found = standings(ws, [out for out in outs.values() if out.listed], progress=progress, jobs=jobs)
     lost = _lost(ws, found, progress, jobs) if check else {}
     tracking = remotes.tracking(ws.repo)
+    published = tracking is not None and tracking.ahead == 0
     place = ws.found_place.place
     return Status(
         branch=head.branch,
@@ -86,7 +87,9 @@ def status(
         upstream=tracking.name if tracking else None,
         ahead=tracking.ahead if tracking else 0,
         behind=tracking.behind if tracking else 0,
-        outs=tuple(_out(ws, s, committed.get(path) == s.out, path in lost) for path, s in found.items()),
+        outs=tuple(
+            _out(ws, s, committed.get(path) == s.out, path in lost, published) for path, s in found.items()
+        ),
         versions_here=_versions_here(ws, head.commit),
         pending=tuple(str(p.name) for p in pending_versions(ws)),
         unfinished=ws.repo.unfinished(),
@@ -97,9 +100,10 @@ def status(
     )
 
 
-def _out(ws: Workspace, standing: Standing, committed: bool, lost: bool) -> OutStatus:
+def _out(ws: Workspace, standing: Standing, committed: bool, lost: bool, published: bool) -> OutStatus:
+    """What the git remote has was proved to be stored when it was published."""
     oid = standing.out.oid
-    stored = None if oid is None else not lost and ws.confirmed.has(oid)
+    stored = None if oid is None else not lost and ((published and committed) or ws.confirmed.has(oid))
     return OutStatus(standing, stored, committed or standing.state in (State.NEW, State.ABSENT))
 
 
