@@ -16,11 +16,14 @@ A page may say, in a comment of its own, what stands ready before it begins:
 from __future__ import annotations
 
 import os
+import pty
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+import termios
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +31,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PAGE_HOME = "/home/ada"
 
 _BLOCK = re.compile(r"^( *)```console\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_MARK = "\036"
 _BEFORE = re.compile(r"<!-- before: (.*?) -->", re.DOTALL)
 _VARYING = (
     (re.compile(r"\b[0-9a-f]{7,64}\b"), "<id>"),
@@ -67,23 +71,36 @@ def examples(page: str) -> list[Example]:
 
 
 def run(page: str, home: Path, environment: Mapping[str, str]) -> list[str]:
-    """What each example really answers, stdout and stderr in one; `home` is spelled as in the page."""
-    answers = home / ".answers"
-    answers.mkdir()
-    script = [f"{line}\n" for line in _BEFORE.findall(page)]
-    for number, example in enumerate(examples(page)):
-        script.append(f"{{ {example.command}\n}} > {answers}/{number} 2>&1\n")
-    variables = {**environment, "HOME": str(home), "EXAMPLES": str(CHECKOUT / "examples")}
-    done = subprocess.run(
-        ["/bin/sh"], input="".join(script), cwd=home, env=variables, encoding="utf-8", capture_output=True
+    """What each example answers on a terminal, stdout and stderr in one; `home` is spelled as in the page."""
+    script = home.parent / "typed"
+    parts = [f"{line}\n" for line in _BEFORE.findall(page)]
+    parts += [f"printf '{_MARK}'\n{example.command}\n" for example in examples(page)]
+    script.write_text("".join(parts) + f"printf '{_MARK}'\n")
+    variables = {**environment, "HOME": str(home), "EXAMPLES": str(CHECKOUT / "examples"), "GIT_PAGER": "cat"}
+    shown = on_terminal(["/bin/sh", str(script)], home, variables)
+    before, *answers, after = shown.replace(str(home), PAGE_HOME).split(_MARK)
+    if before or after or len(answers) != len(examples(page)):
+        raise AssertionError(f"the page's commands cannot be typed: {before}{after}")
+    return answers
+
+
+def on_terminal(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
+    """All that the command writes to a terminal; there is nobody to answer it."""
+    ours, theirs = pty.openpty()
+    modes = termios.tcgetattr(theirs)
+    modes[1] &= ~termios.OPOST  # newlines stay newlines
+    termios.tcsetattr(theirs, termios.TCSANOW, modes)
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
     )
-    if done.returncode or done.stderr:
-        raise AssertionError(f"the page's commands cannot be typed: {done.stderr}")
-    return [read_answer(answers / str(number), home) for number in range(len(examples(page)))]
-
-
-def read_answer(path: Path, home: Path) -> str:
-    return path.read_text().replace(str(home), PAGE_HOME) if path.exists() else ""
+    os.close(theirs)
+    shown = bytearray()
+    with suppress(OSError):  # Linux tells the end by EIO
+        while block := os.read(ours, 1 << 16):
+            shown += block
+    os.close(ours)
+    process.wait()
+    return shown.decode()
 
 
 def matches(expected: str, actual: str) -> bool:
