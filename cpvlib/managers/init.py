@@ -95,7 +95,7 @@ def plan_init(cwd: Path, request: InitRequest, environ: Mapping[str, str] = os.e
     prefix = check_tag_prefix(
         request.tag_prefix if request.tag_prefix is not None else scene.settings.tag_prefix
     )
-    if scene.repo and (not scene.was_adopted or prefix != (scene.config.get("cpv.tagprefix") or "")):
+    if scene.repo and (not scene.was_committed or prefix != (scene.config.get("cpv.tagprefix") or "")):
         refuse_tags(scene.repo, prefix)
     placed = placement.decide(
         scene.settings,
@@ -105,6 +105,7 @@ def plan_init(cwd: Path, request: InitRequest, environ: Mapping[str, str] = os.e
         former=scene.former,
         has_pointers=scene.has_pointers,
     )
+    _refuse_inside(scene.top, placed)
     new = is_new(scene, (team, model))
     outs = _outs(scene, new)
     edits = _edits(scene, request, (team, model), placed, outs, new)
@@ -113,7 +114,7 @@ def plan_init(cwd: Path, request: InitRequest, environ: Mapping[str, str] = os.e
         top=scene.top,
         repo=scene.repo,
         is_new=new,
-        was_adopted=scene.was_adopted,
+        was_adopted=scene.was_committed,
         team=team,
         model=model,
         placement=placed,
@@ -121,7 +122,7 @@ def plan_init(cwd: Path, request: InitRequest, environ: Mapping[str, str] = os.e
         local_files=templates.data() if new else {},
         git_remote=_git_remote(scene, request),
         outs=outs,
-        proposals=() if scene.was_adopted else tuple(adoption.propose(scene.top, known)),
+        proposals=() if scene.was_committed else tuple(adoption.propose(scene.top, known)),
         commit=request.commit,
         default_names=defaulted,
     )
@@ -267,6 +268,17 @@ def _make_repository(top: Path, environ: Mapping[str, str]) -> GitRepository:
         raise disk_error(error, f"cannot make '{top}'") from error
     Git(top, clean_environment(environ)).run("init", "--quiet")
     return GitRepository.discover(top, environ)
+
+
+def _refuse_inside(top: Path, placed: Placement) -> None:
+    """Objects inside of the worktree would look like the user's files to git and DVC."""
+    from cpvlib.managers.place import folder_of
+
+    folder = folder_of(placed.url)
+    if folder and not placed.kept and Path(os.path.realpath(folder)).is_relative_to(top):
+        raise ConfigError(
+            f"the storage '{folder}' would lie inside of the repository", hint="name a folder outside of it"
+        )
 
 
 def _make_storage(placed: Placement) -> None:

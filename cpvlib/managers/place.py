@@ -144,27 +144,69 @@ def folder_of(url: str) -> Path | None:
     return Path(unquote(rest))
 
 
+def cache_folder(dvc: DvcConfig, repo: GitRepository) -> Path:
+    """Where the cache is: `cache.dir`, else `.dvc/cache` of the main worktree.
+
+    ConfigError for a `cache.dir` that came with the clone, leads out of the worktree and is not trusted.
+    """
+    chosen = dvc.cache_dir
+    if chosen is None:
+        return (repo.main_top or repo.top) / ".dvc" / "cache"
+    if foreign_cache(dvc, repo) and _cache_fingerprint(chosen) not in _trusted(repo):
+        raise ConfigError(
+            f"the cache folder '{printable(str(chosen))}' can't be used yet: it came with the clone",
+            hint="see it with git cpv storage show; if it is right: git cpv storage trust",
+        )
+    return chosen
+
+
+def foreign_cache(dvc: DvcConfig, repo: GitRepository) -> Path | None:
+    """A `cache.dir` that a clone brought and that leads out of the worktree or into git's folder, if any."""
+    chosen, level = dvc.cache_dir, dvc.level("cache", "dir")
+    if chosen is None or level not in ("repo", "local") or (level == "local" and not _brings_local(repo)):
+        return None
+    real, git_dir = Path(os.path.realpath(chosen)), os.path.realpath(repo.common_dir)
+    inside = real.is_relative_to(os.path.realpath(repo.top)) and not real.is_relative_to(git_dir)
+    return None if inside else chosen
+
+
 def is_trusted(repo: GitRepository, found: FoundPlace) -> bool:
     """Whether `trust` was given to exactly these values."""
-    try:
-        lines = _record(repo).read_text("utf-8", "surrogateescape").splitlines()
-    except FileNotFoundError:
-        return False
-    return any(line.split(" ", 1)[0] == found.fingerprint for line in lines)
+    return found.fingerprint in _trusted(repo)
 
 
 def trust(repo: GitRepository, found: FoundPlace) -> bool:
     """Remembers that the user wants this place; False where nothing of it needed that, or it was there."""
-    if not found.for_writing or is_trusted(repo, found):
-        return False
+    return bool(found.for_writing) and _remember(repo, found.fingerprint, found.place.url)
+
+
+def trust_cache(repo: GitRepository, folder: Path) -> bool:
+    """The same for a cache folder."""
+    return _remember(repo, _cache_fingerprint(folder), str(folder))
+
+
+def _remember(repo: GitRepository, fingerprint: str, what: str) -> bool:
     from cpvlib.stores.files import write_atomic
 
-    record = _record(repo)
-    before = record.read_bytes() if record.exists() else b""
-    record.parent.mkdir(parents=True, exist_ok=True)
-    line = f"{found.fingerprint} {printable(found.place.url)}\n"
-    write_atomic(record, before + line.encode(), 0o600)
+    known = _trusted(repo)
+    if fingerprint in known:
+        return False
+    lines = [f"{each} {shown}\n" for each, shown in {**known, fingerprint: printable(what)}.items()]
+    write_atomic(_record(repo), "".join(lines).encode(), 0o600)
     return True
+
+
+def _trusted(repo: GitRepository) -> dict[str, str]:
+    """What trust was given to: by fingerprint, with what it looked like."""
+    try:
+        text = _record(repo).read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return {}
+    return {line.partition(" ")[0]: line.partition(" ")[2] for line in text.splitlines()}
+
+
+def _cache_fingerprint(folder: Path) -> str:
+    return hashlib.sha256(f"cache.dir {folder}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _record(repo: GitRepository) -> Path:
@@ -179,16 +221,18 @@ def _from_clone(remote: DvcRemote, repo: GitRepository) -> set[str]:
     """The options of the remote that a clone could have brought, 'url' among them."""
     levels = {**remote.levels, "url": remote.level}
     suspect = {"repo"}
-    if "local" in levels.values() and _is_tracked(repo, LOCAL_CONFIG):
+    if "local" in levels.values() and _brings_local(repo):
         suspect.add("local")
     return {key for key, level in levels.items() if level in suspect}
 
 
-def _is_tracked(repo: GitRepository, path: str) -> bool:
-    """Whether git brings the file, in the main worktree, in whatever case: then it isn't this machine's."""
-    if (repo.main_top / ".dvc").is_symlink():
+def _brings_local(repo: GitRepository) -> bool:
+    """Whether git brings `.dvc/config.local`, in whatever case: then it isn't this machine's own."""
+    if ((repo.main_top or repo.top) / ".dvc").is_symlink():
         return True
-    tracked = repo.git.run(f"--git-dir={repo.common_dir}", "ls-files", "-z", "--", f":(top,icase){path}")
+    tracked = repo.git.run(
+        f"--git-dir={repo.common_dir}", "ls-files", "-z", "--", f":(top,icase){LOCAL_CONFIG}"
+    )
     return bool(tracked)
 
 

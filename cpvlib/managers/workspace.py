@@ -84,10 +84,10 @@ class Workspace:
     @cached_property
     def cache(self) -> ObjectCache:
         """The main worktree's cache, for linked ones too."""
+        from cpvlib.managers.place import cache_folder
         from cpvlib.stores.cache import ObjectCache
 
-        root = self.dvc.cache_dir or self._main_top / ".dvc" / "cache"
-        return ObjectCache(root, self.repo.common_dir / "cpv" / "cache.db")
+        return ObjectCache(cache_folder(self.dvc, self.repo), self.repo.common_dir / "cpv" / "cache.db")
 
     @cached_property
     def worktree(self) -> Worktree:
