@@ -1,0 +1,125 @@
+"""Which storage `init` gives a repository, and how that is written into DVC's configuration.
+
+An S3 place is the team's: it is committed, in `.dvc/config`. A folder is this machine's: it goes to
+`.dvc/config.local`, and so does what only this user has, a profile or a credentials file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import ConfigError
+from cpvlib.domain.names import DVC_REMOTE
+from cpvlib.domain.text import printable
+from cpvlib.managers.place import folder_of
+from cpvlib.managers.settings import Setting, Settings
+
+if TYPE_CHECKING:
+    from cpvlib.stores.dvc.config import DvcRemote
+
+_SHARED_OPTIONS = {"region": "cpv.region", "endpointurl": "cpv.endpoint"}
+_PERSONAL_OPTIONS = {"profile": "cpv.awsprofile", "credentialpath": "cpv.awscredentialpath"}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The storage at `url`. `shared` and `personal` are what the DVC remote says of it in either file.
+
+    `kept`: it is what the repository has, and nothing is written. `typed`: the user named it just now.
+    """
+
+    url: str
+    kept: bool
+    typed: bool
+    shared: Mapping[str, str] = field(default_factory=dict)
+    personal: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_folder(self) -> bool:
+        return folder_of(self.url) is not None
+
+    def edit_shared(self, data: bytes | None) -> bytes:
+        """`.dvc/config` as it has to be."""
+        return data or b"" if self.kept else _edited(data, self.shared, default=DVC_REMOTE)
+
+    def edit_personal(self, data: bytes | None) -> bytes:
+        """`.dvc/config.local` as it has to be: what would outweigh the shared file goes."""
+        return data or b"" if self.kept else _edited(data, self.personal, default=None)
+
+
+def decide(
+    settings: Settings,
+    current: DvcRemote | None,
+    *,
+    team: str,
+    model: str,
+    former: tuple[str, str] | None,
+    has_pointers: bool,
+) -> Placement:
+    """The placement for a repository with the remote `current`; `former` is its old team and model, if any.
+
+    An option `cpv.storage` counts as typed. ConfigError where pointers name objects kept elsewhere already.
+    """
+    root = settings.storage_root
+    typed = root.origin == "option"
+    old_tail = "/".join(former) if former else None
+    if current and not typed:
+        if former in (None, (team, model)) or not current.url.endswith(f"/{old_tail}"):
+            return Placement(current.url, kept=True, typed=False)
+        root = Setting(current.url.removesuffix(f"/{old_tail}"), root.origin)
+    url = f"{root.value}/{team}/{model}"
+    if current and current.url == url:
+        return Placement(url, kept=True, typed=typed)
+    if has_pointers and (current or (former and folder_of(url) is None)):
+        raise _moved(current.url if current else None)
+    if folder_of(url) is not None:
+        return Placement(url, kept=False, typed=typed, personal={"url": url})
+    shared = {"url": url, **_stored(settings, _SHARED_OPTIONS)}
+    return Placement(
+        url, kept=False, typed=typed, shared=shared, personal=_stored(settings, _PERSONAL_OPTIONS)
+    )
+
+
+def _moved(url: str | None) -> ConfigError:
+    kept = f"'{printable(url)}'" if url else "a folder of the machine that made it"
+    return ConfigError(
+        f"the storage can't change now: the repository's pointers name objects that are kept in {kept}",
+        hint="git cpv init without --storage keeps it; git cpv storage show tells more",
+    )
+
+
+def _stored(settings: Settings, options: Mapping[str, str]) -> dict[str, str]:
+    """Values that the user has stored for CPV; those of an AWS_* variable are not ours to write down."""
+    found = {option: settings.get(key) for option, key in options.items()}
+    return {
+        option: setting.value
+        for option, setting in found.items()
+        if setting is not None and not setting.origin.startswith("AWS_")
+    }
+
+
+def _edited(data: bytes | None, wanted: Mapping[str, str], *, default: str | None) -> bytes:
+    """A configuration file whose remote of ours says just what is wanted, and is the default if it has a url.
+
+    Without a url the file's own choice of a default remote goes, if it is `default`; if that is None, any.
+    """
+    from cpvlib.stores.dvc import config
+    from cpvlib.stores.dvc.configtext import decode, parse, remote_section, remove_entry
+
+    text = data or b""
+    section = remote_section(DVC_REMOTE)
+    sections = parse(decode(text, "DVC's configuration"), "DVC's configuration")
+    chosen = sections["core"].entries.get("remote") if "core" in sections else None
+    for key in sections[section].entries if section in sections else ():
+        if key not in wanted:
+            text = remove_entry(text, section, key)
+    if "url" not in wanted:
+        if chosen and default in (None, chosen.value):
+            text = remove_entry(text, "core", "remote")
+    else:
+        text = config.set_remote(text, DVC_REMOTE, wanted["url"], default=True)
+    for key, value in wanted.items():
+        text = config.set_remote_option(text, DVC_REMOTE, key, value)
+    return text
