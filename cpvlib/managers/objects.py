@@ -10,7 +10,6 @@ from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, Storage
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.pointer import OutEntry, Pointer
 from cpvlib.domain.text import plural, printable
-from cpvlib.stores.storage.protocol import files_key, legacy_key
 
 if TYPE_CHECKING:
     from cpvlib.domain.listing import Listing
@@ -179,6 +178,8 @@ def _lanes(ws: Workspace, entries: Iterable[OutEntry]) -> Iterator[_Lane]:
     for legacy in (False, True):
         chosen = tuple(entry for entry in entries if entry.legacy is legacy)
         if chosen:
+            from cpvlib.stores.storage.protocol import files_key, legacy_key
+
             key = legacy_key if legacy else files_key
             yield _Lane(ws, chosen, cache_of(ws, chosen[0]), key)
 

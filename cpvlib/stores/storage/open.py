@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, StorageError
 from cpvlib.domain.text import printable
-from cpvlib.stores.storage.protocol import Storage
+
+if TYPE_CHECKING:
+    from cpvlib.stores.storage.protocol import Storage
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ def open_storage(place: StoragePlace, *, jobs: int | None = None) -> Storage:
     jobs = jobs or _jobs_option(place.options)
     scheme, separator, rest = place.url.partition("://")
     if not separator or scheme == "file":
+        from urllib.parse import unquote, urlsplit
+
         from cpvlib.stores.storage.folder import FolderStorage
 
         folder = unquote(urlsplit(place.url).path) if separator else place.url
