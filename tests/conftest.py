@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+
 from shell import Shell
+
+pytest_plugins = ["servers.fixtures"]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 KEPT = ("PATH", "LANG", "TMPDIR", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST")
@@ -34,7 +37,6 @@ def sealed_environment(home: Path) -> dict[str, str]:
         "TERM": "dumb",
         "COLUMNS": "100",
         "PATH": f"{CHECKOUT / 'bin'}:{os.environ['PATH']}",
-        "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
     }
     return environment
 

@@ -73,9 +73,19 @@ def _zsh(tree: argparse.ArgumentParser, programs: Sequence[str]) -> str:
     script = shtab.complete(tree, "zsh", preamble=_glue("zsh", programs))
     # "(*):…" completes the first of several operands only; "*:…" each of them.
     script = script.replace('"(*)::', '"*:').replace('"(*):', '"*:')
+    script = "\n".join(_with_equals(line) for line in script.split("\n"))
     first, rest = script.split("\n", 1)
     lead = "#description version the checkpoints of models"
     return f"{first} {' '.join(programs)}\n{lead}\n{_headed(rest)}"
+
+
+def _with_equals(line: str) -> str:
+    """A line of options for zsh's _arguments, whose value may also follow as `--from=x` or `-mx`."""
+    names, bracket, rest = line.partition("[")
+    if not re.match(r' +["{]', names) or "]:" not in rest:
+        return line
+    names = re.sub(r"--[\w-]+", r"\g<0>=", names)
+    return re.sub(r"(?<=[{,])-\w(?=[,}])", r"\g<0>+", names) + bracket + rest
 
 
 def _fish(tree: argparse.ArgumentParser, programs: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 # Private-use characters mark what is typed until the text around it has been escaped.
 BOLD_ON, BOLD_OFF, BEGIN = "\ue000", "\ue001", "\ue002"
 _TYPED = re.compile(r"`([^`]*)`")
-_WORDS_PER_LINE = 100
+_LINE_LENGTH = 100
 
 
 def mark(text: str) -> str:
@@ -68,8 +68,9 @@ def fold(source: str) -> str:
         if line.startswith(".") or not filled:
             lines.append(line)
         else:
-            lines += [_guard(part) for part in textwrap.wrap(line, _WORDS_PER_LINE, **_WHOLE_WORDS)]
+            lines += [_guard(part) for part in _wrap(line)]
     return "\n".join(lines) + "\n"
 
 
-_WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
+def _wrap(line: str) -> list[str]:
+    return textwrap.wrap(line, _LINE_LENGTH, break_long_words=False, break_on_hyphens=False)

@@ -44,7 +44,7 @@ function _shtab_git_cpv_using
   test "$_shtab_git_cpv_cmdpath" = "$argv"
 end
 
-set -g _shtab_git_cpv_commands init clone track untrack storage push pull tag revert status list
+set -g _shtab_git_cpv_commands init clone track untrack storage push pull tag revert status list show diff
 set -g _shtab_git_cpv_opts_with_value --best --branch --count --exclude --file --format --from --jobs --message --metric --metrics --model --output --param --params --remote --sort --storage --tag-prefix --team --where -F -b -j -m -n -o
 
 complete -c git-cpv -e
@@ -139,7 +139,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using pull' -l json -d 'print the answer 
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using pull; and test $_shtab_git_cpv_npos -ge 0' -ka "(_cpv_complete_version)" -d 'outs, or folders that hold outs, to bring up to date; or one version such as v1.2, latest, or any git revision'
-complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a tag -d 'name the committed checkpoint as a version'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a tag -d 'Name the committed checkpoint as a version'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -l major -d 'give the next major number: v2.0 after v1.4'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -s m -l message -x -d 'what to say of the version; given several times, each is a paragraph (default: the subject of the commit)'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -s F -l file -xka "(__fish_complete_path (commandline -ct))" -d 'take the message from FILE; - is standard input'
@@ -183,7 +183,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using status' -s q -l quiet -d 'say nothi
 complete -c git-cpv -n '_shtab_git_cpv_using status' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
 complete -c git-cpv -n '_shtab_git_cpv_using status' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using status' -l help -d 'open the manual page'
-complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a list -d 'list the versions of the model and the data'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a list -d 'List the versions of the model and the data'
 complete -c git-cpv -n '_shtab_git_cpv_using list' -s n -l count -x -d 'at most so many of each series'
 complete -c git-cpv -n '_shtab_git_cpv_using list' -l where -x -d 'only versions whose metrics fulfil this: loss < 0.3; several, or one with commas, must all hold'
 complete -c git-cpv -n '_shtab_git_cpv_using list' -l sort -x -d 'by this metric, lowest first; -METRIC is highest first'
@@ -197,6 +197,28 @@ complete -c git-cpv -n '_shtab_git_cpv_using list' -s q -l quiet -d 'say nothing
 complete -c git-cpv -n '_shtab_git_cpv_using list' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
 complete -c git-cpv -n '_shtab_git_cpv_using list' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using list' -l help -d 'open the manual page'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a show -d 'Show one version whole'
+complete -c git-cpv -n '_shtab_git_cpv_using show' -l model -d 'only the model'"'"'s side'
+complete -c git-cpv -n '_shtab_git_cpv_using show' -l data -d 'only the data'"'"'s side'
+complete -c git-cpv -n '_shtab_git_cpv_using show' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
+complete -c git-cpv -n '_shtab_git_cpv_using show' -s q -l quiet -d 'say nothing but the answer and errors'
+complete -c git-cpv -n '_shtab_git_cpv_using show' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
+complete -c git-cpv -n '_shtab_git_cpv_using show' -s h -d 'print a short help'
+complete -c git-cpv -n '_shtab_git_cpv_using show' -l help -d 'open the manual page'
+complete -c git-cpv -n '_shtab_git_cpv_using show; and test $_shtab_git_cpv_npos -eq 0' -ka "(_cpv_complete_version)" -d 'v1.2, data/v1.2, latest, an alias, or any git revision (default: HEAD)'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a diff -d 'Compare two versions, or one with the worktree'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -l markdown -d 'print Markdown, for a pull request'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -l exit-code -d 'end with 1 where they differ, as git diff --exit-code does'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -l model -d 'only the model'"'"'s side'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -l data -d 'only the data'"'"'s side'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -l combined -d 'both sides together'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -s j -l jobs -x -d 'how many transfers or files to work on at once'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -s q -l quiet -d 'say nothing but the answer and errors'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -s h -d 'print a short help'
+complete -c git-cpv -n '_shtab_git_cpv_using diff' -l help -d 'open the manual page'
+complete -c git-cpv -n '_shtab_git_cpv_using diff; and test $_shtab_git_cpv_npos -ge 0' -ka "(_cpv_complete_version)" -d 'v1.2, data/v1.2, latest, an alias, or any git revision; at most two, or A..B'
 
 # The values that only git knows.
 

@@ -16,7 +16,9 @@ MANUAL = Argument(("--help",), "open the manual page", "manual", action="store_t
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, except that a mistake is an error of ours, and help is 80 columns wide everywhere."""
+    """argparse, except that a mistake is an error of ours, and help is equally wide everywhere."""
+
+    color: bool
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(printable(message))

@@ -2,8 +2,8 @@
 
 argparse takes `--sort -accuracy` for two options, loses operands that stand between options, and guesses at
 words that begin with a dash. git (gitcli(7)) does none of that: an option that takes a value takes the next
-word, whatever it is; `--` ends the options; a long option may be shortened while it stays unambiguous; `-fn` is
-`-f -n`.
+word, whatever it is; `--` ends the options; a long option may be shortened while it stays unambiguous; `-fn`
+is `-f -n`.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ def _series(change: SeriesChange) -> dict[str, Any]:
 
 COMMAND = Command(
     name="diff",
-    summary="compare two versions, or one with the worktree",
+    summary="Compare two versions, or one with the worktree",
     group=Group.LOOK,
     description=(
         "Compares two checkpoints: which metrics, parameters and files differ, and how much had to be sent "

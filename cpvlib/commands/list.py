@@ -141,7 +141,7 @@ def _fields(record: VersionRecord) -> Callable[[str], str]:
 
 COMMAND = Command(
     name="list",
-    summary="list the versions of the model and the data",
+    summary="List the versions of the model and the data",
     group=Group.LOOK,
     description=(
         "Lists the versions, the highest number first, the model's before the data's: number, date, author, "

@@ -133,7 +133,7 @@ def _facts(shown: Details) -> dict[str, Any]:
 
 COMMAND = Command(
     name="show",
-    summary="show one version whole",
+    summary="Show one version whole",
     group=Group.LOOK,
     description=(
         "Shows a version: who named it and when, its message, metrics and parameters, the code and data that "

@@ -46,8 +46,9 @@ def _tag(ws: Workspace, args: Namespace, ui: UI, message: str | None) -> int:
     publication = tagging.publish_tags(ws, made, progress=progress, jobs=args.jobs) if args.push else None
     _tell(ui, plan, made, publication, pushed=args.push)
     _answer(ui, plan, publication)
-    for path in tagging.moved_on(ws, plan, progress=progress, jobs=args.jobs):
-        ui.say(_moved_on(path, plan))
+    changed = tagging.moved_on(ws, plan.commit, request.series, progress=progress, jobs=args.jobs)
+    if changed:
+        ui.say(_moved_on(changed, plan))
     return DONE
 
 
@@ -130,12 +131,12 @@ def _facts(name: Any, publication: Publication | None) -> dict[str, Any]:
     return {"tag": str(name), "series": str(name.series), "version": str(name.version), "pending": pending}
 
 
-def _moved_on(path: str, plan: TagPlan) -> str:
-    from cpvlib.domain.text import printable
+def _moved_on(paths: list[str], plan: TagPlan) -> str:
+    from cpvlib.domain.text import listed
 
     return (
-        f"note: '{printable(path)}' has changed since; {plan.version} names what is committed, "
-        "and git cpv push records the change"
+        f"note: {listed(paths)} changed since; {plan.version} names what is committed, and git cpv push "
+        "records the change"
     )
 
 
@@ -165,7 +166,7 @@ def _list(args: Namespace, ui: UI) -> int:
 
 COMMAND = Command(
     name="tag",
-    summary="name the committed checkpoint as a version",
+    summary="Name the committed checkpoint as a version",
     group=Group.SHARE,
     description=(
         "Gives the checkpoint of the current commit a version: the next number of its series, `v0.1` at "

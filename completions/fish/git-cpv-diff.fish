@@ -1,0 +1,1 @@
+complete -c git-cpv-diff -w 'git-cpv diff'

@@ -1,0 +1,1 @@
+complete -c git-cpv-show -w 'git-cpv show'

@@ -1,0 +1,187 @@
+"""The house stands as its plan says: imports go down, each counterpart outside has one door, floors 0 to 3 are silent."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import cpvlib
+from shell import Shell
+
+HOUSE = Path(cpvlib.__file__).parent
+FLOORS = {"base": 0, "domain": 1, "stores": 2, "managers": 3, "cli": 4, "commands": 5}
+ROOF = 6
+"""`cpvlib` itself, which only the user's programs import."""
+
+PROCESSES = {
+    "cpvlib.stores.git.door": "git",
+    "cpvlib.cli.pager": "the user's pager",
+    "cpvlib.cli.manual": "man",
+}
+HEAVY = {"boto3", "botocore", "obstore", "git", "dvc", "rich", "ruamel", "pathspec", "asyncio", "logging"}
+
+
+@dataclass(frozen=True)
+class Import:
+    module: str
+    name: str
+    at_top: bool
+    line: int
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for file in sorted(HOUSE.rglob("*.py")):
+        parts = ("cpvlib", *file.relative_to(HOUSE).with_suffix("").parts)
+        if "templates" in parts:
+            continue  # what `init` writes into the user's repository, not part of the house
+        yield ".".join(part for part in parts if part != "__init__"), file
+
+
+def floor(module: str) -> int:
+    parts = module.split(".")
+    return FLOORS.get(parts[1], ROOF) if len(parts) > 1 else ROOF
+
+
+def imports() -> Iterator[Import]:
+    for module, file in modules():
+        tree = ast.parse(file.read_text())
+        typing_only = {
+            id(node)
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING")
+            for node in ast.walk(block)
+        }
+        inside = {
+            id(node)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            at_top = id(node) not in inside and id(node) not in typing_only
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield Import(module, alias.name, at_top, node.lineno)
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{module} imports relatively: a floor should be seen in each import"
+                for alias in node.names:
+                    name = f"{node.module}.{alias.name}" if node.module in PACKAGES else str(node.module)
+                    yield Import(module, name, at_top, node.lineno)
+
+
+PACKAGES = {
+    ".".join(("cpvlib", *folder.relative_to(HOUSE).parts)) for folder in HOUSE.rglob("*") if folder.is_dir()
+} | {"cpvlib"}
+
+
+def test_imports_go_down() -> None:
+    upward = [
+        f"{found.module}:{found.line} imports {found.name}"
+        for found in imports()
+        if found.name.startswith("cpvlib.") and floor(found.name) > floor(found.module)
+    ]
+    assert upward == []
+
+
+def test_every_module_is_on_a_floor() -> None:
+    assert {module.split(".")[1] for module, _ in modules() if "." in module} - {"__main__"} == set(FLOORS)
+
+
+def test_each_outside_package_has_one_owner() -> None:
+    owners = defaultdict(set)
+    for found in imports():
+        top = found.name.split(".")[0]
+        if top != "cpvlib" and top not in sys.stdlib_module_names:
+            owners[{"botocore": "boto3", "s3transfer": "boto3"}.get(top, top)].add(found.module)
+    shared = {package: sorted(modules) for package, modules in owners.items() if len(modules) > 1}
+    assert owners
+    assert shared == {}
+
+
+def test_outside_packages_are_imported_when_used() -> None:
+    at_once = [
+        f"{found.module}:{found.line} imports {found.name}"
+        for found in imports()
+        if found.at_top and found.name.split(".")[0] not in {*sys.stdlib_module_names, "cpvlib"}
+    ]
+    assert at_once == []
+
+
+def test_programs_are_started_by_their_owners_only() -> None:
+    starters = {found.module for found in imports() if found.name == "subprocess"}
+    assert starters == set(PROCESSES)
+
+
+def test_no_network_library_but_the_owned_ones() -> None:
+    doors = {"socket", "http", "http.client", "urllib.request", "ssl", "ftplib", "smtplib"}
+    assert [found for found in imports() if found.name in doors] == []
+
+
+def test_the_lower_floors_are_silent() -> None:
+    speaking = []
+    for module, file in modules():
+        if floor(module) > FLOORS["managers"]:
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            printing = isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.stderr.write")
+            if printing or (isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.stdout"):
+                speaking.append(f"{module}:{node.lineno}")
+    assert speaking == []
+
+
+def loaded_by(shell: Shell, *words: str) -> set[str]:
+    """The modules that `git-cpv` with these words loads, as Python itself reports them."""
+    result = shell.run([sys.executable, "-I", "-X", "importtime", "-m", "cpvlib", *words])
+    assert result.code in (0, 1), str(result)
+    lines = [line for line in result.err.splitlines() if line.startswith("import time:")]
+    names = {line.rsplit("|", 1)[1].strip() for line in lines[1:]}
+    assert "cpvlib.cli.main" in names
+    return names
+
+
+def heavy(names: set[str]) -> set[str]:
+    return {name for name in names if name.split(".")[0] in HEAVY}
+
+
+@pytest.mark.parametrize("words", [["-h"], ["--version"], ["push", "-h"], ["list", "-h"]])
+def test_help_loads_nothing_heavy(shell: Shell, words: list[str]) -> None:
+    names = loaded_by(shell, *words)
+    assert heavy(names) == set()
+    assert {name for name in names if name.startswith(("cpvlib.managers.", "cpvlib.stores."))} == set()
+
+
+@pytest.fixture
+def versioned(shell: Shell) -> Shell:
+    """A repository with a model of one version."""
+    shell.git("init", "-q")
+    shell.write("model.bin", b"weights")
+    shell.ok("git cpv init --team t --model m")
+    shell.ok("git cpv push -q --metric loss=0.5")
+    return shell
+
+
+@pytest.mark.parametrize("words", [["tag"], ["list"], ["status"], ["show"]])
+def test_the_quick_commands_load_nothing_heavy(versioned: Shell, words: list[str]) -> None:
+    if words == ["show"]:
+        versioned.ok("git cpv tag")
+    assert heavy(loaded_by(versioned, *words)) == set()
+
+
+def test_only_the_command_asked_for_is_imported(shell: Shell) -> None:
+    names = loaded_by(shell, "push", "-h")
+    assert {name for name in names if name.startswith("cpvlib.commands.")} == {"cpvlib.commands.push"}
+
+
+def test_the_python_that_runs_the_tests_is_the_checkouts() -> None:
+    """Else the tests above would look at another installation."""
+    answer = subprocess.run(
+        [sys.executable, "-I", "-c", "import cpvlib; print(cpvlib.__file__)"], capture_output=True, text=True
+    )
+    assert Path(answer.stdout.strip()) == Path(cpvlib.__file__)
