@@ -3,6 +3,7 @@
 # make check     style, types, generated files, floors
 # make generate  the manual pages and completions, from the commands' records
 # make judges    environments with real DVC, the newest and 3.50, that the tests compare with
+# make models    a real language model's weights, 91 MB, that a test versions
 # make bench     the benchmarks
 # make install   PREFIX=/usr/local DESTDIR=; make uninstall takes it away again
 
@@ -14,7 +15,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 VENV = .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check generate judges bench install uninstall clean
+.PHONY: demo test check generate judges models bench install uninstall clean
 
 demo: $(VENV)/demo
 	PATH="$(CURDIR)/bin:$(CURDIR)/$(VENV)/bin:$$PATH" sh examples/demo.sh
@@ -35,6 +36,9 @@ generate: $(VENV)/develop
 judges: $(VENV)/create
 	sh tests/judges/install
 
+models: $(VENV)/create
+	sh tests/models/install $(VENV)/bin/python
+
 bench: $(VENV)/develop
 	$(VENV)/bin/python bench/run.py $(BENCH)
 
@@ -45,7 +49,7 @@ uninstall:
 	sh tools/uninstall "$(PREFIX)" "$(DESTDIR)"
 
 clean:
-	rm -rf $(VENV) .judges build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .judges .models build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Each stamp is a step of the environment that is done; later ones include the earlier.
 

@@ -76,7 +76,13 @@ def run(page: str, home: Path, environment: Mapping[str, str]) -> list[str]:
     parts = [f"{line}\n" for line in _BEFORE.findall(page)]
     parts += [f"printf '{_MARK}'\n{example.command}\n" for example in examples(page)]
     script.write_text("".join(parts) + f"printf '{_MARK}'\n")
-    variables = {**environment, "HOME": str(home), "EXAMPLES": str(CHECKOUT / "examples"), "GIT_PAGER": "cat"}
+    variables = {
+        **environment,
+        "HOME": str(home),
+        "EXAMPLES": str(CHECKOUT / "examples"),
+        "GIT_PAGER": "cat",
+        "PATH": f"{CHECKOUT / 'bin'}:{Path(sys.executable).parent}:{environment['PATH']}",
+    }
     shown = on_terminal(["/bin/sh", str(script)], home, variables)
     before, *answers, after = shown.replace(str(home), PAGE_HOME).split(_MARK)
     if before or after or len(answers) != len(examples(page)):
@@ -119,7 +125,8 @@ def renewed(page: str, answers: Iterable[str]) -> str:
     """The page with these answers, except where an answer with `...` still holds."""
     pieces, at = [], 0
     for example, answer in zip(examples(page), answers, strict=True):
-        kept = example.answer if matches(example.answer, answer) else answer
+        shortened = "...\n" in example.answer and matches(example.answer, answer)
+        kept = example.answer if shortened else answer
         pieces += [page[at : example.start], kept]
         at = example.stop
     return "".join([*pieces, page[at:]])
@@ -136,5 +143,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     main(*sys.argv[1:])

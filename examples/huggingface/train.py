@@ -2,8 +2,8 @@
 
 The text is that of `help()`'s topics, which every Python carries (`pydoc_data.topics`). After every epoch a
 folder checkpoints/epoch_N holds what `save_pretrained` writes: config.json, generation_config.json, the
-tokenizer's files, and the tensors in several safetensors files with their index. The validation loss goes to
-metrics.log as a JSON line.
+tokenizer's files, and the tensors in several safetensors files with their index. The loss on the text held
+back goes to eval_results.json there, and to metrics.log as a JSON line.
 """
 
 from __future__ import annotations
@@ -127,8 +127,10 @@ def main() -> None:
         for rows in np.array_split(order.permutation(len(training)), batches):
             optimizer.move(model.gradients(training[rows])[1])
         loss = model.loss(validation)
-        save_pretrained(args.output / f"epoch_{epoch}", model, tokenizer, args.shard_bytes)
-        metrics = {"epoch": epoch, "loss": round(loss, 4), "perplexity": round(math.exp(loss), 2)}
+        folder = args.output / f"epoch_{epoch}"
+        save_pretrained(folder, model, tokenizer, args.shard_bytes)
+        metrics = {"epoch": epoch, "eval_loss": round(loss, 4), "perplexity": round(math.exp(loss), 2)}
+        write_json(folder / "eval_results.json", metrics)
         with Path("metrics.log").open("a") as log:
             log.write(json.dumps(metrics) + "\n")
         print(f"epoch {epoch}: validation loss {loss:.4f}", flush=True)

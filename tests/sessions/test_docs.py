@@ -7,9 +7,9 @@ import re
 import shlex
 from pathlib import Path
 
-import console
 import pytest
 
+import console
 from cpvlib.base.errors import UsageError
 from cpvlib.cli.parser import parse
 from cpvlib.cli.registry import COMMANDS, load
@@ -72,15 +72,18 @@ WITH_COMMANDS = [*PAGES, CHECKOUT / "man/man7/git-cpv.7"]
 def test_every_command_shown_is_one_that_can_be_typed(page: Path) -> None:
     """Those outside of the console examples too; what they would do is not asked."""
     text = page.read_text().replace("\\-", "-").replace("\\\n", " ")
+    for example in console.examples(text):
+        text = text.replace(example.answer, "\n")
     wrong = []
     for line in re.findall(r"\bgit cpv [a-z][^\n`|;&)]*", text):
         try:
             _, _, name, *words = shlex.split(line, comments=True)
         except ValueError:
             continue  # prose, with an apostrophe
-        if name in COMMANDS and "-h" not in words:
+        if name in COMMANDS and words and words != ["-h"]:
             try:
                 parse(load(name), words)
             except UsageError as error:
-                wrong.append(f"{line}: {error}")
+                if "required" not in error.message and "needs a value" not in error.message:
+                    wrong.append(f"{line}: {error}")
     assert wrong == []

@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 
 import pytest
+
 from servers.fixtures import S3Server
 from shell import Shell
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from shell import Shell
 
 PAGE = (Path(__file__).parents[2] / "FORMAT.md").read_text()
@@ -26,8 +27,6 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_version_is_restored_from_what_the_page_says(shell: Shell, program: Path, tmp_path: Path) -> None:
-    shell.ok("git init -q .")
-    shell.ok("git cpv init -q --team Vision --model digits")
     first = {
         "model.bin": b"first weights",
         "data/train/a b.csv": b"1,2\n",
@@ -36,6 +35,7 @@ def test_a_version_is_restored_from_what_the_page_says(shell: Shell, program: Pa
     }
     for path, content in first.items():
         shell.write(path, content)
+    shell.ok("git init -q . && git cpv init -q --team Vision --model digits")
     shell.ok("git cpv track -q model.bin && git cpv track -q --data data")
     shell.ok("git cpv push -q -m first --metric loss=1")
     shell.ok("git cpv tag --combined")
@@ -59,8 +59,8 @@ def test_a_version_is_restored_from_what_the_page_says(shell: Shell, program: Pa
 
 
 def test_a_damaged_object_is_not_restored(shell: Shell, program: Path, tmp_path: Path) -> None:
-    shell.ok("git init -q . && git cpv init -q --team Vision --model digits")
     shell.write("model.bin", b"weights")
+    shell.ok("git init -q . && git cpv init -q --team Vision --model digits")
     shell.ok("git cpv track -q model.bin && git cpv push -q -m first --metric loss=1 && git cpv tag")
     storage = tmp_path / "home/.local/share/cpv/storage/Vision/digits"
     for path in storage.glob("files/md5/*/*"):
