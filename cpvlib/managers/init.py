@@ -219,8 +219,8 @@ def _settings_edit(
             data = cpvconfig.set_value(data, "cpv.tagPrefix", request.tag_prefix)
         if adopted:
             data = cpvconfig.set_value(data, "cpv.adopted", adopted)
-        for path, series in outs.items():
-            data = cpvconfig.add_value(data, f"cpv.{series}.out", path)
+        for path in sorted(outs, key=lambda path: list(Series).index(outs[path])):
+            data = cpvconfig.add_value(data, f"cpv.{outs[path]}.out", path)
         for metric, goal in templates.GOALS.items() if new else ():
             data = cpvconfig.set_value(data, f"cpv.metric.{metric}.goal", goal)
         return data
@@ -292,7 +292,9 @@ def _make_storage(placed: Placement) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise disk_error(error, f"cannot make the storage '{folder}'") from error
+        failure = disk_error(error, f"cannot make the storage '{folder}'")
+        failure.hint = "git cpv init --storage FOLDER chooses another"
+        raise failure from error
 
 
 def _write_missing(path: Path, content: bytes) -> None:
