@@ -131,7 +131,7 @@ class Workspace:
         """DVC's own lock on the repository, held for local edits only."""
         from cpvlib.stores.dvc.lock import held
 
-        return held(self.top, self.note)
+        return held(self.top, self.note, hardlink=self.dvc.hardlink_lock)
 
     def pointer_blobs(self, commit: str) -> dict[str, str]:
         """The pointers of a commit: path to blob."""

@@ -154,11 +154,16 @@ def test_the_same_files_are_ignored_in_random_trees(dvc: Dvc, shell: Shell) -> N
     assert ours == dvc.program(shell, WALK)
 
 
-def test_dvc_waits_for_our_lock_and_we_for_dvcs(dvc: Dvc, shell: Shell) -> None:
+@pytest.mark.parametrize("hardlink", [False, True])
+def test_dvc_waits_for_our_lock_and_we_for_dvcs(dvc: Dvc, shell: Shell, hardlink: bool) -> None:
     dvc.repository(shell)
+    if hardlink:
+        shell.write(".dvc/config", "[core]\n    hardlink_lock = true\n")
+        (shell.cwd / ".dvc/tmp/lock").unlink(missing_ok=True)
+    assert read_config(shell.cwd).hardlink_lock == hardlink
     shell.write("m", "x")
     notes: list[str] = []
-    with held(shell.cwd, notes.append):
+    with held(shell.cwd, notes.append, hardlink=hardlink):
         refused = dvc.run(shell, "add", "m")
     assert refused.code != 0
     assert "Unable to acquire lock" in refused.err
@@ -170,10 +175,11 @@ def test_dvc_waits_for_our_lock_and_we_for_dvcs(dvc: Dvc, shell: Shell) -> None:
         assert holder.stdin is not None
         holder.stdin.close()
 
-    with held(shell.cwd, note):
+    with held(shell.cwd, note, hardlink=hardlink):
         assert holder.wait(60) == 0
     (line,) = notes
-    assert line.startswith(f"waiting for process {holder.pid} (python")
+    who = "another process" if hardlink else f"process {holder.pid} (python"
+    assert line.startswith(f"waiting for {who}")
 
 
 HOLD = """

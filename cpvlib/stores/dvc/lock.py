@@ -1,7 +1,9 @@
-"""DVC's repository lock: an flock on `.dvc/tmp/lock`, with the holder's process number in the file.
+"""DVC's repository lock, `.dvc/tmp/lock`, so that `dvc` and CPV wait for each other.
 
-Format (zc.lockfile, as dvc/lock.py uses it): the file is never removed; its holder writes ' <pid>\\n'. `dvc`
-gives up after three seconds, so CPV holds it for local edits only.
+Usually (dvc/lock.py, zc.lockfile) it is an flock on a file that stays, into which its holder writes ' <pid>'
+and a newline. With `core.hardlink_lock`, for file systems without flock (flufl.lock), the file is there only
+while it is held: a hard link to its holder's claim file, whose mtime is the lock's end. `dvc` gives up after
+three seconds, so CPV holds it for local edits only.
 """
 
 from __future__ import annotations
@@ -18,23 +20,32 @@ from cpvlib.base.errors import RepositoryError
 
 _POLL_S = 0.05
 _PATIENCE_S = 0.5
+_LIFETIME_S = 365 * 24 * 3600  # DVC's: "lock for good by default"
+_SEPARATOR = "^" if sys.platform == "win32" else "|"
 
 
 @contextmanager
-def held(top: Path, note: Callable[[str], None], timeout_s: float = 60.0) -> Iterator[None]:
-    """Holds DVC's lock of the worktree at `top`.
+def held(
+    top: Path, note: Callable[[str], None], timeout_s: float = 60.0, *, hardlink: bool = False
+) -> Iterator[None]:
+    """Holds DVC's lock of the worktree at `top`; `hardlink` is DVC's `core.hardlink_lock`.
 
     Where somebody else has it, `note` is told who after half a second, once, and after `timeout_s` it is a
-    RepositoryError. Not reentrant: flock knows no owner within a process.
+    RepositoryError. Not reentrant, not even within a process.
     """
     path = top / ".dvc" / "tmp" / "lock"
+    hold = _held_by_link if hardlink else _held_by_flock
+    yield from hold(path, note, timeout_s)
+
+
+def _held_by_flock(path: Path, note: Callable[[str], None], timeout_s: float) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise RepositoryError(f"'{path}' cannot be opened: {error.strerror}") from error
     try:
-        _wait(descriptor, path, note, timeout_s)
+        _wait(lambda: _try_flock(descriptor), path, note, timeout_s)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f" {os.getpid()}\n".encode("ascii"))
         yield
@@ -42,10 +53,22 @@ def held(top: Path, note: Callable[[str], None], timeout_s: float = 60.0) -> Ite
         os.close(descriptor)
 
 
-def _wait(descriptor: int, path: Path, note: Callable[[str], None], timeout_s: float) -> None:
+def _held_by_link(path: Path, note: Callable[[str], None], timeout_s: float) -> Iterator[None]:
+    claim = _make_claim(path)
+    try:
+        _wait(lambda: _try_link(claim, path), path, note, timeout_s)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def _wait(take: Callable[[], bool], path: Path, note: Callable[[str], None], timeout_s: float) -> None:
     began = time.monotonic()
     told = False
-    while not _try_lock(descriptor):
+    while not take():
         waited_s = time.monotonic() - began
         if waited_s > timeout_s:
             raise RepositoryError(
@@ -57,7 +80,7 @@ def _wait(descriptor: int, path: Path, note: Callable[[str], None], timeout_s: f
         time.sleep(_POLL_S)
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_flock(descriptor: int) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -72,10 +95,67 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
+def _make_claim(path: Path) -> Path:
+    """The file that becomes the lock by being linked; it says its own name, with host and process."""
+    claim = path.with_name(_SEPARATOR.join([path.name, _host(), str(os.getpid()), str(time.monotonic_ns())]))
+    end = time.time() + _LIFETIME_S
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        claim.write_text(str(claim), encoding="utf-8")
+        os.utime(claim, (end, end))
+    except OSError as error:
+        raise RepositoryError(f"'{claim}' cannot be made: {error.strerror}") from error
+    return claim
+
+
+def _try_link(claim: Path, path: Path) -> bool:
+    pid = _claimant(path)
+    if pid is not None and not _is_alive(pid):
+        # Its holder was killed, and nobody else would end the lock before a year is over.
+        path.unlink(missing_ok=True)
+    try:
+        path.hardlink_to(claim)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise RepositoryError(f"'{path}' cannot be made by a hard link: {error.strerror}") from error
+    return True
+
+
+def _claimant(path: Path) -> int | None:
+    """The process of this host whose claim is the lock, where CPV made it: `dvc` hides its own by a hash."""
+    try:
+        words = path.read_text(encoding="utf-8", errors="replace").split(_SEPARATOR)
+    except OSError:
+        return None
+    if len(words) == 4 and words[0] == str(path) and words[1] == _host() and words[2].isdecimal():
+        return int(words[2])
+    return None
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _host() -> str:
+    import socket
+
+    return socket.gethostname()
+
+
 def _holder(path: Path) -> str:
     """The process that wrote its number into the lock, with its command where the system tells it."""
+    pid = _claimant(path)
     try:
-        pid = int(path.read_text(encoding="ascii", errors="replace"))
+        pid = pid or int(path.read_text(encoding="ascii", errors="replace"))
     except (OSError, ValueError):
         return "another process"
     try:

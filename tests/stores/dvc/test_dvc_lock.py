@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -104,4 +105,28 @@ def test_two_threads_exclude_each_other(tmp_path: Path) -> None:
 def test_a_place_where_no_lock_can_be(tmp_path: Path) -> None:
     (tmp_path / ".dvc").write_text("a file")
     with pytest.raises(RepositoryError, match="cannot be opened"), held(tmp_path, lambda line: None):
+        pass
+
+
+def test_by_hard_link_the_lock_is_there_only_while_it_is_held(tmp_path: Path) -> None:
+    lock = tmp_path / ".dvc/tmp/lock"
+    with held(tmp_path, lambda line: None, hardlink=True):
+        assert lock.stat().st_nlink == 2
+        with (
+            pytest.raises(RepositoryError, match=rf"^process {os.getpid()} .*holds DVC's lock"),
+            held(tmp_path, lambda line: None, timeout_s=0, hardlink=True),
+        ):
+            pass
+    assert list(lock.parent.iterdir()) == []
+
+
+def test_a_hard_link_whose_holder_was_killed_is_taken_over(tmp_path: Path) -> None:
+    program = (
+        "import os, signal; from pathlib import Path; from cpvlib.stores.dvc.lock import held\n"
+        f"with held(Path({str(tmp_path)!r}), print, hardlink=True): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / ".dvc/tmp/lock").exists()
+    with held(tmp_path, lambda line: None, timeout_s=0, hardlink=True):
         pass
