@@ -186,7 +186,11 @@ def fetch(repo: GitRepository, git_remote: str, refspecs: Sequence[str] = ()) ->
     Returns the refs here that were left as they are because the remote's is another: a tag, or a branch
     without '+' that would not move forward. Raises GitError or CredentialError. git-fetch(1).
     """
-    options = ("--no-tags", "--no-prune", "--no-prune-tags", "--no-recurse-submodules")
+    return _fetch(repo, git_remote, refspecs)
+
+
+def _fetch(repo: GitRepository, git_remote: str, refspecs: Sequence[str], *more: str) -> list[str]:
+    options = ("--no-tags", "--no-prune", "--no-prune-tags", "--no-recurse-submodules", *more)
     args = ("-c", "fetch.output=full", "fetch", *options, "--", git_remote, *refspecs)
     done = _reach(repo, *args)
     kept = _REJECTED.findall(done.err)
@@ -198,7 +202,7 @@ def fetch(repo: GitRepository, git_remote: str, refspecs: Sequence[str] = ()) ->
 def fetch_objects(repo: GitRepository, git_remote: str, refs: Sequence[str]) -> None:
     """Bring the objects that full ref names of the remote hold; no ref of this repository changes."""
     if refs:
-        fetch(repo, git_remote, refs)
+        _fetch(repo, git_remote, refs, "--refmap=")
 
 
 def ls_remote(repo: GitRepository, git_remote: str, patterns: Sequence[str] = ()) -> dict[str, str]:
@@ -232,7 +236,7 @@ def set_upstream(repo: GitRepository, branch: str, git_remote: str, ref: str) ->
 def fast_forward(repo: GitRepository, commit: str) -> None:
     """Move HEAD's branch, index and worktree forward to `commit`, keeping changes that are not in the way.
 
-    Raises GitError, with nothing changed, where it does not descend from HEAD or changed files are in the way.
+    Raises GitError, with nothing changed, where it isn't a descendant or changed files are in the way.
     """
     args = ("merge", "--ff-only", "--quiet", "--no-stat", commit)
     done = repo.git.ask(*args, env={"GIT_REFLOG_ACTION": "pull"})
@@ -252,6 +256,7 @@ def clone(
     folder: Path,
     *,
     branch: str | None = None,
+    checkout: bool = True,
     environ: Mapping[str, str] | None = None,
     trace: Trace | None = None,
 ) -> GitRepository:
@@ -259,7 +264,8 @@ def clone(
     environ = os.environ if environ is None else environ
     git = Git(Path.cwd(), clean_environment(environ), trace)
     reach = batch_ssh(git.env, GitConfig.load(git).get("core.sshcommand"))
-    args = ["clone", "--quiet", *([f"--branch={branch}"] if branch else []), "--", url, os.fspath(folder)]
+    options = [*([f"--branch={branch}"] if branch else []), *([] if checkout else ["--no-checkout"])]
+    args = ["clone", "--quiet", *options, "--", url, os.fspath(folder)]
     done = git.ask(*args, env=reach)
     if done.code:
         raise failure(args, done)
