@@ -1,7 +1,7 @@
 """Commits of a few named files, that leave the user's other work, staged or not, exactly as it is.
 
 A commit is prepared first: its objects are written and nothing else changes. Landing it applies the same
-edits to the index and the worktree, which may hold unfinished work in the same files, and moves the branch last.
+edits to index and worktree, which may hold unfinished work in the same files, and moves the branch last.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _FILES = (b"100644", b"100755", b"100664")
 
 
 def edit_tree(repo: GitRepository, tree: str | None, edits: Mapping[str, Edit]) -> tuple[str, list[str]]:
-    """The tree, written, that `tree` (None: an empty one) becomes, and the paths that changed.
+    """The tree, written, that `tree` (None: an empty one) becomes, and the paths that changed, if any.
 
     Contents are taken as they are, without filters or line endings; a file keeps its executable bit. Raises
     RepositoryError where a path is, or leads through, something else than it should.
@@ -58,7 +58,7 @@ def edit_tree(repo: GitRepository, tree: str | None, edits: Mapping[str, Edit]) 
         return writer.add(b"tree", render_tree(entries.values())) if entries else None
 
     result = edited(tree, _nested(edits), "") or writer.add(b"tree", b"")
-    if result != tree:
+    if changed:
         writer.write()
     return result, changed
 
@@ -136,9 +136,9 @@ def edit_index(
 def check_worktree(repo: GitRepository, edits: Mapping[str, Edit]) -> None:
     """Raises RepositoryError where an edit would write through a symlink or over what is no file."""
     for path in edits:
-        parts = path.split("/")
+        parts = _parts(path)
         for depth in range(1, len(parts)):
-            folder = "/".join(parts[:depth])
+            folder = os.fsdecode(b"/".join(parts[:depth]))
             mode = _mode(repo.top / folder)
             if mode is not None and not stat.S_ISDIR(mode):
                 raise RepositoryError(f"'{folder}', where '{path}' is to be, is not a folder")

@@ -59,7 +59,8 @@ def put(repo: GitRepository, changes: Mapping[str, Entry | None], index: Path | 
     """Set entries, or remove them with None; a path's flags stay as `Entry` says. git-update-index(1)."""
     if not changes:
         return
-    lines = (f"{e.mode} {e.oid}\t{path}\0" if e else f"0 {'0' * 40}\t{path}\0" for path, e in changes.items())
+    gone = Entry("0", repo.null_oid)
+    lines = (f"{(e or gone).mode} {(e or gone).oid}\t{path}\0" for path, e in changes.items())
     repo.git.run("update-index", "-z", "--index-info", stdin=os.fsencode("".join(lines)), env=env(index))
     for flag, name in (("skipped", "--skip-worktree"), ("assumed", "--assume-unchanged")):
         marked = [path for path, entry in changes.items() if entry and getattr(entry, flag)]

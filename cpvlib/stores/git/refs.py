@@ -166,12 +166,11 @@ def update_refs(repo: GitRepository, updates: Iterable[RefUpdate], reason: str) 
 
 def _instruction(update: RefUpdate, repo: GitRepository) -> str:
     ref, new, old, any_old = update
-    absent = "0" * (64 if repo.object_format == "sha256" else 40)
     # A branch may be a symbolic ref: then the branch it stands for moves. Any other ref is itself replaced.
     alone = "" if ref.startswith("refs/heads/") else "option no-deref\0"
     if new is None:
         return f"{alone}delete {ref}\0{'' if any_old or old is None else old}\0"
-    return f"{alone}update {ref}\0{new}\0{'' if any_old else old or absent}\0"
+    return f"{alone}update {ref}\0{new}\0{'' if any_old else old or repo.null_oid}\0"
 
 
 def tags_at(repo: GitRepository, commit: str) -> list[str]:

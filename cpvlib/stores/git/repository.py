@@ -62,6 +62,7 @@ class GitRepository:
         self.prefix = facts.prefix
         self.is_shallow = facts.is_shallow
         self.object_format = facts.object_format
+        self.null_oid = "0" * (64 if facts.object_format == "sha256" else 40)
         self._head = facts.head
 
     @classmethod
@@ -137,7 +138,8 @@ class GitRepository:
         """
         if not rev or rev.startswith("-") or any(char < " " or char == "\x7f" for char in rev):
             return None
-        done = self.git.ask("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
+        peel = "" if rev.startswith(":/") else "^{commit}"  # what follows ':/' is a text to search for
+        done = self.git.ask("rev-parse", "--verify", "--quiet", rev + peel)
         commit = os.fsdecode(done.out).rstrip("\n")
         return commit if done.code == 0 and _OID.fullmatch(commit) else None
 

@@ -37,7 +37,7 @@ def files_at(
     ends = tuple(map(os.fsencode, (suffix,) if isinstance(suffix, str) else suffix))
     exact = set(map(os.fsencode, names))
     found = {}
-    for line in repo.git.run("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
+    for line in repo.git.run("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
         if line.endswith(ends) or (exact and line.partition(b"\t")[2] in exact):
             about, _, path = line.partition(b"\t")
             mode, _, oid = about.split(b" ")
