@@ -155,7 +155,7 @@ def explain(error: Exception, settings: S3Settings, host: str, act: str, key: st
         "act": act,
         "key": key,
     }
-    if code == "NoSuchKey":
+    if code in ("NoSuchKey", "404"):
         return ObjectMissingError(key, settings.url)
     found = _BY_CODE.get(_SAME_AS.get(code, code)) if code else _by_class(error)
     if found is None:

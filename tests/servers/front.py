@@ -1,0 +1,125 @@
+"""A front before an S3 server that breaks what passes through it, as networks and busy servers do."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Fault:
+    """Breaks the next `times` requests of `method` whose path contains `path`.
+
+    'refuse': answers 503 and a body of S3's; 'reset': cuts the connection once the request is read; 'cut': forwards
+    the answer's head and half its body, then cuts; 'alter': changes the first byte of an answer's body;
+    'lose': the request takes effect, its answer is a cut connection.
+    """
+
+    kind: str
+    method: str = ""
+    path: str = ""
+    times: int = 1
+
+
+@dataclass
+class Front:
+    """`faults` may be added at any time; `seen` holds 'METHOD path' of every request."""
+
+    endpoint: str
+    faults: list[Fault] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fault_for(self, method: str, path: str) -> str:
+        with self.lock:
+            self.seen.append(f"{method} {path}")
+            for fault in self.faults:
+                if fault.times and fault.method in ("", method) and fault.path in path:
+                    fault.times -= 1
+                    return fault.kind
+        return ""
+
+
+@contextmanager
+def front_of(endpoint: str) -> Iterator[Front]:
+    """A front for one test. Host headers pass unchanged, so that signatures hold."""
+    behind = urlsplit(endpoint).netloc
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            try:
+                super().handle_one_request()
+            except (ConnectionError, BrokenPipeError):
+                self.close_connection = True
+
+        def _forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fault = front.fault_for(self.command, self.path)
+            if fault == "refuse":
+                self._answer(
+                    503, {}, b"<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>"
+                )
+                return
+            if fault == "reset":
+                self._cut()
+                return
+            status, headers, data = self._ask(body)
+            if fault == "lose":
+                self._cut()
+                return
+            if fault == "alter":
+                data = bytes([data[0] ^ 1]) + data[1:]
+            self._answer(status, headers, data, cut=fault == "cut")
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815  # names of http.server's
+
+        def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+            connection = http.client.HTTPConnection(behind, timeout=60)
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+            connection.close()
+            return answer.status, dict(answer.getheaders()), data
+
+        def _answer(self, status: int, headers: dict[str, str], data: bytes, *, cut: bool = False) -> None:
+            self.send_response_only(status)
+            length = headers.pop("Content-Length", None) or headers.pop("content-length", None)
+            for name, value in headers.items():
+                if name.lower() not in ("transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(length if self.command == "HEAD" else len(data)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data[: len(data) // 2] if cut else data)
+            if cut:
+                self._cut()
+
+        def _cut(self) -> None:
+            """A reset, not an orderly end."""
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    front = Front(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield front
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,186 @@
+"""One suite over every kind of storage: a folder, moto, and Ceph."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from cpvlib.base.errors import CPVError, RepositoryError, StorageError
+from cpvlib.base.parallel import Cancelled
+from cpvlib.stores.storage.open import StoragePlace, open_storage
+from cpvlib.stores.storage.protocol import ObjectMissingError, Storage, files_key, legacy_key
+
+from .places import MIB, Bytes, Count, fetch, key_of, md5, open_s3, some_bytes, store
+
+SIZES = [0, 1, 70_000, 3 * MIB, 16 * MIB, 16 * MIB + 1, 41 * MIB + 7]
+
+
+@pytest.fixture(params=["folder", "moto", "ceph"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "folder":
+        return open_storage(StoragePlace(str(tmp_path / "storage")))
+    return open_s3(request.getfixturevalue(f"{request.param}_server"))
+
+
+def test_keys_are_those_of_dvc() -> None:
+    assert (
+        files_key("d41d8cd98f00b204e9800998ecf8427e.dir") == "files/md5/d4/1d8cd98f00b204e9800998ecf8427e.dir"
+    )
+    assert legacy_key("d41d8cd98f00b204e9800998ecf8427e") == "d4/1d8cd98f00b204e9800998ecf8427e"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_put_comes_back(storage: Storage, tmp_path: Path, size: int) -> None:
+    data, sent, received = some_bytes(size), Count(), Count()
+    key = key_of(data)
+    proof = storage.put(key, Bytes(data), md5=md5(data), on_bytes=sent)
+    storage.get(key, tmp_path / "back", on_bytes=received)
+    assert (tmp_path / "back").read_bytes() == data
+    assert (sent.total, received.total) == (size, size)
+    assert proof.how in {
+        "md5 while copying",
+        "md5 of the single PUT",
+        "part checksums and their checksum and size",
+    }
+
+
+def test_a_target_that_is_longer_is_cut(storage: Storage, tmp_path: Path) -> None:
+    key = store(storage, b"short")
+    (tmp_path / "back").write_bytes(b"x" * 100)
+    assert fetch(storage, key, tmp_path / "back") == b"short"
+
+
+def test_stat_tells_size_time_and_proven_md5(storage: Storage) -> None:
+    key = store(storage, b"model")
+    found = storage.stat(key)
+    assert found is not None
+    assert (found.key, found.size) == (key, 5)
+    assert found.md5 in (None, md5(b"model"))
+    assert found.modified is not None
+    assert abs(datetime.now(timezone.utc) - found.modified) < timedelta(minutes=5)
+
+
+def test_stat_of_nothing(storage: Storage) -> None:
+    assert storage.stat(key_of(b"never stored")) is None
+    assert storage.stat("files/md5") is None
+
+
+def test_a_wrong_sized_object_is_replaced(storage: Storage, tmp_path: Path) -> None:
+    key = key_of(b"the whole model")
+    storage.put_bytes(key, b"the wh")
+    store(storage, b"the whole model")
+    assert fetch(storage, key, tmp_path / "back") == b"the whole model"
+
+
+@pytest.mark.parametrize("size", [100, 5 * MIB])
+def test_content_that_is_not_what_its_name_says_is_refused(storage: Storage, size: int) -> None:
+    data = some_bytes(size)
+    with pytest.raises(StorageError):
+        storage.put(key_of(data), Bytes(data[::-1]), md5=md5(data), on_bytes=Count())
+    assert storage.stat(key_of(data)) is None
+
+
+@pytest.mark.parametrize("size", [100, 5 * MIB, 20 * MIB])
+def test_a_source_that_changed_leaves_nothing(storage: Storage, size: int) -> None:
+    source = Bytes(some_bytes(size))
+    source.spoil()
+    with pytest.raises(RepositoryError, match="changed while it was being read"):
+        storage.put("files/md5/aa/bb", source, md5=md5(source.data), on_bytes=Count())
+    assert list(storage.list("")) == []
+
+
+@pytest.mark.parametrize("size", [5 * MIB, 40 * MIB])
+@pytest.mark.parametrize("stop", [Cancelled, ValueError("from the listener")])
+def test_a_listener_ends_a_put_and_nothing_is_left(
+    storage: Storage, size: int, stop: type[BaseException] | BaseException
+) -> None:
+    data = some_bytes(size)
+
+    def on_bytes(n_bytes: int) -> None:
+        raise stop
+
+    with pytest.raises(stop if isinstance(stop, type) else type(stop)):
+        storage.put(key_of(data), Bytes(data), md5=md5(data), on_bytes=on_bytes)
+    assert list(storage.list("")) == []
+
+
+def test_get_of_nothing_names_the_object_and_the_place(storage: Storage, tmp_path: Path) -> None:
+    store(storage, b"something else")
+    with pytest.raises(ObjectMissingError) as caught:
+        storage.get("files/md5/ab/cd", tmp_path / "back", on_bytes=Count())
+    assert caught.value.message == f"object 'files/md5/ab/cd' is missing from '{storage.url}'"
+
+
+def test_small_objects_in_memory(storage: Storage) -> None:
+    storage.put_bytes("cpv/generation", b"7")
+    assert storage.get_bytes("cpv/generation", limit=1) == b"7"
+    assert storage.get_bytes("cpv/nothing", limit=10) is None
+    storage.put_bytes("cpv/empty", b"")
+    assert storage.get_bytes("cpv/empty", limit=10) == b""
+    with pytest.raises(StorageError, match="larger than 3 bytes"):
+        storage.put_bytes("cpv/large", b"1234")
+        storage.get_bytes("cpv/large", limit=3)
+
+
+def test_has_tells_sizes_of_those_that_exist(storage: Storage) -> None:
+    keys = [store(storage, data) for data in (b"", b"a", b"bc")]
+    assert storage.has([*keys, key_of(b"absent")]) == {keys[0]: 0, keys[1]: 1, keys[2]: 2}
+    assert storage.has([]) == {}
+
+
+def test_has_of_many_agrees_with_has_of_few(storage: Storage) -> None:
+    held = [store(storage, str(number).encode()) for number in range(40)]
+    storage.put_bytes(legacy_key(md5(b"old")), b"old")
+    absent = [key_of(f"absent {number}".encode()) for number in range(400)]
+    expected = {key: len(str(number)) for number, key in enumerate(held)} | {legacy_key(md5(b"old")): 3}
+    assert storage.has([*held, *absent, legacy_key(md5(b"old"))]) == expected
+
+
+def test_copy_within(storage: Storage, tmp_path: Path) -> None:
+    key = store(storage, b"model")
+    storage.copy(key, "backup/one")
+    assert fetch(storage, "backup/one", tmp_path / "back") == b"model"
+    with pytest.raises(ObjectMissingError):
+        storage.copy("files/md5/no/ne", "backup/two")
+
+
+def test_list_by_prefix(storage: Storage) -> None:
+    for key in ("files/md5/aa/one", "files/md5/ab/two", "cpv/generation", "aa/legacy"):
+        storage.put_bytes(key, key.encode())
+    everything = {found.key: found.size for found in storage.list("")}
+    assert everything == {key: len(key) for key in everything}
+    assert set(everything) == {"files/md5/aa/one", "files/md5/ab/two", "cpv/generation", "aa/legacy"}
+    assert {found.key for found in storage.list("files/md5/a")} == {"files/md5/aa/one", "files/md5/ab/two"}
+    assert {found.key for found in storage.list("files/md5/aa/")} == {"files/md5/aa/one"}
+    assert list(storage.list("nothing/")) == []
+
+
+def test_list_goes_over_pages(storage: Storage) -> None:
+    keys = {f"many/{number:04}" for number in range(1100)}
+    for key in keys:
+        storage.put_bytes(key, b"")
+    assert {found.key for found in storage.list("many/")} == keys
+
+
+def test_delete_is_content_with_what_is_gone(storage: Storage) -> None:
+    keys = [store(storage, b"one"), store(storage, b"two")]
+    storage.delete([keys[0], "files/md5/no/ne"])
+    assert storage.has(keys) == {keys[1]: 3}
+    storage.delete([])
+
+
+def test_the_same_object_from_many_threads_at_once(storage: Storage, tmp_path: Path) -> None:
+    from cpvlib.base.parallel import Crew
+
+    data = some_bytes(2 * MIB)
+    list(Crew(8).each(lambda _: store(storage, data), range(16)))
+    assert fetch(storage, key_of(data), tmp_path / "back") == data
+    assert [found.key for found in storage.list("")] == [key_of(data)]
+
+
+def test_errors_are_the_users_to_act_on(storage: Storage, tmp_path: Path) -> None:
+    with pytest.raises(CPVError) as caught:
+        storage.get("files/md5/ab/cd", tmp_path / "back", on_bytes=Count())
+    assert caught.value.hint
