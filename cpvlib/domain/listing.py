@@ -15,6 +15,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.paths import check_relative
+from cpvlib.domain.text import printable
 
 _MD5 = re.compile("[0-9a-f]{32}")
 
@@ -47,7 +48,7 @@ def parse_listing(data: bytes) -> Listing:
     for row in rows:
         relpath, md5 = _row(row)
         if relpath in entries:
-            raise RepositoryError(f"the listing of a folder has '{relpath}' twice")
+            raise RepositoryError(f"the listing of a folder has '{printable(relpath)}' twice")
         entries[relpath] = md5
     _refuse_clashes(entries)
     return Listing(entries)
@@ -74,7 +75,7 @@ def _row(row: object) -> tuple[str, str]:
         raise RepositoryError("the listing of a folder has an entry without 'relpath'")
     check_relative(relpath, "the listing of a folder: file")
     if not isinstance(md5, str) or not _MD5.fullmatch(md5):
-        raise RepositoryError(f"the listing of a folder has no md5 for '{relpath}'")
+        raise RepositoryError(f"the listing of a folder has no md5 for '{printable(relpath)}'")
     return relpath, md5
 
 
@@ -86,4 +87,5 @@ def _refuse_clashes(entries: Mapping[str, str]) -> None:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     for path in folders & entries.keys():
-        raise RepositoryError(f"the listing of a folder has '{path}' both as a file and as a folder")
+        shown = printable(path)
+        raise RepositoryError(f"the listing of a folder has '{shown}' both as a file and as a folder")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.text import printable
 
 # Nearly every real path: components of harmless ASCII that can't spell '..', '.git', 'git~1' or an absolute
 # path.
@@ -35,7 +36,7 @@ def check_relative(path: str, what: str) -> str:
         return path
     reason = _reason_against(path)
     if reason:
-        raise RepositoryError(f"{what} '{path}' {reason}")
+        raise RepositoryError(f"{what} '{printable(path)}' {reason}")
     return path
 
 

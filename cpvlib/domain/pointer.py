@@ -16,24 +16,20 @@ from dataclasses import dataclass
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.paths import check_relative
+from cpvlib.domain.pointeryaml import Fields, broken, dump, load, load_keeping_form
+from cpvlib.domain.text import printable
 
 SUFFIX = ".dvc"
-MAX_BYTES = 1 << 20
-_MAX_DEPTH = 50
 
 _OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 _URL = re.compile(r"\w+://")
 _NUMBER = re.compile("[0-9]{1,18}")
-_CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 # A name that YAML 1.2 neither quotes, nor folds, nor takes for a boolean, null or number.
 _PLAIN_NAME = re.compile(r"(?!(?:true|false|null)$)[a-z_][\w./+=@~-]*(?: [\w./+=@~-]+)*", re.IGNORECASE)
 _PLAIN_NAME_LENGTH = 64
 # An md5 that YAML takes for a number, and so quotes: digits only, 1e5 or 0b1.
 _NUMERIC_MD5 = re.compile("[0-9]+|[0-9]+e[0-9]+|0b[01]+")
-
-_Fields = dict[str, "str | int | bool"]
-_Document = dict[str, list[_Fields]]
 
 
 @dataclass(frozen=True)
@@ -80,15 +76,15 @@ class Pointer:
         Raises RepositoryError where that is outside the worktree, inside git's or DVC's folder, a pointer
         itself, or a folder around this pointer.
         """
-        what = f"'{self.path}' names an out that cannot be:"
+        what = f"'{printable(self.path)}' names an out that cannot be:"
         if _URL.match(entry.path):
-            raise RepositoryError(f"{what} '{entry.path}' is not in the worktree")
+            raise RepositoryError(f"{what} '{printable(entry.path)}' is not in the worktree")
         joined = posixpath.join(posixpath.dirname(self.path), self.wdir, entry.path)
         out = check_relative(posixpath.normpath(joined), what)
         if out.endswith(SUFFIX):
-            raise RepositoryError(f"{what} '{out}' is a pointer")
+            raise RepositoryError(f"{what} '{printable(out)}' is a pointer")
         if self.path.startswith(f"{out}/"):
-            raise RepositoryError(f"{what} '{out}' holds the pointer itself")
+            raise RepositoryError(f"{what} '{printable(out)}' holds the pointer itself")
         return out
 
 
@@ -102,14 +98,14 @@ def parse_pointer(path: str, data: bytes) -> Pointer:
     fields = _canonical(data)
     if fields is not None:
         return Pointer(path, ".", (_entry(path, fields),))
-    document = _load(path, data)
+    document = load(path, data)
     wdir = document.get("wdir") or "."
     outs = document.get("outs") or []
     deps = document.get("deps") or []
     if not isinstance(wdir, str) or not isinstance(outs, list) or not isinstance(deps, list):
-        raise _broken(path, "it is not a pointer: 'wdir' is a name, 'outs' and 'deps' are lists")
+        raise broken(path, "it is not a pointer: 'wdir' is a name, 'outs' and 'deps' are lists")
     if "cmd" in document or "stages" in document:
-        raise _broken(path, "it is a pipeline stage, not a pointer")
+        raise broken(path, "it is a pipeline stage, not a pointer")
     return Pointer(path, wdir, tuple(_entry(path, out) for out in outs), imported=bool(deps))
 
 
@@ -134,18 +130,18 @@ def update_pointer(path: str, original: bytes | None, entry: OutEntry) -> bytes:
     pointer = parse_pointer(path, original)
     if pointer.imported:
         raise RepositoryError(
-            f"'{path}' imports its content from elsewhere",
-            hint=f"dvc update '{path}', or untrack it and track it anew",
+            f"'{printable(path)}' imports its content from elsewhere",
+            hint="renew it with dvc update, or untrack it and track it anew",
         )
-    document = _load_keeping_form(original) if pointer.outs else {"outs": []}
+    document = load_keeping_form(original) if pointer.outs else {"outs": []}
     for out in document["outs"]:
         if out["path"] == entry.path:
             _change(out, entry)
-            return _dump(document)
-    raise RepositoryError(f"'{path}' has no out '{entry.path}'")
+            return dump(document)
+    raise RepositoryError(f"'{printable(path)}' has no out '{printable(entry.path)}'")
 
 
-def _canonical(data: bytes) -> _Fields | None:
+def _canonical(data: bytes) -> Fields | None:
     """The keys of a pointer in the usual form, in their order; None for any other form."""
     try:
         lines = data.decode("utf-8").split("\n")
@@ -154,7 +150,7 @@ def _canonical(data: bytes) -> _Fields | None:
     if lines[0] != "outs:" or lines[-1] or not 3 <= len(lines) <= 8 or not lines[1].startswith("- "):
         return None
     lines[1] = lines[1].replace("- ", "  ", 1)
-    fields: _Fields = {}
+    fields: Fields = {}
     for line in lines[1:-1]:
         key, colon, text = line[2:].partition(": ")
         read = _READERS.get(key)
@@ -193,13 +189,13 @@ _READERS: Mapping[str, Callable[[str], str | int | bool | None]] = {
 
 def _entry(path: str, out: object) -> OutEntry:
     if not isinstance(out, Mapping) or not isinstance(out.get("path"), str):
-        raise _broken(path, "an out has no path")
+        raise broken(path, "an out has no path")
     name = out["path"]
     if "files" in out:
-        raise _broken(path, f"'{name}' is kept in DVC's version-aware layout, which has no md5")
+        raise broken(path, f"'{name}' is kept in DVC's version-aware layout, which has no md5")
     hash_name = out.get("hash")
     if hash_name not in (None, "md5", "md5-dos2unix"):
-        raise _broken(path, f"'{name}' is named by '{hash_name}', not by md5")
+        raise broken(path, f"'{name}' is named by '{hash_name}', not by md5")
     return OutEntry(
         path=name,
         oid=_oid(path, out.get("md5")),
@@ -221,7 +217,7 @@ def _oid(path: str, value: object) -> str | None:
         return None
     text = str(value).lower()
     if isinstance(value, bool) or not _OID.fullmatch(text):
-        raise _broken(path, f"'{value}' is not an md5")
+        raise broken(path, f"'{value}' is not an md5")
     return text
 
 
@@ -230,19 +226,19 @@ def _count(path: str, out: Mapping[str, object], key: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
-        raise _broken(path, f"'{value}' is not a {key}")
+        raise broken(path, f"'{value}' is not a {key}")
     return int(value)
 
 
 def _switch(path: str, out: Mapping[str, object], key: str, default: bool) -> bool:
     value = out.get(key, default)
     if not isinstance(value, bool):
-        raise _broken(path, f"'{key}' is neither true nor false")
+        raise broken(path, f"'{key}' is neither true nor false")
     return value
 
 
-def _fields(entry: OutEntry) -> _Fields:
-    fields: _Fields = {}
+def _fields(entry: OutEntry) -> Fields:
+    fields: Fields = {}
     if entry.oid is not None:
         fields["md5"] = entry.oid
     if entry.size is not None:
@@ -262,7 +258,7 @@ def _fields(entry: OutEntry) -> _Fields:
 _OF_CONTENT = ("md5", "size", "nfiles", "isexec", "hash", "cloud", "etag", "checksum", "version_id")
 
 
-def _change(fields: _Fields, entry: OutEntry) -> None:
+def _change(fields: Fields, entry: OutEntry) -> None:
     """In place, as DVC's `apply_diff` does: what stays keeps its place, what is new goes last."""
     wanted = _fields(entry)
     for key in _OF_CONTENT:
@@ -273,9 +269,9 @@ def _change(fields: _Fields, entry: OutEntry) -> None:
             fields[key] = value
 
 
-def _render(fields: _Fields) -> bytes:
+def _render(fields: Fields) -> bytes:
     if _plain_name(str(fields["path"])) is None:
-        return _dump({"outs": [dict(fields)]})
+        return dump({"outs": [dict(fields)]})
     lines = [f"{key}: {_scalar(value)}" for key, value in fields.items()]
     return ("outs:\n- " + "\n  ".join(lines) + "\n").encode("utf-8")
 
@@ -285,73 +281,3 @@ def _scalar(value: str | int | bool) -> str:
         return "true"
     text = str(value)
     return f"'{text}'" if isinstance(value, str) and _NUMERIC_MD5.fullmatch(text) else text
-
-
-def _load(path: str, data: bytes) -> Mapping[str, object]:
-    """A foreign pointer's document, in YAML's safe types; what could make reading it costly is refused."""
-    if len(data) > MAX_BYTES:
-        raise _broken(path, "it is larger than 1 MiB")
-    if _CONFLICT.search(data):
-        raise RepositoryError(
-            f"'{path}' has the conflict markers of an unfinished merge",
-            hint=f"choose a side: git checkout --ours -- '{path}' (or --theirs), then git add '{path}'",
-        )
-    if not data.strip():
-        raise _broken(path, "it is empty")
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        text = data.decode("utf-8")
-        _refuse_bombs(path, text)
-        document = YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise _broken(path, str(error).strip().partition("\n")[0]) from error
-    if not isinstance(document, Mapping):
-        raise _broken(path, "it is not a YAML mapping")
-    return document
-
-
-def _refuse_bombs(path: str, text: str) -> None:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
-
-    depth = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise _broken(path, "it has YAML anchors or aliases")
-        if depth > _MAX_DEPTH:
-            raise _broken(path, "it is nested too deep")
-
-
-def _load_keeping_form(data: bytes) -> _Document:
-    """For a file that `_load` has accepted: the same, with the comments and the order that `_dump` writes
-    back.
-    """
-    from ruamel.yaml import YAML
-
-    document: _Document = YAML().load(data.decode("utf-8"))
-    return document
-
-
-def _dump(document: _Document) -> bytes:
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.default_flow_style = False
-    stream = StringIO()
-    yaml.dump(document, stream)
-    text = stream.getvalue()
-    # ruamel.yaml (0.19, and DVC with it) loses line separators such as U+2028 from a quoted name.
-    read_back = YAML(typ="safe", pure=True).load(text)
-    for wrote, read in zip(document["outs"], read_back["outs"], strict=True):
-        if wrote["path"] != read["path"]:
-            raise RepositoryError(f"'{wrote['path']}' has characters that DVC's pointers cannot hold")
-    return text.encode("utf-8")
-
-
-def _broken(path: str, reason: str) -> RepositoryError:
-    return RepositoryError(f"'{path}' cannot be read as a pointer: {reason}")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.paths import check_relative
+from cpvlib.domain.text import printable
 
 ORDINARY = [
     "model.bin",
@@ -72,7 +73,7 @@ def test_ordinary_names_pass_unchanged(path: str) -> None:
 def test_hostile_names_are_refused_with_the_reason(path: str, reason: str) -> None:
     with pytest.raises(RepositoryError) as refused:
         check_relative(path, "the out")
-    assert refused.value.message == f"the out '{path}' {reason}"
+    assert refused.value.message == f"the out '{printable(path)}' {reason}"
 
 
 SPECIAL = [".", "..", "", ".git", ".GIT", "git~1", ".dvc", "a", "a b", "~", "\\", "é"]

@@ -266,6 +266,14 @@ def test_broken_and_hostile_pointers_are_refused_with_the_reason(text: str, mess
     assert "\n" not in refused.value.message
 
 
+def test_a_hostile_name_cannot_add_a_line_to_the_message() -> None:
+    with pytest.raises(RepositoryError) as refused:
+        Pointer("m.dvc", ".", ()).out_path(OutEntry("../x\nhint: do this", A))
+    assert refused.value.message == (
+        "'m.dvc' names an out that cannot be: '../x\\nhint: do this' has a component '..'"
+    )
+
+
 @pytest.mark.parametrize(
     ("pointer", "wdir", "out", "message"),
     [

@@ -146,9 +146,9 @@ def _is_alive(pid: int) -> bool:
 
 
 def _host() -> str:
-    import socket
+    import platform
 
-    return socket.gethostname()
+    return platform.node()
 
 
 def _holder(path: Path) -> str:

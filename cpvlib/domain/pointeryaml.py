@@ -1,0 +1,93 @@
+"""YAML as pointers have it: read with nothing hostile in it, changed with its form kept, written as DVC does.
+
+The only module that imports ruamel.yaml, the library that DVC reads and writes its pointers with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.text import printable
+
+MAX_BYTES = 1 << 20
+_MAX_DEPTH = 50
+_CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
+
+Fields = dict[str, "str | int | bool"]
+Document = dict[str, list[Fields]]
+
+
+def load(path: str, data: bytes) -> Mapping[str, object]:
+    """A foreign pointer's document, in YAML's safe types; what could make reading it costly is refused."""
+    if len(data) > MAX_BYTES:
+        raise broken(path, "it is larger than 1 MiB")
+    if _CONFLICT.search(data):
+        from shlex import quote
+
+        raise RepositoryError(
+            f"'{printable(path)}' has the conflict markers of an unfinished merge",
+            hint=f"choose a side, such as git checkout --ours -- {quote(path)}, and git add it",
+        )
+    if not data.strip():
+        raise broken(path, "it is empty")
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        text = data.decode("utf-8")
+        _refuse_bombs(path, text)
+        document = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise broken(path, str(error).strip().partition("\n")[0]) from error
+    if not isinstance(document, Mapping):
+        raise broken(path, "it is not a YAML mapping")
+    return document
+
+
+def _refuse_bombs(path: str, text: str) -> None:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise broken(path, "it has YAML anchors or aliases")
+        if depth > _MAX_DEPTH:
+            raise broken(path, "it is nested too deep")
+
+
+def load_keeping_form(data: bytes) -> Document:
+    """The same for a file that `load` has accepted, with the comments and order that `dump` writes back."""
+    from ruamel.yaml import YAML
+
+    document: Document = YAML().load(data.decode("utf-8"))
+    return document
+
+
+def dump(document: Document) -> bytes:
+    """The bytes DVC writes. Raises RepositoryError for an out's path that they cannot hold."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.default_flow_style = False
+    stream = StringIO()
+    yaml.dump(document, stream)
+    text = stream.getvalue()
+    # ruamel.yaml (0.19, and DVC with it) loses line separators such as U+2028 from a quoted name.
+    read_back = YAML(typ="safe", pure=True).load(text)
+    for wrote, read in zip(document["outs"], read_back["outs"], strict=True):
+        if wrote["path"] != read["path"]:
+            raise RepositoryError(
+                f"'{printable(str(wrote['path']))}' has characters that DVC's pointers cannot hold"
+            )
+    return text.encode("utf-8")
+
+
+def broken(path: str, reason: str) -> RepositoryError:
+    """`reason` may quote the file."""
+    return RepositoryError(f"'{printable(path)}' cannot be read as a pointer: {printable(reason)}")
