@@ -34,7 +34,7 @@ def run(args: Namespace, ui: UI) -> int:
         lead = "trusted" if given else "nothing of it needed trust, or had it before"
         for line in _described(found):
             ui.say(line)
-        ui.answer(f"{lead}: {printable(found.place.url)}")
+        ui.answer(f"{lead}: {printable(found.shown_url)}")
         return DONE
     trusted = is_trusted(ws.repo, found)
     if ui.json_wanted:
@@ -49,7 +49,7 @@ def run(args: Namespace, ui: UI) -> int:
 
 
 def _described(found: FoundPlace) -> list[str]:
-    lines = [f"{printable(found.place.url)} (from {printable(found.place.origin)})"]
+    lines = [f"{printable(found.shown_url)} (from {printable(found.place.origin)})"]
     return lines + [
         f"  {printable(key)} = {printable(value)}" for key, value in sorted(found.shown().items())
     ]
@@ -65,7 +65,7 @@ def _verdict(found: FoundPlace, trusted: bool) -> str:
 
 def _facts(found: FoundPlace, trusted: bool) -> dict[str, object]:
     return {
-        "url": found.place.url,
+        "url": found.shown_url,
         "origin": found.place.origin,
         "options": found.shown(),
         "needs_trust": sorted(found.for_writing),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.git.repository import GitRepository
 
 LOCAL_CONFIG = ".dvc/config.local"
+_USER_PART = re.compile(r"(\w://)[^/@\s]*@")
 
 # Options of DVC's S3 remotes that neither send bytes or credentials elsewhere nor weaken how they travel.
 _HARMLESS = frozenset(
@@ -37,7 +39,9 @@ _HARMLESS = frozenset(
         "verify",
         "version_aware",
         "listobjects",
-        "worktree",
+        "allow_anonymous_login",
+        "checksum_jobs",
+        "no_traverse",
     }
 )
 # These decide who may read what is written, so they matter for writing only.
@@ -67,7 +71,14 @@ class FoundPlace:
 
     def shown(self) -> dict[str, str]:
         """The options, with secrets left out of sight."""
-        return {key: "(hidden)" if key in _SECRETS else value for key, value in self.place.options.items()}
+        return {
+            key: "(hidden)" if key in _SECRETS else without_password(value)
+            for key, value in self.place.options.items()
+        }
+
+    @property
+    def shown_url(self) -> str:
+        return without_password(self.place.url)
 
     @property
     def fingerprint(self) -> str:
@@ -87,7 +98,7 @@ def storage_place(settings: Settings, dvc: DvcConfig, repo: GitRepository, *, wr
         return found.place
     verb = "written to" if write else "used"
     raise ConfigError(
-        f"storage '{printable(found.place.url)}' can't be {verb} yet: "
+        f"storage '{printable(found.shown_url)}' can't be {verb} yet: "
         f"its {', '.join(sorted(doubtful))} came with the clone, in '{found.place.origin}'",
         hint="see it with git cpv storage show; if it is right: git cpv storage trust",
     )
@@ -125,6 +136,11 @@ def own_place(settings: Settings) -> StoragePlace:
     url = f"{root.value}/{team}/{model}"
     options = _user_options(settings) if url.startswith("s3://") else {}
     return StoragePlace(url, options, root.origin)
+
+
+def without_password(text: str) -> str:
+    """The text for people: what stands before the '@' of a URL may be a secret."""
+    return _USER_PART.sub(r"\1", text)
 
 
 def is_folder(place: StoragePlace) -> bool:
@@ -177,7 +193,7 @@ def is_trusted(repo: GitRepository, found: FoundPlace) -> bool:
 
 def trust(repo: GitRepository, found: FoundPlace) -> bool:
     """Remembers that the user wants this place; False where nothing of it needed that, or it was there."""
-    return bool(found.for_writing) and _remember(repo, found.fingerprint, found.place.url)
+    return bool(found.for_writing) and _remember(repo, found.fingerprint, found.shown_url)
 
 
 def trust_cache(repo: GitRepository, folder: Path) -> bool:

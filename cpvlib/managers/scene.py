@@ -176,7 +176,8 @@ def _begins(file: Path, content: bytes | None) -> bool:
 
 def _pointers(repo: GitRepository) -> dict[str, Series]:
     """The outs that the worktree's pointers name already, each with the series it most likely belongs to."""
-    from cpvlib.domain.pointer import MAX_BYTES, parse_pointer
+    from cpvlib.domain.pointer import parse_pointer
+    from cpvlib.domain.pointeryaml import MAX_BYTES
 
     found: dict[str, Series] = {}
     names = repo.git.run(

@@ -169,7 +169,7 @@ def test_untrack_leaves_the_file_and_takes_the_rest(repo: Shell) -> None:
 def test_a_pointer_with_several_outs_is_left_to_dvc(repo: Shell) -> None:
     row = "- md5: 57888f54f76e6b1ece3e091f2fc4b943\n  size: 3\n  hash: md5\n  path: "
     repo.write("both.dvc", f"outs:\n{row}one\n{row}two\n")
-    repo.git("add", "both.dvc")
+    repo.ok("git add both.dvc && git commit -q -m 'Track with DVC'")
     assert repo.fails("git cpv untrack one") == (
         "error: the pointer 'both.dvc' names 'two' as well\n"
         "hint: split it by hand, or remove all of it: dvc remove"
