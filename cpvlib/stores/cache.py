@@ -21,7 +21,7 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.listing import Listing, parse_listing
 from cpvlib.domain.text import human_size
 from cpvlib.stores import files, hashing
-from cpvlib.stores.files import DiskFullError, Scratch, disk_error
+from cpvlib.stores.files import DiskFullError, Scratch, StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
 from cpvlib.stores.hints import Hints
 from cpvlib.stores.sources import FileSource, changed_while_read
@@ -50,13 +50,14 @@ class ObjectCache:
 
     def __init__(self, root: Path, records: Path, *, legacy: bool = False) -> None:
         self.root = root
+        self._root = str(root)
         self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
         self.is_legacy = legacy
         self._records = _Records(records)
         self._scratch = Scratch(root / "cpv" / "tmp")
         self._lock = threading.Lock()
-        self._waiting: list[tuple[Path, str]] = []
+        self._waiting: list[tuple[str, str]] = []
         self._expected: set[str] = set()
         self._no_clone: set[int] = set()
 
@@ -67,24 +68,23 @@ class ObjectCache:
 
     def path(self, oid: str) -> Path:
         """Where the object lies or would lie; no word on whether it does."""
-        return self.root / self._key(oid)
+        return Path(self._where(oid))
 
     def has(self, oid: str) -> bool:
         """Whether the object is here and is what its name says; hashed if its recorded stat doesn't stand."""
-        return not self.missing([oid])
+        return self._stat(oid) is not None and not self.missing([oid])
 
     def missing(
         self, oids: Collection[str], *, progress: Progress | None = None, jobs: int | None = None
     ) -> list[str]:
         """Those of `oids` that are not here; wrong ones, which are set aside, are among them."""
-        self._records.load(self._key(oid) for oid in oids)
-        absent, doubtful = [], []
-        for oid in dict.fromkeys(oids):
-            found = self._stat(oid)
-            if found is None:
-                absent.append(oid)
-            elif not self._records.stands(self._key(oid), found):
-                doubtful.append((oid, found.size))
+        found = {oid: self._stat(oid) for oid in dict.fromkeys(oids)}
+        absent = [oid for oid, st in found.items() if st is None]
+        there = {oid: st for oid, st in found.items() if st is not None}
+        self._records.load(self._key(oid) for oid in there)
+        doubtful = [
+            (oid, st.size) for oid, st in there.items() if not self._records.stands(self._key(oid), st)
+        ]
         return absent + self._wrong(doubtful, progress or Silent(), jobs) if doubtful else absent
 
     def size(self, oid: str) -> int | None:
@@ -119,10 +119,10 @@ class ObjectCache:
     def receiver(self, oid: str) -> Receiver:
         """A temporary file for an object that is being downloaded."""
         with self._writing(oid):
-            return Receiver(self, oid, self._scratch.new())
+            return Receiver(self, oid, Path(self._scratch.new()))
 
     def snapshot(
-        self, file: Path, *, seen: FileStat | None = None, on_bytes: OnBytes = no_bytes
+        self, file: StrPath, *, seen: FileStat | None = None, on_bytes: OnBytes = no_bytes
     ) -> tuple[str, FileStat]:
         """Keep a file's content; its md5, and its stat all the while. The object is there after `settle`.
 
@@ -146,7 +146,9 @@ class ObjectCache:
             self._settle_waiting()
         self._records.flush()
 
-    def copy_to(self, oid: str, target: Path, *, isexec: bool = False, on_bytes: OnBytes = no_bytes) -> None:
+    def copy_to(
+        self, oid: str, target: StrPath, *, isexec: bool = False, on_bytes: OnBytes = no_bytes
+    ) -> None:
         """Write a new file `target` with the object's content, with the permissions that the umask leaves.
 
         Raises RepositoryError where the object is not in the cache, or changes meanwhile; OSError.
@@ -155,20 +157,20 @@ class ObjectCache:
         if before is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if isexec else 0o666)
-        with FileIO(fd, "w") as writer, FileIO(self.path(oid)) as reader:
+        with FileIO(fd, "w") as writer, FileIO(self._where(oid)) as reader:
             files.copy_contents(reader, writer, on_bytes)
         if self._stat(oid) != before:
             raise changed_while_read(self.path(oid))
 
-    def link(self, oid: str, target: Path) -> bool:
+    def link(self, oid: str, target: StrPath) -> bool:
         """Make `target` a hard link of the object, whose record follows; False where that can't be done."""
-        path, key = self.path(oid), self._key(oid)
+        key = self._key(oid)
         with self._lock:
             before = self._stat(oid)
             if before is None or before.size == 0 or not self._records.stands(key, before):
                 return False
             try:
-                target.hardlink_to(path)
+                os.link(self._where(oid), target)
             except OSError:
                 return False  # another file system, or one without links, or too many of them
             after = self._stat(oid)
@@ -182,9 +184,12 @@ class ObjectCache:
         below = f"{oid[:2]}/{oid[2:]}"
         return below if self.is_legacy else f"files/md5/{below}"
 
+    def _where(self, oid: str) -> str:
+        return f"{self._root}/{self._key(oid)}"
+
     def _stat(self, oid: str) -> FileStat | None:
         try:
-            found = self.path(oid).stat()
+            found = os.stat(self._where(oid))
         except OSError:
             return None
         return FileStat.of(found) if stat.S_ISREG(found.st_mode) else None
@@ -233,7 +238,7 @@ class ObjectCache:
             self.path(oid).rename(place)
             self.set_aside.append(place)
 
-    def _keep(self, stream: FileIO, file: Path, before: FileStat, on_bytes: OnBytes) -> str:
+    def _keep(self, stream: FileIO, file: StrPath, before: FileStat, on_bytes: OnBytes) -> str:
         if before.size > _SMALL_BYTES:
             return self._keep_large(stream, file, before, on_bytes)
         data = stream.read(_SMALL_BYTES + 1) or b""
@@ -245,7 +250,7 @@ class ObjectCache:
         on_bytes(len(data))
         return md5
 
-    def _keep_large(self, stream: FileIO, file: Path, before: FileStat, on_bytes: OnBytes) -> str:
+    def _keep_large(self, stream: FileIO, file: StrPath, before: FileStat, on_bytes: OnBytes) -> str:
         temporary = self._scratch.new()
         try:
             with FileIO(temporary, "x+") as copy:
@@ -259,12 +264,12 @@ class ObjectCache:
                 os.fchmod(copy.fileno(), _MODE)
                 os.fsync(copy.fileno())
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            os.unlink(temporary)
             raise
         if self._claim(md5):
             self._wait(temporary, md5)
         else:
-            temporary.unlink()
+            os.unlink(temporary)
         return md5
 
     def _clone(self, source: FileIO, target: FileIO, device: int) -> bool:
@@ -275,7 +280,7 @@ class ObjectCache:
         self._no_clone.add(device)
         return False
 
-    def _make_room(self, file: Path, size: int) -> None:
+    def _make_room(self, file: StrPath, size: int) -> None:
         free = files.free_bytes(self.root)
         if free < size + _SPARE_BYTES:
             raise DiskFullError(
@@ -302,11 +307,12 @@ class ObjectCache:
                 files.write_all(file, data)
                 os.fchmod(fd, _MODE)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
             raise
         self._wait(temporary, oid)
 
-    def _wait(self, temporary: Path, oid: str) -> None:
+    def _wait(self, temporary: str, oid: str) -> None:
         with self._lock:
             self._waiting.append((temporary, oid))
             if len(self._waiting) >= _BATCH:
@@ -321,24 +327,25 @@ class ObjectCache:
             files.sync_files([temporary for temporary, _ in batch], self._scratch.folder, few=_FEW)
             for temporary, oid in batch:
                 self._enter(temporary, oid)
-            folders = {self.path(oid).parent for _, oid in batch}
+            folders = {os.path.dirname(self._where(oid)) for _, oid in batch}
             files.sync_folders(folders, few=_FEW)
         except OSError as error:
             for temporary, _ in batch:
-                temporary.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary)
             raise disk_error(error, f"cannot write to the cache '{self.root}'") from error
         finally:
             self._expected.difference_update(oid for _, oid in batch)
 
-    def _enter(self, temporary: Path, oid: str) -> None:
+    def _enter(self, temporary: str, oid: str) -> None:
         """Give a temporary file, whose bytes last, its object's name."""
-        path = self.path(oid)
+        path = self._where(oid)
         try:
-            temporary.replace(path)
+            os.replace(temporary, path)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(path)
-        self._records.note(self._key(oid), FileStat.of(path.stat()))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.replace(temporary, path)
+        self._records.note(self._key(oid), FileStat.of(os.stat(path)))
 
     @contextmanager
     def _writing(self, oid: str) -> Iterator[None]:
@@ -359,7 +366,7 @@ class ObjectCache:
                 )
             temporary.chmod(_MODE)
             files.sync_file(temporary)
-            self._enter(temporary, oid)
+            self._enter(str(temporary), oid)
             files.sync_folder(self.path(oid).parent)
 
 
@@ -401,7 +408,8 @@ class _Records:
         for key, *st in self._hints.read_for("SELECT * FROM object WHERE path IN ({keys})", wanted):
             found[key] = FileStat(*st)
         with self._lock:
-            self._known = {**found, **self._known}
+            for key, known in found.items():
+                self._known.setdefault(key, known)
 
     def stands(self, key: str, now: FileStat) -> bool:
         return self._known.get(key) == now

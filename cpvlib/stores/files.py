@@ -8,10 +8,13 @@ import re
 import stat
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
 from cpvlib.base.errors import CPVError, RepositoryError
+
+StrPath = str | Path
 
 _FICLONE = 0x40049409  # linux/fs.h
 _NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}
@@ -70,7 +73,7 @@ def _mode_of(path: Path) -> int | None:
     return stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else None
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: StrPath) -> None:
     """Make the names in `folder` last; file systems that can't sync a folder are left to themselves."""
     try:
         fd = os.open(folder, os.O_RDONLY)
@@ -84,7 +87,7 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: StrPath) -> None:
     """Make the bytes of `path` last."""
     fd = os.open(path, os.O_RDONLY)
     try:
@@ -93,7 +96,7 @@ def sync_file(path: Path) -> None:
         os.close(fd)
 
 
-def sync_files(paths: Sequence[Path], folder: Path, *, few: int) -> None:
+def sync_files(paths: Sequence[StrPath], folder: StrPath, *, few: int) -> None:
     """Make the bytes of `paths` last, which lie on the file system of `folder`."""
     if len(paths) > few:
         sync_file_system(folder)
@@ -102,7 +105,7 @@ def sync_files(paths: Sequence[Path], folder: Path, *, few: int) -> None:
             sync_file(path)
 
 
-def sync_folders(folders: Collection[Path], *, few: int) -> None:
+def sync_folders(folders: Collection[StrPath], *, few: int) -> None:
     """Make the names in these folders last, which lie on one file system."""
     if len(folders) > few:
         sync_file_system(next(iter(folders)))
@@ -111,7 +114,7 @@ def sync_folders(folders: Collection[Path], *, few: int) -> None:
             sync_folder(folder)
 
 
-def sync_file_system(folder: Path) -> None:
+def sync_file_system(folder: StrPath) -> None:
     """Make all that was written to the file system of `folder` last, in one call. syncfs(2)."""
     import ctypes
 
@@ -168,15 +171,15 @@ class Scratch:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._ready = False
-        self._prefix = f"{os.uname().nodename}-{os.getpid()}-"
+        self._stem = f"{folder}/{os.uname().nodename}-{os.getpid()}-"
 
-    def new(self) -> Path:
+    def new(self) -> str:
         """A name in the folder that nobody uses; the folder is there. Raises OSError."""
         if not self._ready:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
             self._ready = True
-        return self.folder / f"{self._prefix}{os.urandom(8).hex()}"
+        return f"{self._stem}{os.urandom(8).hex()}"
 
     def _sweep(self) -> None:
         for path in self.folder.iterdir():
@@ -213,32 +216,38 @@ def is_part(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
-def move(temporary: Path, path: Path) -> None:
+def move(temporary: str, path: str) -> None:
     """Rename over `path`; from another file system, through a copy in the same folder."""
     try:
-        temporary.replace(path)
+        os.replace(temporary, path)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        for other in path.parent.iterdir():
-            if is_part(other.name):
-                other.unlink(missing_ok=True)
-        part = path.with_name(part_name())
-        try:
-            copy_file(temporary, part)
-            if not part.is_symlink():
-                sync_file(part)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    temporary.unlink(missing_ok=True)  # rename(2) leaves both names where they are links of one file
+        _move_across(Path(temporary), Path(path))
+    with suppress(FileNotFoundError):  # rename(2) leaves both names where they are links of one file
+        os.unlink(temporary)
+
+
+def _move_across(temporary: Path, path: Path) -> None:
+    for other in path.parent.iterdir():
+        if is_part(other.name):
+            other.unlink(missing_ok=True)
+    part = path.with_name(part_name())
+    try:
+        copy_file(temporary, part)
+        if not part.is_symlink():
+            sync_file(part)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def copy_contents(source: FileIO, target: FileIO, on_bytes: Callable[[int], None]) -> None:
     """What `source` holds, to an empty `target`: its blocks shared where that can be, else copied."""
-    if clone(source, target):
-        on_bytes(os.fstat(target.fileno()).st_size)
+    size = os.fstat(source.fileno()).st_size
+    if size > _COPY_BYTES and clone(source, target):
+        on_bytes(size)
         return
     while data := source.read(_COPY_BYTES):
         write_all(target, data)
@@ -278,8 +287,8 @@ def remove_tree(path: Path) -> None:
         path.unlink()
 
 
-def lstat(path: Path) -> os.stat_result | None:
+def lstat(path: StrPath) -> os.stat_result | None:
     try:
-        return path.lstat()
+        return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None

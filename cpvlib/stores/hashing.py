@@ -6,10 +6,9 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
 from io import FileIO
-from pathlib import Path
 from typing import Protocol, TypeVar
 
-from cpvlib.stores.files import write_all
+from cpvlib.stores.files import StrPath, write_all
 
 BLOCK_BYTES = 1 << 20
 _BUFFERS = 4
@@ -49,7 +48,7 @@ def md5_of_stream(stream: Readable, on_bytes: OnBytes = no_bytes) -> tuple[str, 
     return digest.hexdigest(), size
 
 
-def md5_of_file(path: Path, on_bytes: OnBytes = no_bytes) -> str:
+def md5_of_file(path: StrPath, on_bytes: OnBytes = no_bytes) -> str:
     """Raises OSError."""
     with FileIO(path) as stream:
         return md5_of_stream(stream, on_bytes)[0]

@@ -6,6 +6,7 @@ symlink, and nothing that is not the out's own is replaced or removed.
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 _BATCH_FILES = 512
 _BATCH_BYTES = 1 << 30
 _FEW = 8
+_NO_STAT = FileStat(0, 0, 0, 0, 0)
 
 
 def execute(
     worktree: Worktree, plan: InstallPlan, cache: ObjectCache, link: str, progress: Progress, jobs: int | None
 ) -> None:
     """Do what the plan says. Raises RepositoryError where a file is no longer as it was planned for."""
-    if not plan and not (plan.oid or "").endswith(".dir"):
+    if not plan and not plan.makes_folder:
         return
     run = _Run(worktree.top, worktree.place(plan.out_path), plan, cache, link, progress, jobs)
     sizes = {md5: cache.size(md5) or 0 for md5 in plan.write.values()}
@@ -65,17 +67,17 @@ class _Run:
         progress: Progress,
         jobs: int | None,
     ) -> None:
-        self._top = top
-        self._place = place
+        self._top = str(top)
+        self._place = str(place)
         self._plan = plan
         self._cache = cache
-        self._link = link
+        self._link = link if not plan.isexec else "copy"  # the cache's own mode stays
         self._progress = progress
         self._jobs = jobs
         self._scratch = _scratch_of(top)
-        self._staged: dict[str, tuple[Path, FileStat]] = {}
-        self._folders: set[Path] = set()
-        self._touched: set[Path] = set()
+        self._staged: dict[str, tuple[str, FileStat]] = {}
+        self._folders: set[str] = {self._top}
+        self._touched: set[str] = set()
         self.written: dict[str, tuple[FileStat, str]] = {}
 
     def write_early(self, sizes: Mapping[str, int]) -> None:
@@ -92,17 +94,15 @@ class _Run:
         late = [path for path in plan.write if path in plan.late]
         self._stage(late)
         if plan.unlinks_top:
-            self._place.unlink()
-            self._touched.add(self._place.parent)
+            self._unlink(self._place)
         for relpath in plan.remove:
             self._check(relpath)
-            self._path(relpath).unlink()
-            self._touched.add(self._path(relpath).parent)
+            self._unlink(self._path(relpath))
         self._drop_emptied()
         for relpath in late:
             _remove_empty(self._path(relpath))
         self._rename(late)
-        if plan.oid is not None and plan.oid.endswith(".dir"):
+        if plan.makes_folder and not os.path.isdir(self._place):
             self._ensure_folder(self._place)
         self._sync_folders()
 
@@ -110,112 +110,111 @@ class _Run:
         """Remove what was staged and not used."""
         for temporary, _ in self._staged.values():
             with suppress(OSError):
-                temporary.unlink()
+                os.unlink(temporary)
+        if self._scratch.folder.parent == Path(self._top):
+            with suppress(OSError):
+                self._scratch.folder.rmdir()
 
-    def _path(self, relpath: str) -> Path:
-        return self._place / relpath if relpath else self._place
+    def _path(self, relpath: str) -> str:
+        return f"{self._place}/{relpath}" if relpath else self._place
 
     def _stage(self, relpaths: list[str]) -> None:
-        names = [(relpath, self._temporary(relpath)) for relpath in relpaths]
+        names = [(relpath, self._scratch.new()) for relpath in relpaths]
         for relpath, temporary in names:
-            self._staged[relpath] = (temporary, FileStat(0, 0, 0, 0, 0))
+            self._staged[relpath] = (temporary, _NO_STAT)
 
-        def fill(item: tuple[str, Path]) -> tuple[str, Path]:
+        def fill(item: tuple[str, str]) -> tuple[str, str]:
             self._fill(item[1], self._plan.write[item[0]])
             self._progress.advance(n_files=1)
             return item
 
         for relpath, temporary in hashing.in_parallel(fill, names, self._jobs):
-            self._staged[relpath] = (temporary, FileStat.of(temporary.stat()))
+            self._staged[relpath] = (temporary, FileStat.of(os.stat(temporary)))
         if names and self._link != "symlink":
-            files.sync_files([temporary for _, temporary in names], names[0][1].parent, few=_FEW)
+            files.sync_files([temporary for _, temporary in names], self._scratch.folder, few=_FEW)
 
-    def _temporary(self, relpath: str) -> Path:
-        if self._scratch is not None:
-            return self._scratch.new()
-        folder = self._path(relpath).parent
-        self._ensure_folder(folder)
-        return folder / files.part_name()
-
-    def _fill(self, temporary: Path, md5: str) -> None:
-        if self._link == "symlink" and not self._plan.isexec:
-            temporary.symlink_to(self._cache.path(md5).absolute())
-        elif self._link != "hardlink" or self._plan.isexec or not self._cache.link(md5, temporary):
-            self._cache.copy_to(
-                md5,
-                temporary,
-                isexec=self._plan.isexec,
-                on_bytes=lambda count: self._progress.advance(n_bytes=count),
-            )
+    def _fill(self, temporary: str, md5: str) -> None:
+        if self._link == "symlink":
+            os.symlink(self._cache.path(md5).absolute(), temporary)
+        elif self._link != "hardlink" or not self._cache.link(md5, temporary):
+            self._cache.copy_to(md5, temporary, isexec=self._plan.isexec, on_bytes=self._progress.advance)
 
     def _rename(self, relpaths: list[str]) -> None:
         for relpath in relpaths:
             path = self._path(relpath)
+            folder = os.path.dirname(path)
             temporary, staged = self._staged[relpath]
-            self._ensure_folder(path.parent)
+            self._ensure_folder(folder)
             if relpath not in self._plan.late:
                 self._check(relpath)
             files.move(temporary, path)
             del self._staged[relpath]
-            self._touched.add(path.parent)
-            now = FileStat.of(path.stat())
-            if now[:2] == staged[:2]:
+            self._touched.add(folder)
+            now = FileStat.of(os.stat(path))
+            if now[:2] == staged[:2]:  # else somebody wrote to it at once
                 self.written[relpath] = (now, self._plan.write[relpath])
 
     def _check(self, relpath: str) -> None:
         """The file is still the one whose content the plan knew, or still isn't there."""
         path = self._path(relpath)
         expected = self._plan.seen.get(relpath)
+        if expected is None:
+            if lstat(path) is not None:
+                raise changed_while_read(path)
+            return
         try:
-            now = FileStat.of(path.stat())
-        except OSError:
-            now = None
-        if now != expected and (expected is not None or lstat(path) is not None):
+            now = FileStat.of(os.stat(path))
+        except FileNotFoundError:
+            now = _NO_STAT
+        if now != expected:
             raise changed_while_read(path)
 
-    def _ensure_folder(self, folder: Path) -> None:
+    def _unlink(self, path: str) -> None:
+        os.unlink(path)
+        self._touched.add(os.path.dirname(path))
+
+    def _ensure_folder(self, folder: str) -> None:
         """Make the folder, below the top, where it is missing. Raises RepositoryError at a symlink."""
-        if folder in self._folders or folder == self._top:
+        if folder in self._folders:
             return
-        self._ensure_folder(folder.parent)
+        above = os.path.dirname(folder)
+        self._ensure_folder(above)
         found = lstat(folder)
         if found is None:
-            folder.mkdir()
-            self._touched.add(folder.parent)
+            os.mkdir(folder)
+            self._touched.add(above)
         elif not stat.S_ISDIR(found.st_mode):
             raise RepositoryError(f"'{folder}' is in the way: it is not a folder", hint="move it away")
         self._folders.add(folder)
 
     def _drop_emptied(self) -> None:
         """Remove the folders that the removals emptied, and the out's own where it is no longer one."""
-        emptied = {self._path(relpath).parent for relpath in self._plan.remove if relpath}
-        below = {
-            above
-            for folder in emptied
-            for above in [folder, *folder.parents]
-            if above.is_relative_to(self._place)
-        }
-        stays = self._plan.oid is not None and self._plan.oid.endswith(".dir")
-        for folder in sorted(below, key=lambda f: len(f.parts), reverse=True):
-            if stays and folder == self._place:
-                continue
+        emptied: set[str] = set()
+        for relpath in self._plan.remove:
+            folder = os.path.dirname(relpath)
+            while folder:
+                emptied.add(self._path(folder))
+                folder = os.path.dirname(folder)
+            if relpath and not self._plan.makes_folder:
+                emptied.add(self._place)
+        for folder in sorted(emptied, reverse=True):  # what lies in a folder comes before it
             with suppress(OSError):  # not empty: something that is not the out's own lies there
-                folder.rmdir()
+                os.rmdir(folder)
                 self._folders.discard(folder)
-                self._touched.add(folder.parent)
+                self._touched.add(os.path.dirname(folder))
 
     def _sync_folders(self) -> None:
-        there = {folder for folder in self._touched if folder.is_dir()}
+        there = [folder for folder in self._touched if os.path.isdir(folder)]
         files.sync_folders(there, few=_FEW)
         self._touched.clear()
 
 
-def _remove_empty(folder: Path) -> None:
+def _remove_empty(folder: str) -> None:
     """Remove a folder, if it is one, with the empty folders in it; nothing else."""
-    if lstat(folder) is not None and not folder.is_symlink() and folder.is_dir():
-        for child in folder.iterdir():
-            _remove_empty(child)
-        folder.rmdir()
+    if os.path.isdir(folder) and not os.path.islink(folder):
+        for name in os.listdir(folder):
+            _remove_empty(f"{folder}/{name}")
+        os.rmdir(folder)
 
 
 def _batches(relpaths: Iterable[str], size_of: Callable[[str], int]) -> Iterator[list[str]]:
@@ -231,9 +230,16 @@ def _batches(relpaths: Iterable[str], size_of: Callable[[str], int]) -> Iterator
         yield batch
 
 
-def _scratch_of(top: Path) -> Scratch | None:
-    """DVC's folder for temporary files, which git ignores; None where there is none, or it is a symlink."""
+def _scratch_of(top: Path) -> Scratch:
+    """DVC's folder for temporary files, which git ignores; where there is no repository, one at the top.
+
+    Raises RepositoryError where a clone made a symlink of it.
+    """
     dvc = top / ".dvc"
-    if not dvc.is_dir() or any(path.is_symlink() for path in (dvc, dvc / "tmp", dvc / "tmp" / "cpv")):
-        return None
-    return Scratch(dvc / "tmp" / "cpv")
+    folders = [dvc, dvc / "tmp", dvc / "tmp" / "cpv"] if dvc.is_dir() else [top / ".cpv-tmp"]
+    for folder in folders:
+        if folder.is_symlink():
+            raise RepositoryError(
+                f"'{folder}' is a symlink, where temporary files are to be written", hint=f"rm '{folder}'"
+            )
+    return Scratch(folders[-1])

@@ -55,6 +55,11 @@ class InstallPlan:
             changes.append(Change("replace" if relpath in self.seen else "add", self._path(relpath)))
         return sorted(changes, key=lambda change: (change.path, change.action))
 
+    @property
+    def makes_folder(self) -> bool:
+        """Whether the out will be a folder, be it empty."""
+        return self.oid is not None and self.oid.endswith(".dir")
+
     def __bool__(self) -> bool:
         return bool(self.write or self.remove or self.unlinks_top)
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.stores import hashing
-from cpvlib.stores.files import disk_error
+from cpvlib.stores.files import StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
 from cpvlib.stores.statindex import FileStat
 
@@ -46,14 +46,14 @@ class FileSource:
             raise changed_while_read(self._path)
 
 
-def changed_while_read(path: Path | str) -> RepositoryError:
+def changed_while_read(path: StrPath) -> RepositoryError:
     return RepositoryError(
         f"'{path}' changed while it was being read",
         hint="run the command again when nothing writes to it any more",
     )
 
 
-def hash_unchanging(path: Path, on_bytes: OnBytes = no_bytes) -> tuple[str, FileStat]:
+def hash_unchanging(path: StrPath, on_bytes: OnBytes = no_bytes) -> tuple[str, FileStat]:
     """The md5 of a file and the stat it had all the while. Raises RepositoryError if it changes meanwhile."""
     try:
         with FileIO(path) as stream:

@@ -207,9 +207,22 @@ def test_staging_does_not_follow_a_symlink_either(
     oid = store(cache, {"a": b"a"})
     (tmp_path / "outside").mkdir()
     (top / ".dvc" / "tmp").symlink_to(tmp_path / "outside")
-    worktree.install("data", oid, cache, "copy")
-    assert tree(top / "data") == {"a": b"a"}
+    with pytest.raises(RepositoryError, match=r"'.*/\.dvc/tmp' is a symlink"):
+        worktree.install("data", oid, cache, "copy")
     assert tree(tmp_path / "outside") == {}
+
+
+def test_into_a_folder_that_is_no_repository(top: Path, tmp_path: Path, cache: ObjectCache) -> None:
+    (tmp_path / "plain").mkdir()
+    plain = Worktree(tmp_path / "plain", StatIndex(tmp_path / "index.db"), DvcIgnore(tmp_path / "plain"))
+    plain.install("models/a", store(cache, {"x": b"x", "y/z": b"z"}), cache, "copy")
+    assert tree(tmp_path / "plain") == {
+        "models": None,
+        "models/a": None,
+        "models/a/x": b"x",
+        "models/a/y": None,
+        "models/a/y/z": b"z",
+    }
 
 
 def test_a_link_is_replaced_and_what_it_leads_to_stays(
@@ -227,6 +240,14 @@ def test_a_link_is_replaced_and_what_it_leads_to_stays(
     assert not (top / "model.bin").is_symlink()
     assert not (top / "model").is_symlink()
     assert tree(top / "model") == {"model.bin": b"v0.1"}
+
+
+def test_a_link_to_the_same_content_stays(top: Path, worktree: Worktree, cache: ObjectCache) -> None:
+    (top / "runs").mkdir()
+    (top / "runs" / "model.bin").write_bytes(b"epoch 12")
+    (top / "model").symlink_to("runs")
+    assert not worktree.install("model", store(cache, {"model.bin": b"epoch 12"}), cache, "copy")
+    assert (top / "model").readlink() == Path("runs")
 
 
 def test_removing_an_out_that_is_a_link_removes_the_link(
