@@ -44,6 +44,12 @@ _MEANINGS = (
     "GIT_NOGLOB_PATHSPECS",
 )
 
+# What git adds to the word of ssh, or of the other side, that says more.
+_ADVICE = (
+    "fatal: Could not read from remote repository.",
+    "Please make sure you have the correct access rights",
+    "and the repository exists.",
+)
 _PASSWORD = re.compile(r"(\w://[^/\s:@']*):[^/\s@']*@")
 _NO_CREDENTIALS = re.compile(
     r"Permission denied \(|Authentication failed|could not read (Username|Password)|terminal prompts disabled"
@@ -189,6 +195,7 @@ def batch_ssh(env: Mapping[str, str], ssh_command: str | None) -> dict[str, str]
 def last_word(err: str) -> str:
     """The line of git's stderr that says what is wrong, with the names it lists and without any password."""
     lines = [line.rstrip() for line in _PASSWORD.sub(r"\1@", err).splitlines() if line.strip()]
+    lines = [line for line in lines if line not in _ADVICE] or lines
     for start in ("fatal: ", "error: "):
         for at in range(len(lines) - 1, -1, -1):
             if lines[at].startswith(start):

@@ -145,39 +145,32 @@ def _push_results(done: Completed, leased: set[str]) -> dict[str, PushResult]:
             flag, _, dst, summary = match.groups()
             found[dst] = _result(flag, dst, summary, dst in leased, words)
     if found and all(result.status == WITHHELD for result in found.values()):
-        return {dst: _culprit(result, dst in leased, done.err, words) for dst, result in found.items()}
+        why = " ".join(words)  # which names none of them
+        return {dst: each._replace(status=REFUSED, reason=why or each.reason) for dst, each in found.items()}
     return found
 
 
-def _culprit(result: PushResult, leased: bool, err: str, words: str) -> PushResult:
-    """What a server meant that said 'atomic transaction failure' of each ref, and the reason beside it."""
-    mine = [line for line in err.splitlines() if line.startswith("remote:") and f"'{result.dst}'" in line]
-    if any(word in line for line in mine for word in _LOST):
-        return result._replace(status=REJECTED_LEASE if leased else REJECTED_MOVED)
-    if mine or "cannot lock ref" not in err:
-        return result._replace(status=REFUSED, reason=words or result.reason)
-    return result
-
-
-def _result(flag: str, dst: str, summary: str, leased: bool, words: str) -> PushResult:
+def _result(flag: str, dst: str, summary: str, leased: bool, words: Sequence[str]) -> PushResult:
     if flag == "=":
         return PushResult(dst, UP_TO_DATE, "")
     if flag != "!":
         return PushResult(dst, OK, "")
     reason = summary.partition(" (")[2].removesuffix(")") or summary
-    if "atomic" in reason:
-        return PushResult(dst, WITHHELD, reason)
     if summary.startswith("[rejected]") and reason in _BEHIND:
         return PushResult(dst, REJECTED_MOVED, reason)
-    if any(word in reason for word in _LOST):
-        return PushResult(dst, REJECTED_LEASE if leased else REJECTED_MOVED, reason)
-    return PushResult(dst, REFUSED, f"{words} ({reason})" if words else reason)
+    # A server that could not move the ref says why in words of its own: "cannot lock ref 'refs/…': …"
+    about = [reason, *(line for line in words if f"'{dst}'" in line)]
+    if any(sign in line for line in about for sign in _LOST):
+        return PushResult(dst, REJECTED_LEASE if leased else REJECTED_MOVED, " ".join(about[1:]) or reason)
+    if "atomic" in reason and len(about) == 1:
+        return PushResult(dst, WITHHELD, reason)
+    return PushResult(dst, REFUSED, f"{' '.join(words)} ({reason})" if words else reason)
 
 
-def remote_words(err: str) -> str:
-    """What the other side said in git's stderr, on one line."""
+def remote_words(err: str) -> list[str]:
+    """What the other side said in git's stderr, line by line."""
     said = (line[len("remote:") :].strip() for line in err.splitlines() if line.startswith("remote:"))
-    return " ".join(line for line in said if line)
+    return [line for line in said if line]
 
 
 def fetch(repo: GitRepository, git_remote: str, refspecs: Sequence[str] = ()) -> list[str]:
@@ -263,7 +256,8 @@ def clone(
     """Clone `url` into `folder`, which must not exist or be empty. Raises GitError or CredentialError."""
     environ = os.environ if environ is None else environ
     git = Git(Path.cwd(), clean_environment(environ), trace)
-    reach = batch_ssh(git.env, GitConfig.load(git).get("core.sshcommand"))
+    anywhere = Git(Path(git.cwd.anchor), git.env)  # the repository around us, if any, has no say in this
+    reach = batch_ssh(git.env, GitConfig.load(anywhere).get("core.sshcommand"))
     options = [*([f"--branch={branch}"] if branch else []), *([] if checkout else ["--no-checkout"])]
     args = ["clone", "--quiet", *options, "--", url, os.fspath(folder)]
     done = git.ask(*args, env=reach)
@@ -285,7 +279,7 @@ class Tracking(NamedTuple):
 
 
 def tracking(repo: GitRepository) -> Tracking | None:
-    """How HEAD's branch stands to its upstream as last fetched; None where it follows nothing that is known."""
+    """How HEAD's branch stands to its upstream as last fetched; None where it follows nothing known."""
     branch = repo.head().branch
     if branch is None or upstream(repo, branch) is None or repo.head().commit is None:
         return None
