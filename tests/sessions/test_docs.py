@@ -65,6 +65,15 @@ def test_paths_of_the_project_exist(page: Path) -> None:
     assert [path for path in named_paths if not (CHECKOUT / path).exists()] == []
 
 
+def test_messages_to_shoot_at_are_those_of_the_code() -> None:
+    page = (CHECKOUT / "docs/troubleshooting.md").read_text()
+    code = "".join(path.read_text() for path in (CHECKOUT / "cpvlib").rglob("*.py"))
+    code = re.sub(r'"\s+f?"', "", code)  # a long message goes on in the next line
+    messages = re.findall(r"^\*\*(.+?)\*\*", page, re.MULTILINE)
+    assert len(messages) > 15
+    assert [message for message in messages if message not in code] == []
+
+
 WITH_COMMANDS = [*PAGES, CHECKOUT / "man/man7/git-cpv.7"]
 
 
