@@ -66,7 +66,7 @@ def read(path: Path) -> dict[str, str]:
         raise ConfigError(f"cannot read '{path}': {error.strerror}") from error
     try:
         content: Any = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"'{path}' is not JSON: {error}", hint="correct it, or remove it") from error
     if not isinstance(content, dict):
         raise ConfigError(f"'{path}' is not a JSON object", hint="correct it, or remove it")

@@ -1,0 +1,144 @@
+"""clone: a repository with the objects of its checkpoint."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from shell import Shell
+
+
+@pytest.fixture
+def origin(shell: Shell) -> Shell:
+    """A bare repository that a model was pushed to; the shell is beside it."""
+    shell.git("init", "-q", "--bare", "digits.git")
+    shell.ok("git cpv init --team Vision --model digits --remote ../digits.git first")
+    first = shell.at("first")
+    first.ok("python3 train.py && git cpv push -m 'first training' && git cpv tag --push")
+    return shell
+
+
+def outs(folder: Shell) -> dict[str, bytes]:
+    found = folder.files()
+    return {path: found[path] for path in found if path.startswith(("data/", "model.bin", "metrics.log"))}
+
+
+def test_a_clone_is_whole(origin: Shell) -> None:
+    said = origin.run("git cpv clone digits.git")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("cloned into 'digits'; 5 files, ")
+    assert said.out.endswith(" fetched and checked\n")
+    mine = origin.at("digits")
+    assert outs(mine) == outs(origin.at("first"))
+    assert mine.git("status", "--porcelain") == ""
+    assert mine.git("tag") == "v0.1"
+    assert mine.git("rev-parse", "@{upstream}") == mine.git("rev-parse", "HEAD")
+
+
+def test_a_clone_can_push_on(origin: Shell) -> None:
+    origin.ok("git cpv clone digits.git second")
+    second = origin.at("second")
+    second.ok("python3 train.py --epochs 9 && git cpv push -m more && git cpv tag --push")
+    origin.at("first").ok("git cpv pull")
+    assert outs(origin.at("first")) == outs(second)
+
+
+def test_without_objects_and_then_with_them(origin: Shell) -> None:
+    said = origin.ok("git cpv clone --no-objects digits.git bare-bones")
+    assert said == "cloned into 'bare-bones'; no objects (git cpv pull brings them)"
+    assert outs(origin.at("bare-bones")).keys() == {"model.bin.dvc", "metrics.log.dvc"}
+    origin.at("bare-bones").ok("git cpv pull")
+    assert outs(origin.at("bare-bones")) == outs(origin.at("first"))
+
+
+def test_json(origin: Shell) -> None:
+    told = json.loads(origin.ok("git cpv clone --json digits.git d"))
+    assert told["top"] == f"{origin.cwd}/d"
+    assert told["commit"] == origin.git("-C", "first", "rev-parse", "HEAD")
+    assert sorted(told["outs"]) == ["data", "metrics.log", "model.bin"]
+    assert told["adopted"] is True
+    assert told["fetched_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("./digits.git/", "digits"),
+        ("file://{cwd}/digits.git", "digits"),
+        ("first/.git", "first2"),
+    ],
+)
+def test_the_folder_is_named_as_git_names_it(origin: Shell, url: str, folder: str) -> None:
+    target = "" if folder == "digits" else folder
+    origin.ok(f"git cpv clone --no-objects {url.format(cwd=origin.cwd)} {target}")
+    assert (origin.cwd / folder / ".cpvconfig").is_file()
+
+
+def test_a_branch_and_a_version_can_be_chosen(origin: Shell) -> None:
+    origin.ok("git cpv clone -b v0.1 digits.git at-version")
+    assert origin.at("at-version").git("describe", "--tags") == "v0.1"
+
+
+def test_a_storage_elsewhere_is_told(origin: Shell, tmp_path: Path, sealed: Path) -> None:
+    moved = tmp_path / "moved"
+    (sealed / ".local/share/cpv/storage").rename(moved)
+    said = origin.run("git cpv clone digits.git")
+    assert said.code == 128
+    assert said.err.startswith(f"error: cloned into '{origin.cwd}/digits', without its objects: ")
+    assert "\nhint: cd " in said.err
+    assert (origin.cwd / "digits/.cpvconfig").is_file()
+    origin.ok(f"git cpv clone --storage {moved} digits.git found")
+    assert outs(origin.at("found")) == outs(origin.at("first"))
+    origin.at("found").ok("python3 train.py --epochs 2 && git cpv push")
+
+
+def test_plain_dvc_finds_the_folder_too(origin: Shell, sealed: Path) -> None:
+    origin.ok("git cpv clone --no-objects digits.git")
+    assert origin.read("digits/.dvc/config.local") == (
+        "[core]\n    remote = storage\n['remote \"storage\"']\n"
+        f"    url = {sealed}/.local/share/cpv/storage/Vision/digits\n"
+    )
+
+
+def test_an_object_that_was_changed_is_not_installed(origin: Shell, sealed: Path) -> None:
+    storage = sealed / ".local/share/cpv/storage/Vision/digits/files/md5"
+    model = next(path for path in storage.rglob("*") if path.is_file() and path.read_bytes()[8:9] == b"{")
+    model.chmod(0o644)
+    model.write_bytes(b"junk" * 25)
+    said = origin.run("git cpv clone digits.git")
+    assert said.code == 128
+    assert "without its objects" in said.err
+    assert not (origin.cwd / "digits/model.bin").exists()
+
+
+def test_a_repository_of_no_model(origin: Shell) -> None:
+    origin.git("init", "-q", "plain")
+    origin.git("-C", "plain", "commit", "-q", "--allow-empty", "-m", "x")
+    assert origin.ok("git cpv clone plain copy") == (
+        "cloned into 'copy'; it is not a CPV repository yet (git cpv init adopts it)"
+    )
+
+
+def test_a_model_without_a_checkpoint(origin: Shell) -> None:
+    origin.ok("git cpv init --team T --model m empty")
+    assert origin.ok("git cpv clone empty copy") == "cloned into 'copy'; no checkpoint in it yet"
+
+
+def test_what_can_not_be_cloned(origin: Shell) -> None:
+    assert "git clone failed: repository 'nowhere' does not exist" in origin.fails("git cpv clone nowhere")
+    assert "already exists" in origin.fails("git cpv clone digits.git first")
+    assert origin.fails(["git-cpv-clone", "--", "--upload-pack=touch pwned"], code=128)
+    assert not (origin.cwd / "pwned").exists()
+    assert origin.run("git cpv clone").code == 129
+
+
+def test_a_clone_of_a_clone_in_a_home_of_its_own_says_what_is_missing(origin: Shell, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "home", other, ignore=shutil.ignore_patterns(".local"))
+    said = origin.run("git cpv clone digits.git", HOME=str(other), XDG_DATA_HOME=str(other / "data"))
+    assert said.code == 128
+    assert f"{other}/data/cpv/storage/Vision/digits" in said.err
+    assert not (other / "data").exists()
