@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError
@@ -104,8 +104,18 @@ def details(ws: Workspace, text: str, series: Series | None = None) -> Details:
     if not named:
         raise CheckpointNotFoundError(f"'{text}' names no checkpoint: its commit has no pointers")
     checkpoint = checkpoint_at(ws, found.commit) if Series.MODEL in wanted else None
+    if checkpoint and record:
+        checkpoint = _with_data_version(checkpoint, record)
     mismatches = _mismatches(record, named) if record else ()
     return Details(found, authorship(ws.repo, found.commit), checkpoint, named, mismatches)
+
+
+def _with_data_version(checkpoint: Checkpoint, record: VersionRecord) -> Checkpoint:
+    """The data may have had no version at the push, and one when the model's was made."""
+    known, used = checkpoint.data, record.manifest.data
+    if known and used and known.md5 == used.md5 and known.version is None:
+        return replace(checkpoint, data=used)
+    return checkpoint
 
 
 def compare(

@@ -77,7 +77,8 @@ def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
     chosen = {series: _committed(outs, series) for series in request.series}
     tags = Tags(ws)
     records = tags.versions()
-    _refuse_named_already(records, chosen, request)
+    if not request.force:
+        _refuse_named_already(ws, commit, records, chosen)
     _refuse_missing(ws, [out for outs in chosen.values() for out in outs.values()])
     version = _number(ws, tags, request)
     text = authorship(ws.repo, commit).subject if request.message is None else request.message
@@ -108,16 +109,20 @@ def tag(ws: Workspace, plan: TagPlan, request: TagRequest) -> tuple[TagPlan, lis
 
 
 def moved_on(
-    ws: Workspace, plan: TagPlan, *, progress: Progress | None = None, jobs: int | None = None
+    ws: Workspace,
+    commit: str,
+    series: Iterable[Series],
+    *,
+    progress: Progress | None = None,
+    jobs: int | None = None,
 ) -> list[str]:
-    """Paths of the named outs that the worktree holds other content of, which no version names yet.
+    """Paths of the outs that the worktree holds other content of than `commit` names.
 
     A worktree that can't be read has no say in what is committed: it counts as not moved on.
     """
     from cpvlib.managers.standing import standings
 
-    series = [half.name.series for half in plan.halves]
-    named = in_series(outs_at(ws, plan.commit), series)
+    named = in_series(outs_at(ws, commit), series)
     try:
         found = standings(ws, named.values(), progress=progress or Silent(), jobs=jobs)
     except CPVError:
@@ -181,14 +186,21 @@ def _committed(outs: Mapping[str, Out], series: Series) -> dict[str, Out]:
 
 
 def _refuse_named_already(
-    records: Iterable[VersionRecord], chosen: Mapping[Series, Mapping[str, Out]], request: TagRequest
+    ws: Workspace,
+    commit: str,
+    records: Sequence[VersionRecord],
+    chosen: Mapping[Series, Mapping[str, Out]],
 ) -> None:
-    if request.force:
-        return
     named = {series: _naming(records, series, outs) for series, outs in chosen.items()}
-    if all(named.values()):
-        names = " and ".join(str(record.name) for record in named.values() if record)
-        raise NegativeAnswer(f"already {names}", hint="git cpv tag --force names it again")
+    if not all(named.values()):
+        return
+    names = " and ".join(str(record.name) for record in named.values() if record)
+    changed = moved_on(ws, commit, chosen)
+    if changed:
+        hint = f"{listed(changed)} changed since: git cpv push, then git cpv tag"
+    else:
+        hint = "git cpv tag --force names it again"
+    raise NegativeAnswer(f"already {names}", hint=hint)
 
 
 def _naming(
