@@ -39,6 +39,8 @@ osd pool default pg num = 8
 osd pool default pgp num = 8
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
+osd crush update on start = false
+osd class update on start = false
 mon allow pool size one = true
 mon max pg per osd = 1000
 mon data avail crit = 1
@@ -107,8 +109,8 @@ def start(folder: Path) -> str:
     launch(folder, "mon", ["ceph-mon", "-i", "a", "-f", "-c", str(conf)])
     do("ceph", "osd", "new", osd, "0")
     do("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd)
-    launch(folder, "osd", ["ceph-osd", "-i", "0", "-f", "-c", str(conf)])
     do("ceph", "osd", "crush", "add", "osd.0", "1.0", "root=default", "host=lab")
+    launch(folder, "osd", ["ceph-osd", "-i", "0", "-f", "-c", str(conf)])
     admin = ["radosgw-admin", "-n", "client.rgw.cpv", "user", "create", "--uid=cpv", "--display-name=cpv"]
     wait_until(lambda: "1 up" in output("ceph", "osd", "stat"), "the OSD", folder)
     do(*admin, f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")

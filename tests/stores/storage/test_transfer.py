@@ -1,0 +1,163 @@
+"""Many objects at once, through the movers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cpvlib.base.errors import StorageError
+from cpvlib.stores import transfer
+from cpvlib.stores.storage.open import StoragePlace, open_storage
+from cpvlib.stores.storage.protocol import ObjectMissingError, Storage, files_key, legacy_key
+from servers.s3 import S3Server
+
+from .places import Bytes, md5, open_s3, some_bytes
+
+
+@pytest.fixture(params=["folder", "moto", "ceph"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "folder":
+        return open_storage(StoragePlace(str(tmp_path / "storage")))
+    return open_s3(request.getfixturevalue(f"{request.param}_server"))
+
+
+class Told:
+    """A progress that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int, int]] = []
+        self.bytes = self.files = self.ended = 0
+        self._lock = threading.Lock()
+
+    def begin(self, label: str, total_bytes: int, total_files: int) -> None:
+        self.stages.append((label, total_bytes, total_files))
+
+    def advance(self, n_bytes: int = 0, n_files: int = 0) -> None:
+        with self._lock:
+            self.bytes += n_bytes
+            self.files += n_files
+
+    def end(self) -> None:
+        self.ended += 1
+
+    def note(self, line: str) -> None: ...
+
+
+class Shelf:
+    """Stands for the cache: objects take their name when their md5 is right."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def receive(self, oid: str) -> Receiver:
+        return Receiver(self.folder, oid)
+
+    def names(self) -> set[str]:
+        return {path.name for path in self.folder.iterdir()}
+
+
+class Receiver:
+    def __init__(self, folder: Path, oid: str) -> None:
+        self.path = folder / f"{oid}.tmp"
+        self._oid = oid
+
+    def accept(self) -> None:
+        if md5(self.path.read_bytes()) != self._oid.removesuffix(".dir"):
+            raise StorageError("wrong content")
+        self.path.rename(self.path.with_name(self._oid))
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def objects(count: int) -> dict[str, bytes]:
+    contents = [some_bytes(number * 100, seed=number) for number in range(count)]
+    return {md5(data): data for data in contents}
+
+
+def sources(contents: dict[str, bytes]) -> dict[str, Bytes]:
+    return {oid: Bytes(data) for oid, data in contents.items()}
+
+
+def sizes(contents: dict[str, bytes]) -> dict[str, int | None]:
+    return {oid: len(data) for oid, data in contents.items()}
+
+
+def test_up_and_down_again(storage: Storage, tmp_path: Path) -> None:
+    contents, told, shelf = objects(60), Told(), Shelf(tmp_path / "shelf")
+    total = sum(len(data) for data in contents.values())
+    proofs = transfer.upload(storage, sources(contents), told)
+    assert set(proofs) == set(contents)
+    assert transfer.present(storage, sizes(contents)) == set(contents)
+    transfer.download(storage, sizes(contents), shelf.receive, told)
+    assert shelf.names() == set(contents)
+    assert told.stages == [("uploading", total, 60), ("downloading", total, 60)]
+    assert (told.bytes, told.files, told.ended) == (2 * total, 120, 2)
+
+
+def test_present_goes_by_size_where_it_is_known(storage: Storage) -> None:
+    storage.put_bytes(files_key("a" * 32), b"1234")
+    assert transfer.present(storage, {"a" * 32: None}) == {"a" * 32}
+    assert transfer.present(storage, {"a" * 32: 4}) == {"a" * 32}
+    assert transfer.present(storage, {"a" * 32: 5, "b" * 32: None}) == set()
+
+
+def test_nothing_to_move(storage: Storage, tmp_path: Path) -> None:
+    assert transfer.upload(storage, {}) == {}
+    assert transfer.present(storage, {}) == set()
+    transfer.download(storage, {}, Shelf(tmp_path / "shelf").receive)
+
+
+def test_the_layout_of_dvc_2(storage: Storage, tmp_path: Path) -> None:
+    contents, shelf = objects(2), Shelf(tmp_path / "shelf")
+    transfer.upload(storage, sources(contents), key=legacy_key)
+    assert {found.key for found in storage.list("")} == {legacy_key(oid) for oid in contents}
+    assert transfer.present(storage, sizes(contents)) == set()
+    assert transfer.present(storage, sizes(contents), key=legacy_key) == set(contents)
+    transfer.download(storage, sizes(contents), shelf.receive, key=legacy_key)
+    assert shelf.names() == set(contents)
+
+
+def test_a_folder_goes_up_after_its_files_and_not_without_them(storage: Storage) -> None:
+    listing, broken = b'[{"md5": "...", "relpath": "a"}]', Bytes(b"changed")
+    broken.spoil()
+    with pytest.raises(Exception, match="changed while it was being read"):
+        transfer.upload(storage, {f"{md5(listing)}.dir": Bytes(listing), md5(b"changed"): broken})
+    assert list(storage.list("")) == []
+    proofs = transfer.upload(storage, {f"{md5(listing)}.dir": Bytes(listing), md5(b"file"): Bytes(b"file")})
+    assert list(proofs) == [md5(b"file"), f"{md5(listing)}.dir"]
+
+
+def test_a_missing_object_is_named(storage: Storage, tmp_path: Path) -> None:
+    contents, shelf = objects(3), Shelf(tmp_path / "shelf")
+    transfer.upload(storage, sources(contents))
+    with pytest.raises(ObjectMissingError, match=files_key("b" * 32)):
+        transfer.download(storage, {**sizes(contents), "b" * 32: 10**9}, shelf.receive)
+    assert not [name for name in shelf.names() if name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("held", [b"junk", b"junk of the right size"])
+def test_a_damaged_object_is_named_and_never_accepted(storage: Storage, tmp_path: Path, held: bytes) -> None:
+    model, shelf = b"real of the right size", Shelf(tmp_path / "shelf")
+    storage.put_bytes(files_key(md5(model)), held)
+    with pytest.raises(StorageError) as caught:
+        transfer.download(storage, {md5(model): len(model)}, shelf.receive)
+    assert caught.value.message.startswith(f"object '{files_key(md5(model))}' in '{storage.url}' is damaged")
+    assert shelf.names() == set()
+
+
+def test_the_first_failure_ends_the_rest(moto_server: S3Server) -> None:
+    storage = open_s3(moto_server, jobs=2)
+    contents = objects(200)
+    given = sources(contents)
+    largest = max(given, key=lambda oid: given[oid].size)
+    given[largest].spoil()
+    began = time.monotonic()
+    with pytest.raises(Exception, match="changed while it was being read"):
+        transfer.upload(storage, given)
+    assert len(storage.has([files_key(oid) for oid in contents])) < 10
+    assert time.monotonic() - began < 10
