@@ -30,7 +30,7 @@ class UsageError(CPVError):
     exit_code = USAGE
 
 
-class NegativeAnswer(CPVError):
+class NegativeAnswer(CPVError):  # noqa: N818 - an answer, not an error
     """The command worked and the answer is no: already tagged, nothing to revert, differences found."""
 
     exit_code = NEGATIVE

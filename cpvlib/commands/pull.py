@@ -70,7 +70,7 @@ def _split(ws: Workspace, words: list[str]) -> tuple[tuple[str, ...], str | None
     if not words:
         return (), None
     outs = outs_here(ws)
-    below = [os.path.relpath(os.path.abspath(word), ws.top).replace(os.sep, "/") for word in words]
+    below = [os.path.relpath(Path.cwd() / word, ws.top).replace(os.sep, "/") for word in words]
     known = [any(path == "." or out == path or out.startswith(f"{path}/") for out in outs) for path in below]
     if len(words) == 1 and not known[0]:
         return (), words[0]
@@ -184,12 +184,17 @@ COMMAND = Command(
     summary="Bring files to what the branch, or a version, names",
     group=Group.SHARE,
     description=(
-        "Without a VERSION: fetches from the git remote, moves the branch forward, and brings the worktree's outs to "
-        "what it names. Objects come first, all of them, each checked against its md5; then the branch moves; then "
-        "only files that differ are replaced. Changes that are saved nowhere stop the pull before anything happens; "
-        "`--force` copies them aside first and says where. An out that changed here while its pointer stayed is left "
+        "Without a VERSION: fetches from the git remote, moves the branch forward, and brings "
+        "the worktree's outs to "
+        "what it names. Objects come first, all of them, each checked against its md5; then "
+        "the branch moves; then "
+        "only files that differ are replaced. Changes that are saved nowhere stop the pull "
+        "before anything happens; "
+        "`--force` copies them aside first and says where. An out that changed here while its "
+        "pointer stayed is left "
         "as it is. Where `metrics.log` grew on both sides, it becomes the union of the lines.\n\n"
-        "With a VERSION the worktree is not touched: its objects come into the cache, or with `--output` its files "
+        "With a VERSION the worktree is not touched: its objects come into the cache, or with "
+        "`--output` its files "
         "into a folder of their own. `--from` does that for a repository that is not cloned."
     ),
     arguments=(
@@ -198,7 +203,10 @@ COMMAND = Command(
             metavar="PATH|VERSION",
             nargs="*",
             complete=Complete.VERSION,
-            help="outs, or folders that hold outs, to bring up to date; or one version such as `v1.2`, `latest`, or any git revision",
+            help=(
+                "outs, or folders that hold outs, to bring up to date; or one version such as `v1.2`, "
+                "`latest`, or any git revision"
+            ),
         ),
         option(
             "-o",

@@ -112,7 +112,9 @@ def _summary(result: PushResult, seconds: float) -> str:
     if result.stored.n_sent:
         parts.append(_sent(result, seconds))
     if result.created and result.commit:
-        parts.append(f"[{printable(plan.branch)} {result.commit[:7]}] {printable(plan.message.splitlines()[0])}")
+        parts.append(
+            f"[{printable(plan.branch)} {result.commit[:7]}] {printable(plan.message.splitlines()[0])}"
+        )
     parts.append(_published(result))
     return "; ".join(part for part in parts if part)
 
@@ -211,13 +213,18 @@ COMMAND = Command(
     summary="Record what changed, store it, and publish it",
     group=Group.SHARE,
     description=(
-        "Takes the model files, data folders and `metrics.log` that changed since the last push into the cache, "
-        "uploads what storage lacks, and confirms it there. Then it commits the pointers and `checkpoint.json`, and "
-        "nothing else: staged work and unfinished edits stay as they are. Last it publishes the branch, and the "
+        "Takes the model files, data folders and `metrics.log` that changed since the last "
+        "push into the cache, "
+        "uploads what storage lacks, and confirms it there. Then it commits the pointers and "
+        "`checkpoint.json`, and "
+        "nothing else: staged work and unfinished edits stay as they are. Last it publishes "
+        "the branch, and the "
         "versions that await publication, to the git remote, all or none.\n\n"
-        "The git remote is the upstream's, else `cpv.remote`, else `origin`; where there is none, push stops after "
+        "The git remote is the upstream's, else `cpv.remote`, else `origin`; where there is "
+        "none, push stops after "
         "the commit and says so. With nothing changed since the last confirmed push it asks nobody.\n\n"
-        "Metrics come from `--metric` and `--metrics`, or else from the last line that the training appended to "
+        "Metrics come from `--metric` and `--metrics`, or else from the last line that the "
+        "training appended to "
         "`metrics.log` as JSON. On stdout is the commit, where stdout is not a terminal."
     ),
     arguments=(
@@ -226,7 +233,10 @@ COMMAND = Command(
             metavar="PATH",
             dest="source",
             complete=Complete.FILE,
-            help="take the content of PATH as the model, read where it lies; the files of the worktree stay as they are",
+            help=(
+                "take the content of PATH as the model, read where it lies; the files of the worktree "
+                "stay as they are"
+            ),
         ),
         option(
             "-m",

@@ -106,7 +106,8 @@ def _tell_detached(ui: UI, result: RevertResult, dry_run: bool) -> None:
         return
     files = plural(result.restored.n_files, "file")
     ui.say(
-        f"HEAD is detached at {plan.name}; {files} changed (back: git switch {printable(plan.undo)} && git cpv pull)"
+        f"HEAD is detached at {plan.name}; {files} changed "
+        f"(back: git switch {printable(plan.undo)} && git cpv pull)"
     )
 
 
@@ -128,11 +129,15 @@ COMMAND = Command(
     summary="Bring a version back as a new commit",
     group=Group.SHARE,
     description=(
-        "Restores the model (or with `--data` the data, with `--combined` both) as VERSION has it, with the model's "
-        "`checkpoint.json`, and commits that as `Revert model to v0.1` on top of the history, which stays as it is. "
+        "Restores the model (or with `--data` the data, with `--combined` both) as VERSION has"
+        " it, with the model's "
+        "`checkpoint.json`, and commits that as `Revert model to v0.1` on top of the history, "
+        "which stays as it is. "
         "The other series is left alone.\n\n"
-        "All objects are fetched and verified before the first file is touched, and only files that differ are "
-        "touched. Where the worktree holds changes that are saved nowhere, nothing happens and the changes are named; "
+        "All objects are fetched and verified before the first file is touched, and only files"
+        " that differ are "
+        "touched. Where the worktree holds changes that are saved nowhere, nothing happens and"
+        " the changes are named; "
         "`--force` copies them aside first and says where.\n\n"
         "VERSION is a version such as `v1.2`, `latest`, or any git revision."
     ),
@@ -149,7 +154,10 @@ COMMAND = Command(
             metavar="NAME",
             exclusive="where",
             complete=Complete.BRANCH,
-            help="commit onto the branch NAME, without switching to it and without touching the worktree; it is made where it does not exist",
+            help=(
+                "commit onto the branch NAME, without switching to it and without touching the "
+                "worktree; it is made where it does not exist"
+            ),
         ),
         flag("--push", help="publish the branch afterwards"),
         *SERIES,

@@ -1,4 +1,5 @@
-"""Settling lost races for version numbers: who comes second gets the next free number, in every series it is in.
+"""Settling lost races for version numbers: who comes second gets the next free number, in every series it is
+in.
 
 Unless the number was typed by hand, which is for its user to decide, or the winner names the same objects.
 """
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Outcome:
     """What became of names that others had first, while a publication goes on.
 
-    `renamed` maps a version's old name to its new one; `dropped` to the version, of the same objects, that won.
+    `renamed` maps a version's old name to its new one; `dropped` to the version, of the same objects, that
+    won.
     """
 
     renamed: dict[TagName, TagName] = field(default_factory=dict)
@@ -60,7 +62,8 @@ def _renumber(
     theirs: Mapping[str, str],
     outcome: Outcome,
 ) -> list[Pending]:
-    """A version (both halves of a combined one) gets the next number that is free in every series it is in."""
+    """A version (both halves of a combined one) gets the next number that is free in every series it is
+    in."""
     from cpvlib.stores.git import remotes
 
     names = [p.name for p in pair]
@@ -137,7 +140,8 @@ def _adopt(
     renaming: bool,
     into: Sequence[Pending] = (),
 ) -> None:
-    """One transaction: the winners get their names here too, ours get their new ones, the old objects stay kept."""
+    """One transaction: the winners get their names here too, ours get their new ones, the old objects stay
+    kept."""
     from cpvlib.stores.git.refs import RefUpdate, update_refs
 
     updates = []

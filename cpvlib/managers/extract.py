@@ -1,4 +1,5 @@
-"""A version's objects without touching the worktree: into the cache only, or its files into a folder of their own."""
+"""A version's objects without touching the worktree: into the cache only, or its files into a folder of their
+own."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Extracted:
 def extract(
     ws: Workspace, request: ExtractRequest, *, dry_run: bool = False, progress: Progress | None = None
 ) -> Extracted:
-    """Fetches a version (HEAD's checkpoint, unless one is named), verified, and writes it to the output folder.
+    """Fetches a version (HEAD's checkpoint, unless one is named), verified, and writes it to the output
+    folder.
 
     Raises RepositoryError where the output folder has anything in it: nothing there is ever overwritten.
     """

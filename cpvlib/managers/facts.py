@@ -1,4 +1,5 @@
-"""What a push records of its checkpoint besides the bytes: metrics, parameters, code, data, and the log's new line."""
+"""What a push records of its checkpoint besides the bytes: metrics, parameters, code, data, and the log's new
+line."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LogAppend:
-    """One record to add to `metrics.log`: `content` is the whole log with it, `line` what is added at its end."""
+    """One record to add to `metrics.log`: `content` is the whole log with it, `line` what is added at its
+    end."""
 
     content: bytes
     line: bytes
@@ -76,7 +78,8 @@ def decide(
 
     It describes the model: new data alone makes no new one.
 
-    Numbers describe the model they were given with: where the model changed and nothing was given, they are those
+    Numbers describe the model they were given with: where the model changed and nothing was given, they are
+    those
     that the training logged since the last push, or none. They are never carried over to another model.
     """
     model = {out.path: oid for out, oid in oids.items() if out.series is Series.MODEL}
@@ -130,9 +133,7 @@ def _read_log(ws: Workspace) -> bytes:
         raise RepositoryError(f"cannot read '{LOG}': {error.strerror}") from error
 
 
-def _metrics(
-    request: PushRequest, log: bytes, model_changed: bool, old: Checkpoint
-) -> Mapping[str, Number]:
+def _metrics(request: PushRequest, log: bytes, model_changed: bool, old: Checkpoint) -> Mapping[str, Number]:
     kept = {} if model_changed else old.metrics
     if request.metrics is not None:
         return {**kept, **request.metrics}

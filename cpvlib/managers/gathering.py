@@ -1,4 +1,5 @@
-"""Collecting the contents that a push records: hashed where they lie, and kept in the cache as they are read."""
+"""Collecting the contents that a push records: hashed where they lie, and kept in the cache as they are
+read."""
 
 from __future__ import annotations
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Change:
-    """An out that gets new content: `before` is what its pointer names at the branch's tip, None if it has none.
+    """An out that gets new content: `before` is what its pointer names at the branch's tip, None if it has
+    none.
 
-    `elsewhere` tells that the content came by `--from`, so that the worktree's own file is not what is recorded.
+    `elsewhere` tells that the content came by `--from`, so that the worktree's own file is not what is
+    recorded.
     """
 
     out: Out
@@ -45,7 +48,8 @@ class Change:
 class Gathering:
     """One push's reading of the worktree, under the pointers that are `committed` at the branch's tip.
 
-    Unless in a dry run, what changed goes into the cache while it is hashed; `sources` then has all that may have
+    Unless in a dry run, what changed goes into the cache while it is hashed; `sources` then has all that may
+    have
     to be stored, by oid.
     """
 
@@ -71,7 +75,8 @@ class Gathering:
         return ChainMap(*cast("list[MutableMapping[str, Source]]", self._kept))
 
     def read(self, out: Out) -> Content | None:
-        """An out's content; one that is known to be what is committed is not read, nor looked for in the cache."""
+        """An out's content; one that is known to be what is committed is not read, nor looked for in the
+        cache."""
         sure, content = self._ws.worktree.glance(out.path)
         if sure and (content is None or content.oid == self._before(out.path)):
             return content

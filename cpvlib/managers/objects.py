@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a call to `store` did: objects sent, their bytes, how each was proved, and how many were there already."""
+    """What a call to `store` did: objects sent, their bytes, how each was proved, and how many were there
+    already."""
 
     n_sent: int = 0
     sent_bytes: int = 0
@@ -85,7 +86,8 @@ def cache_of(ws: Workspace, entry: OutEntry) -> ObjectCache:
 
 
 def storable(pointer: Pointer) -> list[OutEntry]:
-    """The entries of a pointer whose objects belong in the storage: not imports, nor what DVC is told to leave out.
+    """The entries of a pointer whose objects belong in the storage: not imports, nor what DVC is told to
+    leave out.
 
     Raises RepositoryError for an out that names a DVC remote of its own.
     """
@@ -104,7 +106,8 @@ def storable(pointer: Pointer) -> list[OutEntry]:
 def fetch(
     ws: Workspace, entries: Iterable[OutEntry], *, progress: Progress | None = None, jobs: int | None = None
 ) -> tuple[int, int]:
-    """Brings every object of the entries into the cache, each checked against its md5; how many and how many bytes.
+    """Brings every object of the entries into the cache, each checked against its md5; how many and how many
+    bytes.
 
     Raises StorageError where storage lacks one: nothing of the worktree was touched by then.
     """
@@ -131,7 +134,8 @@ def store(
 ) -> Stored:
     """Sees to it that storage holds every object of the entries, whole, and records that as confirmed.
 
-    `sources` are contents that the cache need not hold; `since` are oids named before, whose confirmed listings
+    `sources` are contents that the cache need not hold; `since` are oids named before, whose confirmed
+    listings
     need not be asked about again; `check` asks storage whatever was confirmed. Promise P1 stands on this.
     """
     pending = [e for e in entries if e.oid and (check or not ws.confirmed.has(e.oid))]
@@ -185,7 +189,8 @@ def _lanes(ws: Workspace, entries: Iterable[OutEntry]) -> Iterator[_Lane]:
 
 
 def _confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
-    """Objects that earlier, confirmed folders named: asked only of the cache, for it saves time and proves nothing."""
+    """Objects that earlier, confirmed folders named: asked only of the cache, for it saves time and proves
+    nothing."""
     known: set[str] = set()
     for oid in oids:
         if ws.confirmed.has(oid):
@@ -199,7 +204,7 @@ def _sources(lane: _Lane, oids: list[str], given: Mapping[str, Source]) -> dict[
     absent = lane.cache.missing([oid for oid in oids if oid not in given])
     if absent:
         raise CheckpointNotFoundError(
-            f"cannot publish: {plural(len(absent), 'object')} of {len(oids)} to store, '{min(absent)}' among them, "
+            f"cannot publish: {plural(len(absent), 'object')} of {len(oids)}, '{min(absent)}' among them, "
             "are neither in the cache nor at the storage",
             hint="push from the clone that made them, or bring the files back and push again",
         )

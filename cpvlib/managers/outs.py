@@ -24,7 +24,8 @@ CONFIG = ".cpvconfig"
 class Out:
     """A tracked file or folder, and the entry of the pointer that names its content.
 
-    `series` is None for `metrics.log`, which belongs to neither and is never rewound, and for outs that only DVC
+    `series` is None for `metrics.log`, which belongs to neither and is never rewound, and for outs that only
+    DVC
     knows of. `entry` is None for an out that was tracked and not yet pushed.
     """
 
@@ -78,7 +79,8 @@ def outs_here(ws: Workspace) -> dict[str, Out]:
 
 
 def outs_at(ws: Workspace, commit: str) -> dict[str, Out]:
-    """The outs that the pointers of `commit` name, in the series that its own `.cpvconfig` gives them; by path.
+    """The outs that the pointers of `commit` name, in the series that its own `.cpvconfig` gives them; by
+    path.
 
     A commit older than the adoption has no `.cpvconfig`: today's serves.
     """

@@ -1,4 +1,5 @@
-"""Versions that exist here and await publication: `refs/cpv/pending/<tag>` holds each until the git remote has it."""
+"""Versions that exist here and await publication: `refs/cpv/pending/<tag>` holds each until the git remote
+has it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""Making a branch and its pending versions visible to others: objects first, then every ref in one atomic push.
+"""Making a branch and its pending versions visible to others: objects first, then every ref in one atomic
+push.
 
-A version's name is claimed at the git remote by create-only compare-and-swap (git-push(1), `--force-with-lease=ref:`).
-Whoever loses the race gets the next free number, unless the number was typed or the winner names the same objects.
+A version's name is claimed at the git remote by create-only compare-and-swap (git-push(1),
+`--force-with-lease=ref:`).
+Whoever loses the race gets the next free number, unless the number was typed or the winner names the same
+objects.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError, RepositoryError
 from cpvlib.base.progress import Progress
+from cpvlib.domain.text import printable
 from cpvlib.domain.version import TagName
 from cpvlib.managers.claims import Outcome, after_loss
 from cpvlib.managers.pending import Pending, ready, settle
@@ -29,7 +33,8 @@ _ATTEMPTS = 30
 class Publication:
     """What was made visible: `git_remote` is None where there is none to publish to.
 
-    `renamed` maps a version's old name to its new one; `dropped` to the version, of the same objects, that won.
+    `renamed` maps a version's old name to its new one; `dropped` to the version, of the same objects, that
+    won.
     """
 
     git_remote: str | None
@@ -56,7 +61,10 @@ def destination(ws: Workspace) -> str | None:
         raise RepositoryError(
             f"git remote '{git_remote}' is on another machine, but the storage is a folder of this one: "
             f"'{place.url}'",
-            hint="git cpv init --storage s3://BUCKET; or, for a shared filesystem, git config cpv.storageShared true",
+            hint=(
+                "git cpv init --storage s3://BUCKET; or, for a shared filesystem, git config "
+                "cpv.storageShared true"
+            ),
         )
     return git_remote
 
@@ -70,7 +78,8 @@ def store_history(
     progress: Progress | None = None,
     jobs: int | None = None,
 ) -> Stored:
-    """P1 for a branch: storage holds all that the pointers of `tip`, and of every commit that the remote would
+    """P1 for a branch: storage holds all that the pointers of `tip`, and of every commit that the remote
+    would
     learn of with it, name.
 
     Commits that the remote has were proved when they were published; those from before the adoption may name
@@ -115,7 +124,8 @@ def is_published(ws: Workspace, git_remote: str, branch: str, tip: str) -> bool:
 def publish_branch(
     ws: Workspace, branch: str | None, tip: str, *, progress: Progress | None = None, jobs: int | None = None
 ) -> Publication | None:
-    """Stores what `tip` and its history name, then publishes `branch` (None: the current one) with its pending
+    """Stores what `tip` and its history name, then publishes `branch` (None: the current one) with its
+    pending
     versions. None where there is no git remote."""
     git_remote = destination(ws)
     store_history(ws, git_remote, tip, progress=progress, jobs=jobs)
@@ -165,10 +175,19 @@ def _try_push(
     refusals = [r for r in results.values() if r.status == "refused"]
     if refusals and not lost:
         raise GitError(
-            f"git remote '{git_remote}' refused '{refusals[0].dst}': {refusals[0].reason}",
-            hint="the checkpoint is committed and stored; publish it elsewhere with git cpv push --branch NAME",
+            f"git remote '{git_remote}' refused '{refusals[0].dst}': {_short(refusals[0].reason)}",
+            hint=(
+                "what was committed here is stored; to publish it for a pull request: git cpv push "
+                "--branch NAME"
+            ),
         )
     return lost, tip is not None and tip.status == "ok"
+
+
+def _short(words: str) -> str:
+    """The beginning of what a server said, which may be a page."""
+    text = printable(words)
+    return text if len(text) <= 200 else text[:199] + "…"
 
 
 def moved_on(ws: Workspace, git_remote: str, branch: str) -> GitError:

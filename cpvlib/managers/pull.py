@@ -34,8 +34,10 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class PullPlan:
-    """`commit` is where the branch will be, None where it stays; `left` are the outs whose changes stay as they are;
-    `log_union` is the other side's `metrics.log` where both changed it: it becomes the union of its lines. `clashes`
+    """`commit` is where the branch will be, None where it stays; `left` are the outs whose changes stay as
+    they are;
+    `log_union` is the other side's `metrics.log` where both changed it: it becomes the union of its lines.
+    `clashes`
     are tags that name something else at the git remote than here, and were left as they are here."""
 
     git_remote: str | None
@@ -98,7 +100,8 @@ def pull(
 
 
 def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[str]]:
-    """The git remote, the tip of the upstream branch there (None: the branch follows nothing), and the versions
+    """The git remote, the tip of the upstream branch there (None: the branch follows nothing), and the
+    versions
     that are something else there than here."""
     from cpvlib.stores.git import remotes
 
@@ -147,7 +150,8 @@ def _count(ws: Workspace, commits: str) -> int:
 
 
 def _moved(ws: Workspace, here: Mapping[str, Out], commit: str) -> dict[str, Out]:
-    """The outs once the branch is at `commit`: what it changed counts, what is edited here and was not touched
+    """The outs once the branch is at `commit`: what it changed counts, what is edited here and was not
+    touched
     there stays. Git itself refuses where one pointer was both edited here and moved there."""
     head = ws.repo.head().commit
     before = outs_at(ws, head) if head else {}

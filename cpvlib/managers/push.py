@@ -1,7 +1,9 @@
 """push: snapshot what changed, store it, commit the pointers, publish.
 
-The order is the promise. Contents go into the cache and to storage and are confirmed there; then the commit is made
-and the branch moves; then the git remote learns of it. A push that stops anywhere leaves the step before it whole,
+The order is the promise. Contents go into the cache and to storage and are confirmed there; then the commit
+is made
+and the branch moves; then the git remote learns of it. A push that stops anywhere leaves the step before it
+whole,
 and typed again goes on from there.
 """
 
@@ -53,8 +55,10 @@ class PushRequest:
 class PushPlan:
     """All that a push would do, decided before it does any of it.
 
-    `branch` is the one that gets the commit, `tip` its commit now (None: none yet), `in_place` whether it is the
-    branch of the worktree. `checkpoint` is the new `checkpoint.json`, None where it stays. `sources` are the contents
+    `branch` is the one that gets the commit, `tip` its commit now (None: none yet), `in_place` whether it is
+    the
+    branch of the worktree. `checkpoint` is the new `checkpoint.json`, None where it stays. `sources` are the
+    contents
     to store, by oid; empty in a dry run.
     """
 
@@ -72,7 +76,8 @@ class PushPlan:
 
     @property
     def writes(self) -> bool:
-        """Whether pointers or facts change; with `also_tracked`, code alone may make a commit all the same."""
+        """Whether pointers or facts change; with `also_tracked`, code alone may make a commit all the
+        same."""
         return bool(self.changes) or self.checkpoint is not None
 
 
@@ -97,7 +102,8 @@ def plan_push(
 ) -> PushPlan:
     """Decides the push. Contents are hashed and, unless in a dry run, put into the cache while they are read.
 
-    Raises RepositoryError where the worktree is in no state to push from: detached, merging, behind its pointers,
+    Raises RepositoryError where the worktree is in no state to push from: detached, merging, behind its
+    pointers,
     an out missing or unreadable.
     """
     branch, tip, in_place = _target(ws, request)
@@ -151,6 +157,8 @@ def push(
     )
     if prepared:
         _land(ws, plan, prepared)
+    elif not plan.in_place:
+        _begin_branch(ws, plan.branch, tip)
     publication = _publish(ws, plan, tip)
     return PushResult(plan, tip, prepared is not None, stored + history, publication)
 
@@ -182,7 +190,8 @@ def _refuse(found: Mapping[str, Standing], *, force: bool) -> None:
     for path, standing in found.items():
         if standing.state is State.BEHIND:
             raise RepositoryError(
-                f"'{path}' is behind its pointer: a newer one was committed, and the file is still the old one",
+                f"'{path}' is behind its pointer: a newer one was committed, "
+                "and the file is still the old one",
                 hint="git cpv pull",
             )
         if standing.state is State.CONFLICT and not force:
@@ -219,7 +228,8 @@ def _prepare(ws: Workspace, plan: PushPlan, request: PushRequest) -> PreparedCom
 
 
 def edits(plan: PushPlan) -> dict[str, Edit]:
-    """The committed files that the plan changes: pointers, `checkpoint.json`, and a new out's `.gitignore` line."""
+    """The committed files that the plan changes: pointers, `checkpoint.json`, and a new out's `.gitignore`
+    line."""
     from cpvlib.stores.dvc import gitignore
 
     changed: dict[str, Edit] = {}
@@ -256,6 +266,14 @@ def _land(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> None:
         ws.bases.update(
             {change.out.path: change.content.oid for change in plan.changes if not change.elsewhere}
         )
+
+
+def _begin_branch(ws: Workspace, branch: str, tip: str) -> None:
+    """A branch that is new and needs no commit of its own begins where the checkpoint is."""
+    from cpvlib.stores.git.refs import RefUpdate, update_refs
+
+    if ws.repo.resolve(f"refs/heads/{branch}") is None:
+        update_refs(ws.repo, [RefUpdate(f"refs/heads/{branch}", tip)], f"branch: Created from {tip[:7]}")
 
 
 def _publish(ws: Workspace, plan: PushPlan, tip: str) -> publish.Publication | None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """One out to change: `target` None takes it away. `keep`: its content is nowhere else and is copied aside."""
+    """One out to change: `target` None takes it away. `keep`: its content is nowhere else and is copied
+    aside."""
 
     path: str
     target: OutEntry | None
@@ -46,7 +47,8 @@ class Restoration:
 
 @dataclass(frozen=True)
 class Restored:
-    """What was done: outs changed, files touched in them, objects and bytes fetched, and where copies were kept."""
+    """What was done: outs changed, files touched in them, objects and bytes fetched, and where copies were
+    kept."""
 
     paths: tuple[str, ...] = ()
     n_files: int = 0
@@ -64,7 +66,8 @@ def plan_restoration(
 ) -> Restoration:
     """Decides what has to change. `found` holds a standing for each path of `targets`.
 
-    Raises RepositoryError, with every such path, where the worktree holds work that is saved nowhere, unless forced.
+    Raises RepositoryError, with every such path, where the worktree holds work that is saved nowhere, unless
+    forced.
     """
     steps, in_step, unsaved = [], {}, []
     for path, target in targets.items():
@@ -87,7 +90,8 @@ def plan_restoration(
 
 
 def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int | None = None) -> Restored:
-    """Touches the worktree: copies aside what must be kept, installs, removes. Objects must be in the cache."""
+    """Touches the worktree: copies aside what must be kept, installs, removes. Objects must be in the
+    cache."""
     _save_contents(ws, plan.steps)
     kept = _keep(ws, [step.path for step in plan.steps if step.keep])
     n_files = 0
@@ -118,7 +122,8 @@ def fetch(
 
 
 def _made_of_known_files(ws: Workspace, standing: Standing, wanted: str | None) -> bool:
-    """Whether a folder only mixes files of its base, its pointer and the target: as an interrupted run leaves it."""
+    """Whether a folder only mixes files of its base, its pointer and the target: as an interrupted run leaves
+    it."""
     content = standing.content
     if content is None or content.nfiles is None:
         return False
@@ -130,7 +135,8 @@ def _made_of_known_files(ws: Workspace, standing: Standing, wanted: str | None) 
 
 
 def _save_contents(ws: Workspace, steps: Iterable[Step]) -> None:
-    """P3: what is about to be replaced is in the cache, or was proved at the storage; else it is put there now."""
+    """P3: what is about to be replaced is in the cache, or was proved at the storage; else it is put there
+    now."""
     for step in steps:
         content = step.standing.content
         if step.keep or content is None or ws.confirmed.has(content.oid):

@@ -62,7 +62,8 @@ class RevertResult:
 
 
 def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | None = None) -> RevertPlan:
-    """Decides the revert. Raises NegativeAnswer where the version is what is there already, RepositoryError where
+    """Decides the revert. Raises NegativeAnswer where the version is what is there already, RepositoryError
+    where
     work that is saved nowhere would be overwritten."""
     ws.refuse_unfinished()
     tip = _tip(ws, request)
@@ -182,7 +183,8 @@ def _resolve(ws: Workspace, request: RevertRequest) -> tuple[Found, str, dict[st
 
 
 def _check_both_halves(ws: Workspace, request: RevertRequest, found: Found) -> None:
-    """A combined revert brings back one commit's model and data; two halves on two commits are not one version."""
+    """A combined revert brings back one commit's model and data; two halves on two commits are not one
+    version."""
     from cpvlib.managers import versions
 
     if found.record is None:
@@ -191,7 +193,8 @@ def _check_both_halves(ws: Workspace, request: RevertRequest, found: Found) -> N
     twins = [r for r in versions.catalogue(ws, (other,)) if r.version == found.record.version]
     if twins and twins[0].commit != found.commit:
         raise CheckpointNotFoundError(
-            f"'{printable(request.version)}' is not a combined version: its model and its data are two commits",
+            f"'{printable(request.version)}' is not a combined version: "
+            "its model and its data are on two commits",
             hint=f"git cpv revert {found.record.version}, then git cpv revert --data {found.record.version}",
         )
 

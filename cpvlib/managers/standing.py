@@ -1,8 +1,11 @@
 """How each out of the worktree stands towards its pointer: changed, behind, in step, missing.
 
-*Behind is not changed.* The base is the content that the worktree was last in step with. A file that still equals
-its base while the pointer moved (after a plain `git pull`, `checkout` or `stash`) is behind, and must never be
-published as if it were new; a file that differs from its base is the user's work, and must never be overwritten.
+*Behind is not changed.* The base is the content that the worktree was last in step with. A file that still
+equals
+its base while the pointer moved (after a plain `git pull`, `checkout` or `stash`) is behind, and must never
+be
+published as if it were new; a file that differs from its base is the user's work, and must never be
+overwritten.
 """
 
 from __future__ import annotations
@@ -78,7 +81,8 @@ def standings(
     progress: Progress | None = None,
     jobs: int | None = None,
 ) -> dict[str, Standing]:
-    """Each out's standing, by path; hashes only files that changed by stat, and writes nothing but the records.
+    """Each out's standing, by path; hashes only files that changed by stat, and writes nothing but the
+    records.
 
     `read` gives an out's content in another way than by hashing it where it lies.
     """
@@ -105,7 +109,8 @@ def _standing(ws: Workspace, out: Out, content: Content | None, base: str | None
 
 
 def _ancestors(ws: Workspace, out: Out) -> set[str]:
-    """Every content that a pointer in the history of HEAD named for this out; asked where no base can tell."""
+    """Every content that a pointer in the history of HEAD named for this out; asked where no base can
+    tell."""
     from cpvlib.domain.pointer import parse_pointer
     from cpvlib.stores.git import trees
 

@@ -1,6 +1,7 @@
 """status: what differs between worktree, cache, storage and git remote, and what is unfinished or pending.
 
-Nothing here asks the network, unless `check` is wanted: then storage is asked whether it holds what the pointers name.
+Nothing here asks the network, unless `check` is wanted: then storage is asked whether it holds what the
+pointers name.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutStatus:
-    """One out. `stored` is whether storage was proved to hold what the pointer names (None: it names nothing);
+    """One out. `stored` is whether storage was proved to hold what the pointer names (None: it names
+    nothing);
     `committed` is whether HEAD has the pointer as the worktree has it."""
 
     standing: Standing

@@ -36,7 +36,8 @@ _WAYS_OUT = {
 
 
 class Workspace:
-    """One worktree of a CPV repository. `note` takes lines worth saying at once, such as what is waited for."""
+    """One worktree of a CPV repository. `note` takes lines worth saying at once, such as what is waited
+    for."""
 
     def __init__(
         self, repo: GitRepository, settings: Settings, *, note: Callable[[str], None] = lambda _: None
@@ -59,7 +60,8 @@ class Workspace:
         note: Callable[[str], None] = lambda _: None,
         trace: Trace | None = None,
     ) -> Workspace:
-        """The repository that `cwd` lies in; `trace` is told of each git process. Raises RepositoryError where there is none, or none of CPV's."""
+        """The repository that `cwd` lies in; `trace` is told of each git process. Raises RepositoryError
+        where there is none, or none of CPV's."""
         from cpvlib.stores.git.repository import GitRepository
 
         repo = GitRepository.discover(cwd, environ, trace)
@@ -154,7 +156,8 @@ class Workspace:
         return self._roles[commit]
 
     def read_worktree(self, path: str) -> bytes | None:
-        """A small committed file as the worktree has it; None where it is missing. Symlinks are not followed."""
+        """A small committed file as the worktree has it; None where it is missing. Symlinks are not
+        followed."""
         place = self.top / path
         if place.is_symlink():
             raise RepositoryError(f"'{path}' is a symbolic link, which a pointer may not be")

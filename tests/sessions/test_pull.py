@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from shell import Shell
 
 
@@ -29,7 +30,9 @@ def test_clone_and_pull_bring_what_was_pushed(pair: tuple[Shell, Shell]) -> None
     ann.write("model.bin", "weights 2")
     ann.ok("git cpv push -q --metric loss=0.2 && git cpv tag -q && git cpv push -q")
     done = ben.run("git cpv pull")
-    assert done.err == "1 commit from origin; 'metrics.log' and 'model.bin': 2 files changed; 327 B fetched and verified\n"
+    assert done.err == (
+        "1 commit from origin; 'metrics.log' and 'model.bin': 2 files changed; 327 B fetched and verified\n"
+    )
     assert ben.read("model.bin") == "weights 2"
     assert ben.git("rev-parse", "HEAD") == ann.git("rev-parse", "HEAD")
     assert ben.git("tag").splitlines() == ["data/v0.1", "v0.1", "v0.2"]
@@ -42,7 +45,9 @@ def test_unsaved_work_is_never_overwritten(pair: tuple[Shell, Shell]) -> None:
     ann.ok("git cpv push -q")
     ben.write("model.bin", "precious")
     head = ben.git("rev-parse", "HEAD")
-    assert ben.fails("git cpv pull").startswith("error: 'model.bin' changed here and would be overwritten\nhint: ")
+    assert ben.fails("git cpv pull").startswith(
+        "error: 'model.bin' changed here and would be overwritten\nhint: "
+    )
     assert (ben.read("model.bin"), ben.git("rev-parse", "HEAD")) == ("precious", head)
     done = ben.run("git cpv pull --force")
     place = Path(done.err.splitlines()[0].removeprefix("your own files are kept in "))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from shell import Shell
 
 
@@ -18,7 +19,10 @@ def repo(shell: Shell) -> Shell:
         repo.write("model.bin", f"weights {number}")
         if number < 3:
             repo.write("data/train/a.txt", f"data {number}\n")
-        repo.ok(f"git cpv push -q --metric loss={loss} && git cpv tag -q" + (" --combined" if number < 3 else ""))
+        repo.ok(
+            (f"git cpv push -q --metric loss={loss} && git cpv tag -q")
+            + (" --combined" if number < 3 else "")
+        )
     return repo
 
 
@@ -136,7 +140,9 @@ def test_push_publishes(repo: Shell) -> None:
 
 def test_dry_run_changes_nothing(repo: Shell) -> None:
     before, head = repo.files(), repo.git("rev-parse", "HEAD")
-    assert repo.ok("git cpv revert -n v0.1") == "would bring back model.bin\nwould commit: Revert model to v0.1"
+    assert repo.ok("git cpv revert -n v0.1") == (
+        "would bring back model.bin\nwould commit: Revert model to v0.1"
+    )
     assert (repo.files(), repo.git("rev-parse", "HEAD")) == (before, head)
 
 
@@ -167,6 +173,9 @@ def test_outs_that_the_version_did_not_have_go_and_come_back(repo: Shell) -> Non
 
 
 def test_refused_while_a_merge_is_unfinished(repo: Shell) -> None:
-    repo.ok("git switch -qc side HEAD~1 && git commit -q --allow-empty -m side && git merge -q --no-commit --no-ff main")
+    repo.ok(
+        "git switch -qc side HEAD~1 && git commit -q --allow-empty -m side && git merge -q "
+        "--no-commit --no-ff main"
+    )
     said = repo.fails("git cpv revert v0.1")
     assert said == "error: a merge is not finished here\nhint: git merge --continue, or git merge --abort"
