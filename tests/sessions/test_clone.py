@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from servers.s3 import S3Server
 from shell import Shell
 
 
@@ -142,3 +143,37 @@ def test_a_clone_of_a_clone_in_a_home_of_its_own_says_what_is_missing(origin: Sh
     assert said.code == 128
     assert f"{other}/data/cpv/storage/Vision/digits" in said.err
     assert not (other / "data").exists()
+
+
+def test_a_bucket_is_read_from_at_once_and_written_to_after_a_word_of_trust(
+    shell: Shell, moto_server: S3Server
+) -> None:
+    bucket, env = moto_server.new_bucket(), moto_server.environment
+    shell.git("init", "-q", "--bare", "shared.git")
+    shell.ok(f"git cpv init --team T --model m --storage s3://{bucket} --remote ../shared.git first")
+    shell.at("first").ok("python3 train.py && git cpv push -m first", **env)
+    shell.ok("git cpv clone shared.git second", **env)
+    second = shell.at("second")
+    assert outs(second) == outs(shell.at("first"))
+    second.ok("python3 train.py --epochs 7")
+    assert second.fails("git cpv push", **env) == (
+        f"error: storage 's3://{bucket}/T/m' can't be written to yet: its url came with the clone, "
+        "in '.dvc/config'\n"
+        "hint: see it with git cpv storage show; if it is right: git cpv storage trust"
+    )
+    second.ok("git cpv storage trust")
+    second.ok("git cpv push -m second", **env)
+    shell.at("first").ok("git cpv pull", **env)
+    assert outs(second) == outs(shell.at("first"))
+
+
+def test_an_endpoint_that_the_user_has_set_is_written_for_all(shell: Shell) -> None:
+    shell.git("config", "--global", "cpv.endpoint", "https://s3.example.org")
+    shell.git("config", "--global", "cpv.awsProfile", "work")
+    shell.ok("git cpv init --team T --model m --storage s3://bucket first", AWS_PROFILE="")
+    assert "    endpointurl = https://s3.example.org\n" in shell.read("first/.dvc/config")
+    assert "profile" not in shell.read("first/.dvc/config")
+    assert shell.read("first/.dvc/config.local") == "['remote \"storage\"']\n    profile = work\n"
+    told = json.loads(shell.at("first").ok("git cpv storage --json"))
+    assert (told["readable"], told["writable"]) == (True, True)
+    assert told["options"] == {"endpointurl": "https://s3.example.org", "profile": "work"}
