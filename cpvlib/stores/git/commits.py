@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cpvlib.base.errors import GitError, RepositoryError, UsageError
 from cpvlib.stores.git import indexes
@@ -22,8 +22,7 @@ from cpvlib.stores.git.repository import GitRepository
 __all__ = ["Edit", "PreparedCommit", "land", "prepare", "stage"]
 
 
-@dataclass(frozen=True)
-class _Destination:
+class _Destination(NamedTuple):
     """The ref that a commit moves, from `old` (None: it is not there yet), and the commit it builds on."""
 
     ref: str
@@ -32,8 +31,7 @@ class _Destination:
     elsewhere: bool
 
 
-@dataclass(frozen=True)
-class PreparedCommit:
+class PreparedCommit(NamedTuple):
     """A commit that is written and that no ref names yet.
 
     `ref` is what landing moves, from `old` (None: it is not there yet); 'HEAD' when detached. `elsewhere`:
@@ -48,8 +46,8 @@ class PreparedCommit:
     subject: str
     paths: tuple[str, ...]
     edits: Mapping[str, Edit]
-    elsewhere: bool = False
-    staged: Mapping[str, Difference] = field(default_factory=dict)
+    elsewhere: bool
+    staged: Mapping[str, Difference]
 
 
 def prepare(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cpvlib.base.errors import ConfigError
 from cpvlib.stores.git.door import Git, last_word
@@ -17,8 +17,7 @@ _FALSE = {"false", "no", "off", ""}
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One line of configuration. `value` is None for a key without '=', which is a true boolean."""
 
     key: str

@@ -7,9 +7,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 from cpvlib.base.errors import CPVError, CredentialError, GitError
 
@@ -58,8 +58,7 @@ _NO_CREDENTIALS = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(NamedTuple):
     """What a git process left behind."""
 
     code: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import threading
 import zlib
@@ -142,6 +141,8 @@ class ObjectWriter:
 
     def __init__(self, git: Git, object_format: str) -> None:
         self._git = git
+        import hashlib
+
         self._hash = hashlib.sha256 if object_format == "sha256" else hashlib.sha1
         self._objects: dict[str, tuple[bytes, bytes]] = {}
 

@@ -12,9 +12,11 @@ from cpvlib.stores.git.door import failure
 from cpvlib.stores.git.objects import DURABLE
 from cpvlib.stores.git.repository import GitRepository
 
-_FIELDS = ("refname", "objectname", "objecttype", "*objectname", "*objecttype", "creator", "contents")
+# Not %(*objectname): for that git reads what each tag names as well, which takes as long again.
+_FIELDS = ("refname", "objectname", "objecttype", "object", "type", "creator", "contents")
 _FORMAT = "%00".join(f"%({field})" for field in _FIELDS) + "%00"
-_CREATOR = re.compile(rb"(.*?) ?<([^>]*)> (\d{1,18}) ([+-]\d{4})", re.DOTALL)
+_NESTED = "a tag of a tag"
+_CREATOR = re.compile(r"(.*?) ?<([^>]*)> (\d{1,18}) ([+-]\d{4})", re.DOTALL | re.ASCII)
 _SIGNATURE = re.compile(r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.M)
 _MOVED = ("but expected ", "reference already exists", "unable to resolve reference", "reference is missing")
 
@@ -27,7 +29,7 @@ class TagRecord(NamedTuple):
     object: str
     """The id that the ref holds: the tag object's, or of a lightweight tag the commit's."""
     commit: str | None
-    """None where the tag names something else than a commit, or a tag of a tag that git does not peel."""
+    """None where the tag names something else than a commit."""
     annotated: bool
     tagger: str
     email: str
@@ -64,37 +66,35 @@ def read_tags(repo: GitRepository, patterns: Sequence[str] = ()) -> list[TagReco
     slash, or a folder, 'data'.
     """
     wanted = _in_tags(patterns)
-    fields = repo.git.run("for-each-ref", f"--format={_FORMAT}", *wanted).split(b"\0")
+    fields = _text(repo.git.run("for-each-ref", f"--format={_FORMAT}", *wanted)).split("\0")
     width = len(_FIELDS)
-    return [_tag(fields[at : at + width]) for at in range(0, len(fields) - width, width)]
+    tags = [_tag(fields[at : at + width]) for at in range(0, len(fields) - width, width)]
+    nested = [tag.object for tag in tags if tag.commit == _NESTED]
+    commits = peeled(repo, nested) if nested else {}
+    return [tag._replace(commit=commits.get(tag.object)) if tag.commit == _NESTED else tag for tag in tags]
 
 
-def _tag(fields: list[bytes]) -> TagRecord:
-    ref, oid, kind, peeled, peeled_kind, creator, contents = fields
-    annotated = kind == b"tag"
-    commit = peeled if peeled_kind == b"commit" else oid if kind == b"commit" else None
+def _text(raw: bytes) -> str:
+    """What people wrote, with replacement characters where it isn't UTF-8, which git only recommends."""
+    return raw.decode(errors="replace")
+
+
+def _tag(fields: list[str]) -> TagRecord:
+    ref, oid, kind, named, named_kind, creator, contents = fields
+    annotated = kind == "tag"
+    if not annotated:
+        named, named_kind = oid, kind
+    commit = named if named_kind == "commit" else _NESTED if named_kind == "tag" else None
     who = _CREATOR.match(creator)
-    name, email, date, zone = who.groups() if who else (b"", b"", b"0", b"+0000")
+    name, email, date, zone = who.groups() if who else ("", "", "0", "+0000")
     message, signed = _message(contents)
-    full = os.fsdecode(ref.lstrip(b"\n"))
-    return TagRecord(
-        full.removeprefix("refs/tags/"),
-        oid.decode(),
-        commit.decode() if commit else None,
-        annotated,
-        name.decode(errors="replace"),
-        email.decode(errors="replace"),
-        int(date),
-        zone.decode(),
-        message,
-        signed,
-        full,
-    )
+    full = ref.lstrip("\n")
+    short = full.removeprefix("refs/tags/")
+    return TagRecord(short, oid, commit, annotated, name, email, int(date), zone, message, signed, full)
 
 
-def _message(contents: bytes) -> tuple[str, bool]:
+def _message(text: str) -> tuple[str, bool]:
     """A tag's message without its signature, and whether it had one."""
-    text = contents.decode(errors="replace")
     signature = _SIGNATURE.search(text) if "-----BEGIN " in text else None
     return (text[: signature.start()] if signature else text).rstrip("\n"), signature is not None
 
@@ -108,7 +108,7 @@ def tag_message(repo: GitRepository, tag_object: str) -> str:
     tag = repo.objects.read(tag_object)
     if tag is None or tag.type != "tag":
         raise GitError(f"git object '{tag_object}' is not a tag", hint="git fsck")
-    return _message(tag.data.partition(b"\n\n")[2])[0]
+    return _message(_text(tag.data.partition(b"\n\n")[2]))[0]
 
 
 def peeled(repo: GitRepository, oids: Iterable[str]) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from cpvlib.base.errors import GitError, RepositoryError
 from cpvlib.stores.git.config import GitConfig
@@ -27,16 +27,14 @@ _FACTS = (
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """Where HEAD is: `branch` is the short name, None when detached; `commit` is None on an unborn branch."""
 
     branch: str | None
     commit: str | None
 
 
-@dataclass(frozen=True)
-class _Facts:
+class _Facts(NamedTuple):
     top: Path
     git_dir: Path
     common_dir: Path
