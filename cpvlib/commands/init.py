@@ -43,6 +43,9 @@ def run(args: Namespace, ui: UI) -> int:
     ui.answer(f"{_did(result)}; {_storage(plan)}")
     for line in _notes(plan):
         ui.say(line)
+    if result.doubtful:
+        what = ", ".join(result.doubtful)
+        ui.say(f"its {what} came with the repository; before the first push: git cpv storage trust")
     if not plan.commit and result.written:
         ui.say("staged, and not committed: git commit")
     for path in result.written:

@@ -73,12 +73,15 @@ class InitPlan:
 
 @dataclass(frozen=True)
 class InitResult:
-    """What an init did: `commit` is the one it made, if any; `written` are the paths it changed for git."""
+    """What an init did: `commit` is the one it made, if any; `written` are the paths it changed for git.
+
+    `doubtful` are the options of a storage that was there before which need a word of trust.
+    """
 
     plan: InitPlan
     commit: str | None
     written: tuple[str, ...]
-    branch: str | None
+    doubtful: tuple[str, ...] = ()
 
 
 def plan_init(cwd: Path, request: InitRequest, environ: Mapping[str, str] = os.environ) -> InitPlan:
@@ -145,9 +148,9 @@ def init(plan: InitPlan, environ: Mapping[str, str] = os.environ) -> InitResult:
         stage(repo, plan.edits)
     if plan.git_remote:
         repo.git.run("remote", "add", "--", *plan.git_remote)
-    _trust_what_was_typed(repo, plan.placement, environ)
+    doubtful = _trust_what_was_typed(repo, plan.placement, environ)
     repo.forget()
-    return InitResult(plan, prepared.commit if prepared else None, written, repo.head().branch)
+    return InitResult(plan, prepared.commit if prepared else None, written, doubtful)
 
 
 def _names(scene: Scene, request: InitRequest) -> tuple[str, str, tuple[str, ...]]:
@@ -333,12 +336,16 @@ def changed(top: Path, edits: Mapping[str, Edit]) -> tuple[str, ...]:
     return tuple(sorted(changed))
 
 
-def _trust_what_was_typed(repo: GitRepository, placed: Placement, environ: Mapping[str, str]) -> None:
-    """The user has named the storage, or their own settings have: it needs no other word of trust."""
-    if placed.kept and not placed.typed:
-        return
-    from cpvlib.managers.place import find_place, trust
+def _trust_what_was_typed(
+    repo: GitRepository, placed: Placement, environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """A storage that the user, or the user's settings, named just now needs no other word of trust; what of one
+    that was there before still does is returned."""
+    from cpvlib.managers.place import find_place, is_trusted, trust
     from cpvlib.stores.dvc.config import read_config
 
     dvc = read_config(repo.top, repo.main_top, environ)
-    trust(repo, find_place(Settings.of(repo, environ), dvc, repo))
+    found = find_place(Settings.of(repo, environ), dvc, repo)
+    if placed.typed or not placed.kept:
+        trust(repo, found)
+    return () if is_trusted(repo, found) else tuple(sorted(found.for_writing))

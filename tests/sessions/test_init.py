@@ -246,6 +246,7 @@ def test_pointers_of_dvc_become_outs(training: Shell) -> None:
     adopted = training.git("rev-parse", "HEAD")
     said = training.run("git cpv init --team T --model m")
     assert said.out == "kept your files; storage is s3://old/place\n"
+    assert "its url came with the repository; before the first push: git cpv storage trust\n" in said.err
     assert said.err.splitlines()[:2] == [
         "model outs, from DVC's pointers: weights/model.pt (to move one: git cpv track --data PATH)",
         "data outs, from DVC's pointers: data/raw.csv (to move one: git cpv track --model PATH)",
