@@ -339,8 +339,10 @@ def changed(top: Path, edits: Mapping[str, Edit]) -> tuple[str, ...]:
 def _trust_what_was_typed(
     repo: GitRepository, placed: Placement, environ: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """A storage that the user, or the user's settings, named just now needs no other word of trust; what of one
-    that was there before still does is returned."""
+    """A storage that the user, or the user's settings, named just now needs no other word of trust.
+
+    Returns what still needs it, of one that was there before.
+    """
     from cpvlib.managers.place import find_place, is_trusted, trust
     from cpvlib.stores.dvc.config import read_config
 
