@@ -37,7 +37,7 @@ def scripts(commands: Sequence[Command]) -> Mapping[str, str]:
     files = {
         "bash/git-cpv": _bash(tree, programs),
         "zsh/_git-cpv": _zsh(tree, programs),
-        "zsh/_git_cpv": "#autoload\n# For git's own zsh completion, which looks for this name.\n_git-cpv\n",
+        "zsh/_git_cpv": _glue("git.zsh", programs),
         "fish/git-cpv.fish": _fish(tree, programs),
     }
     files["fish-conf/git-cpv.fish"] = _glue("git.fish", programs)

@@ -78,12 +78,12 @@ def bash(shell: Shell) -> Iterator[Terminal]:
 
 
 @contextmanager
-def zsh(shell: Shell) -> Iterator[Terminal]:
+def zsh(shell: Shell, functions: Path | None = None) -> Iterator[Terminal]:
+    """With `functions` before zsh's own."""
+    first = f"{functions} {COMPLETIONS}/zsh" if functions else f"{COMPLETIONS}/zsh"
     with Terminal(["zsh", "-f", "-i"], shell.cwd, {"PS1": "READY> ", "ZDOTDIR": str(shell.cwd)}) as terminal:
         terminal.wait_for("READY> ")
-        terminal.type(
-            f"fpath=({COMPLETIONS}/zsh $fpath); autoload -Uz compinit; compinit -D -u; bindkey -e\r"
-        )
+        terminal.type(f"fpath=({first} $fpath); autoload -Uz compinit; compinit -D -u; bindkey -e\r")
         terminal.wait_for(r"\n.*READY> ")
         terminal.type('show() { print -r -- "LINE<$1>" }\r')
         terminal.wait_for("READY> ")
@@ -102,6 +102,29 @@ def test_bash(versions: Shell) -> None:
 def test_zsh(versions: Shell) -> None:
     with zsh(versions) as terminal:
         assert [(typed, line_after_tab(terminal, typed)) for typed, _ in COMPLETED] == COMPLETED
+
+
+GIT_IN_ZSH = """#compdef git
+_git () {
+  local _ret=1 cur=${words[CURRENT]} cword=$(( CURRENT - 1 ))
+  local -a line=("${words[@]}")
+  shift words
+  (( CURRENT-- ))
+  words=("${line[@]}")
+  () { emulate -L ksh; declare -f -- _git_cpv >/dev/null && _git_cpv }
+  return _ret
+}
+_git
+"""
+"""How git's contrib/completion/git-completion.zsh calls a completion that it does not have itself."""
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+def test_zsh_with_gits_own_script(versions: Shell) -> None:
+    script = versions.write("functions/_git", GIT_IN_ZSH)
+    lines = [pair for pair in COMPLETED if pair[0].startswith("git ")]
+    with zsh(versions, script.parent) as terminal:
+        assert [(typed, line_after_tab(terminal, typed)) for typed, _ in lines] == lines
 
 
 FISH = """
