@@ -105,6 +105,7 @@ class Gathering:
         ws, progress, jobs = self._ws, self._progress, self._request.jobs
         if self._dry_run:
             return ws.worktree.identify(path, source=source, progress=progress, jobs=jobs)
+        ws.place(write=True)
         mode = ws.settings.cache_mode
         snapshot = ws.worktree.snapshot(path, ws.cache, mode, source=source, progress=progress, jobs=jobs)
         self._kept.append(snapshot.sources)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.git.door import Trace
     from cpvlib.stores.git.repository import GitRepository
     from cpvlib.stores.state import Bases, Confirmations
+    from cpvlib.stores.storage.open import StoragePlace
     from cpvlib.stores.storage.protocol import Storage
     from cpvlib.stores.worktree import Worktree
 
@@ -122,12 +123,16 @@ class Workspace:
     def storage(self, *, write: bool = False) -> Storage:
         """The storage, proved fit for reading, or for writing. Raises ConfigError where it is not trusted."""
         if write not in self._storages:
-            from cpvlib.managers.place import storage_place
             from cpvlib.stores.storage.open import open_storage
 
-            place = storage_place(self.settings, self.dvc, self.repo, write=write)
-            self._storages[write] = open_storage(place, jobs=self.settings.jobs)
+            self._storages[write] = open_storage(self.place(write=write), jobs=self.settings.jobs)
         return self._storages[write]
+
+    def place(self, *, write: bool = False) -> StoragePlace:
+        """Where the storage is, proved fit as `storage` does, without opening it."""
+        from cpvlib.managers.place import storage_place
+
+        return storage_place(self.settings, self.dvc, self.repo, write=write)
 
     def dvc_lock(self) -> AbstractContextManager[None]:
         """DVC's own lock on the repository, held for local edits only."""
