@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 
 from cpvlib.base.errors import FAILED
-from cpvlib.domain.text import printable
+from cpvlib.domain.text import printable, without_secrets
 
 
 def report_bug(program: str, bug: Exception) -> int:
@@ -18,7 +18,7 @@ def report_bug(program: str, bug: Exception) -> int:
     The command line stays out of the log: it may hold a URL with a password.
     """
     text = _text(program, bug)
-    last = printable(traceback.format_exception_only(type(bug), bug)[-1].strip())
+    last = without_secrets(printable(traceback.format_exception_only(type(bug), bug)[-1].strip()))
     try:
         place = str(_write(text))
     except Exception:  # whatever else is broken here, the traceback must still reach somebody
@@ -33,7 +33,7 @@ def _text(program: str, bug: Exception) -> str:
     from cpvlib import __version__
 
     facts = f"cpv {__version__}, python {sys.version.split()[0]}, {sys.platform}, {program}"
-    return f"{facts}\n\n{''.join(traceback.format_exception(bug))}"
+    return without_secrets(f"{facts}\n\n{''.join(traceback.format_exception(bug))}")
 
 
 def _write(text: str) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cpvlib.base.errors import DONE, FAILED, INTERRUPTED, CPVError, NegativeAnswer, UsageError
 from cpvlib.cli.record import Group
 from cpvlib.cli.registry import COMMANDS, GUESSES, NOTHING_TO_DO, load
-from cpvlib.domain.text import printable
+from cpvlib.domain.text import printable, without_secrets
 
 PROGRAM = "git-cpv"
 
@@ -128,7 +128,7 @@ def _report(error: CPVError) -> int:
     lines = [lead + printable(error.message, keep="\n")]
     if error.hint:
         lines.append(f"hint: {printable(error.hint, keep=chr(10))}")
-    print("\n".join(lines), file=sys.stderr)  # noqa: T201
+    print(without_secrets("\n".join(lines)), file=sys.stderr)  # noqa: T201
     return error.exit_code
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from cpvlib.base.progress import Progress
-from cpvlib.domain.text import columns, printable
+from cpvlib.domain.text import columns, printable, without_secrets
 
 _PAINTS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _PAINTED = re.compile("(\x1b\\[(?:" + "|".join(_PAINTS.values()) + ")?m)")
@@ -21,7 +21,8 @@ class UI:
     """What a command says, and how: quietly, in detail, as JSON, in colour.
 
     No control character but newline, tab and its own colours gets through to the terminal; a name or message
-    out of a repository must still go through `printable`, or its newlines count as ours.
+    out of a repository must still go through `printable`, or its newlines count as ours. Passwords and tokens
+    in URLs are left out.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: int = 0, json: bool = False) -> None:
@@ -38,7 +39,8 @@ class UI:
         """The answer as one JSON object on stdout, all of it ASCII."""
         import json
 
-        sys.stdout.write(json.dumps({"schema": JSON_SCHEMA, **answer}, indent=2) + "\n")
+        text = json.dumps({"schema": JSON_SCHEMA, **answer}, indent=2)
+        sys.stdout.write(without_secrets(text) + "\n")
 
     def say(self, text: str) -> None:
         """A line for whoever watches, on stderr; not with `-q`."""
@@ -56,8 +58,8 @@ class UI:
 
     def table(self, rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> None:
         """Rows in aligned columns on stdout; those numbered in `right` (from 0) end flush."""
-        for line in columns(rows, right=right):
-            self.answer(line)
+        if rows:
+            self.answer("\n".join(columns(rows, right=right)))
 
     def paint(self, colour: str, text: str) -> str:
         """`text` in bold, dim, red, green, yellow or cyan where stdout takes colours, else as it is."""
@@ -105,6 +107,7 @@ class UI:
             # Nobody listens to the conversation any more; the work goes on.
 
     def _harmless(self, text: str) -> str:
+        text = without_secrets(text)
         if "\x1b" not in text or not self._colour:
             return printable(text, keep="\n\t")
         return "".join(

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Sequence
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+# RFC 3986 section 3.2.1: what stands before the '@' of a URL; over HTTP a lone user name may be a token.
+_USER_AND_PASSWORD = re.compile(r"""(://[^/\s:@"'<>]*):[^/\s"'<>]*@""")
+_HTTP_USER = re.compile(r"""\b(https?://)[^/\s:@"'<>]+@""", re.IGNORECASE)
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -31,6 +34,13 @@ def _escape(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def without_secrets(text: str) -> str:
+    """`text` with '***' for passwords and tokens in its URLs."""
+    if "://" not in text or "@" not in text:
+        return text
+    return _HTTP_USER.sub(r"\1***@", _USER_AND_PASSWORD.sub(r"\1:***@", text))
 
 
 def human_size(n_bytes: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpvlib.domain.text import columns, human_size, listed, plural, printable, width
+from cpvlib.domain.text import columns, human_size, listed, plural, printable, width, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,23 @@ def test_lines_may_stay() -> None:
 )
 def test_sizes(n_bytes: int, shown: str) -> None:
     assert human_size(n_bytes) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("push https://ada:s3cr@t@example.org/x.git", "push https://ada:***@example.org/x.git"),
+        ("'https://ghp_token@github.com/a/b'", "'https://***@github.com/a/b'"),
+        ("ssh://git@example.org/a", "ssh://git@example.org/a"),
+        ("ssh://git:pw@example.org/a", "ssh://git:***@example.org/a"),
+        ("git@example.org:a/b", "git@example.org:a/b"),
+        ("https://example.org:8080/a@b", "https://example.org:8080/a@b"),
+        ('{"url": "http://u:p@h", "mail": "x@y"}', '{"url": "http://u:***@h", "mail": "x@y"}'),
+        ("s3://bucket/x", "s3://bucket/x"),
+    ],
+)
+def test_passwords_in_urls_are_left_out(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown
 
 
 def test_counts() -> None:
