@@ -14,6 +14,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
+from operator import itemgetter
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError, StorageError
@@ -211,7 +212,11 @@ class ObjectCache:
 
         progress.begin("checking the cache", sum(size for _, size in doubtful), len(doubtful))
         try:
-            wrong = [oid for oid, right in hashing.in_parallel(is_right, doubtful, jobs) if not right]
+            wrong = [
+                oid
+                for oid, right in hashing.in_parallel(is_right, doubtful, jobs, itemgetter(1))
+                if not right
+            ]
         finally:
             progress.end()
         self._records.flush()
@@ -241,7 +246,7 @@ class ObjectCache:
     def _keep(self, stream: FileIO, file: StrPath, before: FileStat, on_bytes: OnBytes) -> str:
         if before.size > _SMALL_BYTES:
             return self._keep_large(stream, file, before, on_bytes)
-        data = stream.read(_SMALL_BYTES + 1) or b""
+        data = stream.read(before.size + 1) or b""
         if len(data) != before.size or FileStat.of(os.fstat(stream.fileno())) != before:
             raise changed_while_read(file)
         md5 = hashing.md5_of(data)

@@ -249,9 +249,10 @@ def copy_contents(source: FileIO, target: FileIO, on_bytes: Callable[[int], None
     if size > _COPY_BYTES and clone(source, target):
         on_bytes(size)
         return
-    while data := source.read(_COPY_BYTES):
+    while data := source.read(min(_COPY_BYTES, size + 1)):
         write_all(target, data)
         on_bytes(len(data))
+        size = max(0, size - len(data))
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from typing import Protocol, TypeVar
 
@@ -12,6 +13,8 @@ from cpvlib.stores.files import StrPath, write_all
 
 BLOCK_BYTES = 1 << 20
 _BUFFERS = 4
+_FEW_BYTES = 256 << 10
+_kept = threading.local()
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,8 +58,10 @@ def md5_of_file(path: StrPath, on_bytes: OnBytes = no_bytes) -> str:
 
 
 def blocks(stream: Readable) -> Iterator[memoryview]:
-    """What is left to read, block by block, each in the same buffer: use it before asking for the next."""
-    buffer = memoryview(bytearray(BLOCK_BYTES))
+    """What is left to read, block by block, each in this thread's one buffer: use it before the next."""
+    buffer = getattr(_kept, "buffer", None)
+    if buffer is None:
+        buffer = _kept.buffer = memoryview(bytearray(BLOCK_BYTES))
     while count := stream.readinto(buffer):
         yield buffer[:count]
 
@@ -66,7 +71,6 @@ def copy_hashing(source: FileIO, target: FileIO, on_bytes: OnBytes = no_bytes) -
 
     A second thread writes while this one reads and hashes, with a handful of blocks between them.
     """
-    import threading
     from queue import SimpleQueue
 
     free: SimpleQueue[bytearray | None] = SimpleQueue()
@@ -101,18 +105,27 @@ def copy_hashing(source: FileIO, target: FileIO, on_bytes: OnBytes = no_bytes) -
     return digest.hexdigest(), size
 
 
-def in_parallel(work: Callable[[T], R], items: Collection[T], jobs: int | None = None) -> Iterator[R]:
+def in_parallel(
+    work: Callable[[T], R], items: Iterable[T], jobs: int | None, size_of: Callable[[T], int]
+) -> Iterator[R]:
     """`work(item)` of each, in the order they finish. The first failure is raised, and no more work begun.
 
-    `work` is called from several threads. `jobs` defaults to one for each processor, for md5 keeps one busy.
+    `work` is called from several threads, `jobs` of them. By default there is one for each processor, for md5
+    keeps one busy, and this thread alone sees to items of few bytes: for those, Python's work outweighs md5,
+    and more threads would only take the interpreter from each other.
     """
-    threads = min(jobs or _processors(), len(items))
-    if threads <= 1:
-        yield from map(work, items)
+    todo = list(items)
+    if jobs is None:
+        jobs = _processors()
+        few = [item for item in todo if size_of(item) < _FEW_BYTES]
+        todo = [item for item in todo if size_of(item) >= _FEW_BYTES]
+        yield from map(work, few)
+    if min(jobs, len(todo)) <= 1:
+        yield from map(work, todo)
         return
     from cpvlib.base.parallel import Crew
 
-    for _, result in Crew(threads).each(work, items):
+    for _, result in Crew(min(jobs, len(todo))).each(work, todo):
         yield result
 
 

@@ -44,7 +44,7 @@ def execute(
     )
     try:
         run.write_early(sizes)
-        run.write_late()
+        run.write_late(sizes)
     except OSError as error:
         raise disk_error(error, f"cannot write '{plan.out_path}'") from error
     finally:
@@ -84,15 +84,15 @@ class _Run:
         """What nothing is in the way of, in batches: room is needed for one, and each is synced at once."""
         early = [path for path in self._plan.write if path not in self._plan.late]
         for batch in _batches(early, lambda path: sizes[self._plan.write[path]]):
-            self._stage(batch)
+            self._stage(batch, sizes)
             self._rename(batch)
         self._sync_folders()
 
-    def write_late(self) -> None:
+    def write_late(self, sizes: Mapping[str, int]) -> None:
         """The removals, and between their staging and their renames what they make way for."""
         plan = self._plan
         late = [path for path in plan.write if path in plan.late]
-        self._stage(late)
+        self._stage(late, sizes)
         if plan.unlinks_top:
             self._unlink(self._place)
         for relpath in plan.remove:
@@ -118,7 +118,7 @@ class _Run:
     def _path(self, relpath: str) -> str:
         return f"{self._place}/{relpath}" if relpath else self._place
 
-    def _stage(self, relpaths: list[str]) -> None:
+    def _stage(self, relpaths: list[str], sizes: Mapping[str, int]) -> None:
         names = [(relpath, self._scratch.new()) for relpath in relpaths]
         for relpath, temporary in names:
             self._staged[relpath] = (temporary, _NO_STAT)
@@ -128,7 +128,10 @@ class _Run:
             self._progress.advance(n_files=1)
             return item
 
-        for relpath, temporary in hashing.in_parallel(fill, names, self._jobs):
+        def size_of(item: tuple[str, str]) -> int:
+            return sizes[self._plan.write[item[0]]]
+
+        for relpath, temporary in hashing.in_parallel(fill, names, self._jobs, size_of):
             self._staged[relpath] = (temporary, FileStat.of(os.stat(temporary)))
         if names and self._link != "symlink":
             files.sync_files([temporary for _, temporary in names], self._scratch.folder, few=_FEW)

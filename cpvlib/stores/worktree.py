@@ -290,7 +290,9 @@ class _Reading:
 
         listener.begin(f"reading {self._out}", sum(self.look.files[r].size for r in relpaths), len(relpaths))
         try:
-            for relpath, md5, st in hashing.in_parallel(work, relpaths, jobs):
+            for relpath, md5, st in hashing.in_parallel(
+                work, relpaths, jobs, lambda r: self.look.files[r].size
+            ):
                 self.named[relpath] = md5
                 self._fresh[relpath] = (st, md5)
         finally:
