@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from operator import itemgetter
@@ -22,9 +22,9 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.listing import Listing, parse_listing
 from cpvlib.domain.text import human_size
 from cpvlib.stores import files, hashing
+from cpvlib.stores.cacherecords import Records
 from cpvlib.stores.files import DiskFullError, Scratch, StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
-from cpvlib.stores.hints import Hints
 from cpvlib.stores.sources import FileSource, changed_while_read
 from cpvlib.stores.statindex import FileStat
 
@@ -33,14 +33,7 @@ _MODE = 0o444
 _SMALL_BYTES = hashing.BLOCK_BYTES
 _BATCH = 512
 _FEW = 8
-_SPARE_BYTES = 64 << 20  # what a nearly full disk needs for git's own objects and the like
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS object (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL, device INTEGER NOT NULL
-) WITHOUT ROWID
-"""
+_SPARE_BYTES = 4 << 20  # for listings, pointers and git's own objects
 
 
 class ObjectCache:
@@ -55,7 +48,7 @@ class ObjectCache:
         self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
         self.is_legacy = legacy
-        self._records = _Records(records)
+        self._records = Records(records)
         self._scratch = Scratch(root / "cpv" / "tmp")
         self._lock = threading.Lock()
         self._waiting: list[tuple[str, str]] = []
@@ -251,7 +244,12 @@ class ObjectCache:
             raise changed_while_read(file)
         md5 = hashing.md5_of(data)
         if self._claim(md5):
-            self._write_small(md5, data)
+            try:
+                self._make_room(file, len(data))
+                self._write_small(md5, data)
+            except BaseException:
+                self._expected.discard(md5)
+                raise
         on_bytes(len(data))
         return md5
 
@@ -269,7 +267,8 @@ class ObjectCache:
                 os.fchmod(copy.fileno(), _MODE)
                 os.fsync(copy.fileno())
         except BaseException:
-            os.unlink(temporary)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
             raise
         if self._claim(md5):
             self._wait(temporary, md5)
@@ -286,7 +285,11 @@ class ObjectCache:
         return False
 
     def _make_room(self, file: StrPath, size: int) -> None:
-        free = files.free_bytes(self.root)
+        try:
+            free = files.free_bytes(self.root)
+        except FileNotFoundError:
+            self.root.mkdir(parents=True, exist_ok=True)
+            free = files.free_bytes(self.root)
         if free < size + _SPARE_BYTES:
             raise DiskFullError(
                 f"the disk is full: '{file}' needs {human_size(size)} in the cache '{self.root}', "
@@ -396,38 +399,3 @@ class Receiver:
         """Remove the temporary file, if it is there."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
-
-
-class _Records:
-    """The stats that objects had when last known to be right, by their path below the cache's root."""
-
-    def __init__(self, path: Path) -> None:
-        self._hints = Hints(path, _SCHEMA)
-        self._known: dict[str, FileStat | None] = {}
-        self._dirty: set[str] = set()
-        self._lock = threading.Lock()
-
-    def load(self, keys: Iterable[str]) -> None:
-        wanted = [key for key in keys if key not in self._known]
-        found = dict.fromkeys(wanted)
-        for key, *st in self._hints.read_for("SELECT * FROM object WHERE path IN ({keys})", wanted):
-            found[key] = FileStat(*st)
-        with self._lock:
-            for key, known in found.items():
-                self._known.setdefault(key, known)
-
-    def stands(self, key: str, now: FileStat) -> bool:
-        return self._known.get(key) == now
-
-    def note(self, key: str, now: FileStat) -> None:
-        """No rule for racy entries: objects are written under another name, and are read-only by then."""
-        with self._lock:
-            self._known[key] = now
-            self._dirty.add(key)
-
-    def flush(self) -> None:
-        with self._lock:
-            rows = [(key, *known) for key in self._dirty if (known := self._known[key]) is not None]
-            self._dirty.clear()
-        if rows:
-            self._hints.write(("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?)", rows))

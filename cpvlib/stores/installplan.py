@@ -17,7 +17,7 @@ from cpvlib.stores.statindex import FileStat
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
-    from cpvlib.stores.worktree import Content
+    from cpvlib.stores.reading import Content
 
 
 @dataclass(frozen=True)

@@ -65,3 +65,19 @@ def hash_unchanging(path: StrPath, on_bytes: OnBytes = no_bytes) -> tuple[str, F
     if before != after or size != before.size:
         raise changed_while_read(path)
     return md5, after
+
+
+def hash_unchanging_legacy(path: Path, on_bytes: OnBytes = no_bytes) -> tuple[str, FileStat]:
+    """The same with md5-dos2unix, DVC 2's name for content."""
+    from cpvlib.stores.dvc.legacy import md5_dos2unix
+
+    try:
+        before = FileStat.of(path.stat())
+        md5 = md5_dos2unix(path)
+        after = FileStat.of(path.stat())
+    except OSError as error:
+        raise disk_error(error, f"cannot read '{path}'") from error
+    if before != after:
+        raise changed_while_read(path)
+    on_bytes(after.size)
+    return md5, after

@@ -285,6 +285,45 @@ def test_hard_links_keep_the_object_trusted(cache: ObjectCache, tmp_path: Path) 
     assert recorded == FileStat.of(cache.path(oid).stat())
 
 
+REFLINK = """
+set -e
+truncate -s 400M "$1/disk"
+mkfs.xfs -q -m reflink=1 "$1/disk"
+mount -o loop "$1/disk" "$1/mnt"
+head -c 50M /dev/urandom >"$1/mnt/model.bin"
+sync -f "$1/mnt"
+"$2" -c 'if 1:
+    import os, sys
+    from pathlib import Path
+    from cpvlib.stores.cache import ObjectCache
+    top = Path(sys.argv[1])
+    free = os.statvfs(top).f_bfree
+    cache = ObjectCache(top / "cache", top / "objects.db")
+    oid, _ = cache.snapshot(top / "model.bin")
+    cache.settle()
+    cache.copy_to(oid, top / "copy")
+    os.sync()
+    print((free - os.statvfs(top).f_bfree) * os.statvfs(top).f_bsize < 5 << 20)
+    with (top / "model.bin").open("r+b") as file:
+        file.write(b"written in place")
+    print(ObjectCache(top / "cache", top / "none.db").has(oid))
+    print((top / "copy").read_bytes() == cache.path(oid).read_bytes())
+' "$1/mnt"
+"""
+
+
+def test_blocks_are_shared_where_the_file_system_can(tmp_path: Path) -> None:
+    (tmp_path / "mnt").mkdir()
+    arguments = ["unshare", "-m", "sh", "-c", REFLINK, "sh", str(tmp_path), sys.executable]
+    run = subprocess.run(
+        arguments, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    if any(f"{tool}: " in run.stderr for tool in ("unshare", "mount", "mkfs.xfs", "sh")):
+        pytest.skip(f"NO XFS: this machine doesn't let tests mount one: {run.stderr.strip()}")
+    assert run.stderr == ""
+    assert run.stdout.split() == ["True", "True", "True"]
+
+
 def test_permission_denied_is_an_error_to_act_on(tmp_path: Path) -> None:
     (tmp_path / "cache").write_bytes(b"not a folder")
     (tmp_path / "model.bin").write_bytes(b"x")

@@ -306,6 +306,28 @@ def test_a_source_inside_the_worktree_may_not_lead_out_of_it(top: Path) -> None:
         opened(top).identify("model", source=top / "runs")
 
 
+def test_an_out_of_dvc_2_is_named_by_md5_dos2unix(top: Path) -> None:
+    write(top, {"data/a.csv": b"one\r\ntwo\r\n", "data/b.bin": b"\x00\r\n"})
+    files = {"a.csv": md5(b"one\ntwo\n"), "b.bin": md5(b"\x00\r\n")}
+    legacy = opened(top).identify("data", legacy=True)
+    assert legacy is not None
+    assert (dict(legacy.files), legacy.size) == (files, 13)
+    content = opened(top).identify("data")
+    assert content is not None
+    assert content.files["a.csv"] == md5(b"one\r\ntwo\r\n")
+    cache = cache_of(top).legacy
+    for path in files:
+        receiver = cache.receiver(files[path])
+        receiver.path.write_bytes((top / "data" / path).read_bytes())
+        receiver.accept()
+    listing = render_listing(files)
+    cache.put_bytes(listing_oid(listing), listing)
+    assert not opened(top).install("data", listing_oid(listing), cache, "copy")
+    (top / "data" / "a.csv").unlink()
+    opened(top).install("data", listing_oid(listing), cache, "copy")
+    assert (top / "data" / "a.csv").read_bytes() == b"one\r\ntwo\r\n"
+
+
 def test_keep_copies_files_aside(top: Path) -> None:
     write(top, {"model.bin": b"mine", "data/sub/a": b"a", "data/ignored.tmp": b"t"})
     where = top / ".git" / "cpv" / "kept" / "1"

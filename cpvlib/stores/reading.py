@@ -1,0 +1,197 @@
+"""Reading an out's files: what each is named, and where its bytes are kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.listing import listing_oid, render_listing
+from cpvlib.domain.paths import check_relative
+from cpvlib.stores import hashing
+from cpvlib.stores.files import DiskFullError
+from cpvlib.stores.look import Look
+from cpvlib.stores.sources import FileSource, changed_while_read, hash_unchanging
+from cpvlib.stores.statindex import FileStat, StatIndex
+
+if TYPE_CHECKING:
+    from cpvlib.stores.cache import ObjectCache
+    from cpvlib.stores.storage.protocol import Source
+
+Named = dict[str, tuple[FileStat, str]]  # relpath → stat and md5
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an out is made of: its size in bytes; its files, relpath → md5, '' where the out is one."""
+
+    oid: str
+    size: int
+    nfiles: int | None
+    files: Mapping[str, str]
+    isexec: bool
+
+    @property
+    def is_dir(self) -> bool:
+        return self.nfiles is not None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Content that was kept: where to read each of its objects, and the listing where it is a folder.
+
+    `uncached` counts the files that are only in the worktree: all with `cpv.cache = none`, or those for which
+    the disk was too short.
+    """
+
+    content: Content
+    sources: Mapping[str, Source]
+    listing: bytes | None
+    uncached: int = 0
+
+
+class Reading:
+    """The naming of one look's files: some are vouched for by the stat index, the others are read."""
+
+    def __init__(self, place: Path, out_path: str, look: Look, known: Named) -> None:
+        self.place = place
+        self.look = look
+        self._out = out_path
+        self._seen_ns = time.time_ns()
+        self._gone = known.keys() - look.files.keys()
+        self._fresh: Named = {}
+        self.named: dict[str, str] = {}
+        for relpath, st in look.files.items():
+            entry = known.get(relpath)
+            if entry is not None and entry[0] == st:
+                self.named[relpath] = entry[1]
+
+    @property
+    def unnamed(self) -> list[str]:
+        return [relpath for relpath in self.look.files if relpath not in self.named]
+
+    @property
+    def has_read(self) -> bool:
+        return bool(self._fresh)
+
+    def path(self, relpath: str) -> Path:
+        return self.place / relpath if relpath else self.place
+
+    def read(
+        self,
+        relpaths: Collection[str],
+        name: Callable[[Path, FileStat, hashing.OnBytes], tuple[str, FileStat]],
+        progress: Progress | None,
+        jobs: int | None,
+    ) -> None:
+        """Name these files by `name(path, stat, on_bytes)`, called from several threads."""
+        if not relpaths:
+            return
+        listener = progress or Silent()
+        for relpath in relpaths:
+            if relpath:
+                check_relative(relpath, f"a file of '{self._out}',")
+
+        def work(relpath: str) -> tuple[str, str, FileStat]:
+            path = self.path(relpath)
+            md5, st = name(path, self.look.files[relpath], lambda count: listener.advance(n_bytes=count))
+            listener.advance(n_files=1)
+            return relpath, md5, st
+
+        listener.begin(f"reading {self._out}", sum(self.look.files[r].size for r in relpaths), len(relpaths))
+        try:
+            for relpath, md5, st in hashing.in_parallel(
+                work, relpaths, jobs, lambda r: self.look.files[r].size
+            ):
+                self.named[relpath] = md5
+                self._fresh[relpath] = (st, md5)
+        finally:
+            listener.end()
+
+    def save(self, index: StatIndex, key: str) -> None:
+        index.save(key, self._fresh, seen_ns=self._seen_ns, gone=self._gone)
+
+    def stat(self, relpath: str) -> FileStat:
+        fresh = self._fresh.get(relpath)
+        return fresh[0] if fresh else self.look.files[relpath]
+
+    def content(self) -> tuple[Content, bytes | None]:
+        """The content, when all files have a name, and a folder's listing."""
+        size = sum(self.stat(relpath).size for relpath in self.named)
+        if self.look.kind == "file":
+            return Content(self.named[""], size, None, self.named, self.look.isexec), None
+        listing = render_listing(self.named)
+        return Content(listing_oid(listing), size, len(self.named), self.named, False), listing
+
+
+class Keeper:
+    """Takes files into the cache, as far as `cpv.cache` and the disk allow."""
+
+    def __init__(self, cache: ObjectCache, mode: str, reading: Reading) -> None:
+        self._cache = cache
+        self._mode = mode
+        self._reading = reading
+        self._is_full = False
+        self.uncached: dict[str, FileSource] = {}  # by md5
+
+    def pick(self) -> list[str]:
+        """The files to read: those without a name, and those whose object the cache lacks."""
+        named = self._reading.named
+        if self._mode == "none":
+            return self._reading.unnamed
+        lacking = set(self._cache.missing(set(named.values())))
+        return [relpath for relpath, md5 in named.items() if md5 in lacking] + self._reading.unnamed
+
+    def keep(self, path: Path, seen: FileStat, on_bytes: hashing.OnBytes) -> tuple[str, FileStat]:
+        if self._mode != "none":
+            try:
+                return self._cache.snapshot(path, seen=seen, on_bytes=on_bytes)
+            except DiskFullError:
+                self._give_up()
+        md5, st = hash_unchanging(path, on_bytes)
+        if st != seen:
+            raise changed_while_read(path)
+        return md5, st
+
+    def settle(self) -> None:
+        """What was kept takes its name; the rest is noted as being in the worktree only."""
+        try:
+            self._cache.settle()
+        except DiskFullError:
+            self._give_up()
+        if self._mode != "none" and not self._is_full:
+            return
+        named = self._reading.named
+        lacking = set(named.values() if self._mode == "none" else self._cache.missing(set(named.values())))
+        for relpath, md5 in named.items():
+            if md5 in lacking:
+                self.uncached[md5] = FileSource(self._reading.path(relpath), self._reading.stat(relpath))
+
+    def _give_up(self) -> None:
+        """Called where an error is being handled: raises it again, unless the worktree itself may serve."""
+        if self._mode != "auto":
+            raise
+        self._is_full = True
+
+
+class Sources(Mapping[str, "Source"]):
+    """Where to read each object of a snapshot, made when asked for: there may be hundreds of thousands."""
+
+    def __init__(self, content: Content, cache: ObjectCache, uncached: Mapping[str, FileSource]) -> None:
+        self._cache = cache
+        self._uncached = uncached
+        self._oids = {*content.files.values(), content.oid}
+
+    def __getitem__(self, oid: str) -> Source:
+        if oid not in self._oids:
+            raise KeyError(oid)
+        return self._uncached.get(oid) or self._cache.source(oid)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._oids)
+
+    def __len__(self) -> int:
+        return len(self._oids)
