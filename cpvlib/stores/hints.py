@@ -30,6 +30,10 @@ class Hints:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
+    def __del__(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of one SELECT, or none where the file can't tell."""
         with self._lock:
