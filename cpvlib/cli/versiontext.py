@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.domain.text import printable
@@ -15,22 +16,29 @@ if TYPE_CHECKING:
 
 def number(value: Any) -> str:
     """A metric or parameter as a person reads it: 0.245, adam, [64, 32], null."""
-    if isinstance(value, float):
+    if type(value) is float:
         return f"{value:.6g}"
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def pairs(values: Mapping[str, Any], first: Iterable[str] = (), limit: int = 4) -> str:
     """`loss=0.231 acc=0.9 +3`: those named first in front, the rest by name."""
-    names = [name for name in dict.fromkeys(first) if name in values]
-    names += sorted(name for name in values if name not in names)
-    shown = [f"{printable(name)}={number(values[name])}" for name in names[:limit]]
-    return " ".join([*shown, f"+{len(names) - limit}"] if len(names) > limit else shown)
+    names = sorted(values)
+    if first:
+        in_front = [name for name in dict.fromkeys(first) if name in values]
+        names = in_front + [name for name in names if name not in in_front]
+    shown = [f"{name}={number(values[name])}" for name in names[:limit]]
+    return printable(" ".join([*shown, f"+{len(names) - limit}"] if len(names) > limit else shown))
 
 
 def day(seconds: int, zone: str) -> str:
     """The date where it was made: '2026-03-01'."""
-    return _local(seconds, zone, "%Y-%m-%d")
+    return _day((seconds + _offset_s(zone)) // 86400)
+
+
+@cache
+def _day(days: int) -> str:
+    return _utc(days * 86400, "%Y-%m-%d")
 
 
 def moment(seconds: int, zone: str) -> str:
@@ -44,10 +52,18 @@ def iso(seconds: int, zone: str) -> str:
 
 
 def _local(seconds: int, zone: str, form: str) -> str:
-    minutes = int(zone[1:3]) * 60 + int(zone[3:5])
-    offset = -minutes if zone.startswith("-") else minutes
+    return _utc(seconds + _offset_s(zone), form)
+
+
+@cache
+def _offset_s(zone: str) -> int:
+    seconds = int(zone[1:3]) * 3600 + int(zone[3:5]) * 60
+    return -seconds if zone.startswith("-") else seconds
+
+
+def _utc(seconds: int, form: str) -> str:
     try:
-        return time.strftime(form, time.gmtime(seconds + 60 * offset))
+        return time.strftime(form, time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):  # a tag may claim any date
         return time.strftime(form, time.gmtime(0))
 

@@ -59,15 +59,13 @@ def _asked(
     """Those of the series that the conditions let through, in order, else the newest first."""
     found = [record for record in reversed(records) if record.series is series]
     if conditions:
-        found = [r for r in found if all(condition.holds(r.manifest.metrics) for condition in conditions)]
+        found = [r for r in found if all(condition.holds(r.brief.metrics) for condition in conditions)]
     if order:
-        found.sort(key=lambda record: order(record.manifest.metrics))
+        found.sort(key=lambda record: order(record.brief.metrics))
     return found
 
 
-def _show(
-    ui: UI, records: Sequence[VersionRecord], first: Sequence[str], template: Template | None
-) -> None:
+def _show(ui: UI, records: Sequence[VersionRecord], first: Sequence[str], template: Template | None) -> None:
     if ui.json_wanted:
         from cpvlib.cli.versiontext import facts
 
@@ -86,17 +84,20 @@ def _table(ui: UI, records: Sequence[VersionRecord], first: Sequence[str]) -> No
     from cpvlib.domain.text import human_size, printable
 
     marks = [_marks(record) for record in records]
+    marked = any(marks)
     rows = []
     for record, mark in zip(records, marks, strict=True):
-        size = record.manifest.size
+        told = record.brief
         row = [
-            str(record.name),
+            record.tag,
             day(record.date, record.zone),
             printable(record.tagger),
-            human_size(size) if size is not None else "",
-            pairs(record.manifest.metrics, first),
+            "" if told.size is None else human_size(told.size),
+            pairs(told.metrics, first),
+            *([mark] if marked else []),
+            printable(told.subject),
         ]
-        rows.append([*row, *([mark] if any(marks) else []), printable(record.subject)])
+        rows.append(row)
     ui.table(rows, right=(3,))
 
 
@@ -114,7 +115,7 @@ def _fields(record: VersionRecord) -> Callable[[str], str]:
     values: dict[str, Callable[[], str]] = {
         "version": lambda: str(record.version),
         "series": lambda: str(record.series),
-        "tag": lambda: str(record.name),
+        "tag": lambda: record.tag,
         "commit": lambda: record.commit,
         "date": lambda: day(record.date, record.zone),
         "isodate": lambda: iso(record.date, record.zone),
@@ -123,7 +124,7 @@ def _fields(record: VersionRecord) -> Callable[[str], str]:
         "size": lambda: "" if manifest.size is None else str(manifest.size),
         "metrics": lambda: pairs(manifest.metrics, limit=len(manifest.metrics)),
         "params": lambda: pairs(manifest.params, limit=len(manifest.params)),
-        "subject": lambda: printable(record.subject),
+        "subject": lambda: printable(record.brief.subject),
         "message": lambda: printable(manifest.text, keep="\n"),
         "data": lambda: (manifest.data.version or manifest.data.md5) if manifest.data else "",
         "pending": lambda: "pending" if record.pending else "",

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cpvlib.domain.checkpoint import DataUsed, Number, is_number
 from cpvlib.domain.version import Version
@@ -30,10 +30,23 @@ from cpvlib.domain.version import Version
 _MAX_MESSAGE = 4 << 20
 _OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_VERSION = r"v(?:0|[1-9][0-9]{0,8})\.(?:0|[1-9][0-9]{0,8})"
 _NONCE = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
-_COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
 _PLAIN = re.compile(r'[^\s"\\]+')
 _QUOTED = re.compile(r'"(?:[^"\\]|\\(?:[abtnvfr"\\]|[0-3][0-7]{2}))*"')
+# What a later CPV may add to an out follows what this one knows.
+_OUT = re.compile(
+    rf"({_QUOTED.pattern}|{_PLAIN.pattern}) md5=({_OID.pattern})(?: size=([0-9]{{1,18}}))?"
+    r"(?: nfiles=([0-9]{1,18}))?(?: (?!size=|nfiles=)[a-z]+=[^\s=]+)*",
+    re.ASCII,
+)
+_USUAL = re.compile(
+    rf"Cpv-Version: {_VERSION}\nCpv-Out: {_PLAIN.pattern} md5={_OID.pattern} size=([0-9]{{1,18}})"
+    r"(?: nfiles=[0-9]{1,18})?(?:\nCpv-Metrics: (.+))?(?:\nCpv-(?!Version|Out|Metrics)[A-Z][a-z]+: .+)*\n?",
+    re.ASCII,
+)
+_CODE = re.compile(rf"({_COMMIT.pattern})(?: uncommitted=([0-9]{{1,18}}))?", re.ASCII)
+_DATA = re.compile(rf"md5=({_OID.pattern})(?: version=(v[0-9.]+))?", re.ASCII)
 _ESCAPE = re.compile(r'\\([abtnvfr"\\]|[0-3][0-7]{2})')
 _SIGNED = re.compile(r"-----END (?:PGP SIGNATURE|SSH SIGNATURE|SIGNED MESSAGE)-----\s*\Z")
 _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.MULTILINE)
@@ -76,6 +89,10 @@ class Manifest:
     nonce: str | None = None
 
     @property
+    def brief(self) -> Brief:
+        return Brief(self.text.partition("\n")[0], self.size, self.metrics)
+
+    @property
     def size(self) -> int | None:
         """Bytes of all outs; None where there is no out, or one without a recorded size."""
         if not self.outs or any(out.size is None for out in self.outs):
@@ -101,16 +118,35 @@ class Manifest:
         return f"{self.code} uncommitted={self.uncommitted}" if self.uncommitted else f"{self.code}"
 
 
+class Brief(NamedTuple):
+    """What a list shows of a manifest."""
+
+    subject: str
+    size: int | None
+    metrics: Mapping[str, Number]
+
+
 def parse_manifest(message: str) -> Manifest:
     """The inverse of `render`, for any text at all; a signature at the message's end is left out."""
     body = _unsigned(message).rstrip("\n")
     start = body.rfind("\n\n") + 2 if "\n\n" in body else 0
-    facts = _facts(body[start:]) if "Cpv-Version: " in body and len(body) <= _MAX_MESSAGE else None
-    if facts is None:
+    if len(body) > _MAX_MESSAGE or body.find("Cpv-Version: ", start) < 0:
+        return Manifest(text=body.strip("\n"))
+    facts, stray = _facts(body[start:])
+    if "version" not in facts:
         return Manifest(text=body.strip("\n"))
     text = body[:start].strip("\n")
-    stray = "\n".join(facts.pop("stray"))
-    return Manifest(text=f"{text}\n\n{stray}".strip("\n") if stray else text, **facts)
+    return Manifest(text="\n\n".join([text, *stray]).strip("\n") if stray else text, **facts)
+
+
+def parse_brief(message: str) -> Brief:
+    """`parse_manifest(message).brief`, sooner where `render` wrote the message for a single out."""
+    text, blank, block = message.rpartition("\n\n")
+    usual = _USUAL.fullmatch(block) if blank else None
+    metrics = _metrics(usual[2]) if usual and usual[2] else {}
+    if usual is None or metrics is None:
+        return parse_manifest(message).brief
+    return Brief(text.lstrip("\n").partition("\n")[0], int(usual[1]), metrics)
 
 
 def _unsigned(message: str) -> str:
@@ -139,23 +175,29 @@ def unquote_path(text: str) -> str | None:
         return None
 
 
-def _facts(block: str) -> dict[str, Any] | None:
-    """The fields of a Manifest that this paragraph tells, each key once; other lines as 'stray'."""
+def _facts(block: str) -> tuple[dict[str, Any], list[str]]:
+    """The fields of a Manifest that this paragraph tells, each key once; its other lines as one text."""
     facts: dict[str, Any] = {}
     outs: list[ManifestOut] = []
     stray: list[str] = []
     for line in block.split("\n"):
         key, _, value = line.partition(": ")
-        if key == "Cpv-Out" and (out := _parse_out(value)):
-            outs.append(out)
-            continue
-        read = _READERS.get(key)
-        told = read(value) if read else None
-        if told and not told.keys() & facts.keys():
-            facts.update(told)
-        else:
-            stray.append(line)
-    return {**facts, "outs": tuple(outs), "stray": stray} if "version" in facts else None
+        if key == "Cpv-Out":
+            out = _parse_out(value)
+            if out:
+                outs.append(out)
+                continue
+        elif key in _READERS:
+            field, read = _READERS[key]
+            told = read(value) if field not in facts else None
+            if told is not None:
+                facts[field] = told
+                continue
+        stray.append(line)
+    if "code" in facts:
+        facts["code"], facts["uncommitted"] = facts["code"]
+    facts["outs"] = tuple(outs)
+    return facts, ["\n".join(stray)] if stray else []
 
 
 def _render_out(out: ManifestOut) -> str:
@@ -165,71 +207,58 @@ def _render_out(out: ManifestOut) -> str:
 
 
 def _parse_out(value: str) -> ManifestOut | None:
-    quoted = _QUOTED.match(value)
-    end = quoted.end() if quoted else value.find(" ")
-    path = unquote_path(value[:end]) if end > 0 else None
-    words = _words(value[end:])
-    if not path or words is None or not _OID.fullmatch(words.get("md5", "")):
+    match = _OUT.fullmatch(value)
+    if match is None:
         return None
-    size, nfiles = words.get("size"), words.get("nfiles")
-    if any(count is not None and not _COUNT.fullmatch(count) for count in (size, nfiles)):
+    quoted, oid, size, nfiles = match.groups()
+    path = unquote_path(quoted) if quoted.startswith('"') else quoted
+    if not path:
         return None
-    return ManifestOut(path, words["md5"], int(size) if size else None, int(nfiles) if nfiles else None)
-
-
-def _words(text: str) -> dict[str, str] | None:
-    pairs = [word.partition("=") for word in text.split()]
-    return {name: value for name, _, value in pairs} if all(equals for _, equals, _ in pairs) else None
-
-
-def _version(value: str) -> dict[str, Any] | None:
-    version = Version.of(value)
-    return {"version": version} if version else None
+    return ManifestOut(path, oid, int(size) if size else None, int(nfiles) if nfiles else None)
 
 
 def _metrics(value: str) -> dict[str, Any] | None:
     metrics = _json_object(value)
-    return {"metrics": metrics} if metrics and all(map(is_number, metrics.values())) else None
+    return metrics if metrics and all(map(is_number, metrics.values())) else None
 
 
-def _params(value: str) -> dict[str, Any] | None:
-    params = _json_object(value)
-    return {"params": params} if params else None
+def _code(value: str) -> tuple[str, int] | None:
+    match = _CODE.fullmatch(value)
+    return (match[1], int(match[2] or 0)) if match else None
 
 
-def _code(value: str) -> dict[str, Any] | None:
-    commit, _, rest = value.partition(" ")
-    words = _words(rest)
-    count = (words or {}).get("uncommitted", "0")
-    if words is None or not _COMMIT.fullmatch(commit) or not _COUNT.fullmatch(count):
+def _data(value: str) -> DataUsed | None:
+    match = _DATA.fullmatch(value)
+    if match is None:
         return None
-    return {"code": commit, "uncommitted": int(count)}
+    return DataUsed(match[1], match[2] if match[2] and Version.of(match[2]) else None)
 
 
-def _data(value: str) -> dict[str, Any] | None:
-    words = _words(value)
-    if words is None or not _OID.fullmatch(words.get("md5", "")):
+def _companion(value: str) -> str | None:
+    return value if value and _PLAIN.fullmatch(value) and value.isprintable() else None
+
+
+def _nonce(value: str) -> str | None:
+    return value if _NONCE.fullmatch(value) else None
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    """None for an empty object too, which says nothing."""
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError):
         return None
-    version = Version.of(words.get("version", ""))
-    return {"data": DataUsed(words["md5"], str(version) if version else None)}
+    return facts if isinstance(facts, dict) and facts else None
 
 
-def _companion(value: str) -> dict[str, Any] | None:
-    return {"companion": value} if value and _PLAIN.fullmatch(value) and value.isprintable() else None
-
-
-def _nonce(value: str) -> dict[str, Any] | None:
-    return {"nonce": value} if _NONCE.fullmatch(value) else None
-
-
-_READERS = {
-    "Cpv-Version": _version,
-    "Cpv-Metrics": _metrics,
-    "Cpv-Params": _params,
-    "Cpv-Code": _code,
-    "Cpv-Data": _data,
-    "Cpv-With": _companion,
-    "Cpv-Nonce": _nonce,
+_READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "Cpv-Version": ("version", Version.of),
+    "Cpv-Metrics": ("metrics", _metrics),
+    "Cpv-Params": ("params", _json_object),
+    "Cpv-Code": ("code", _code),
+    "Cpv-Data": ("data", _data),
+    "Cpv-With": ("companion", _companion),
+    "Cpv-Nonce": ("nonce", _nonce),
 }
 
 
@@ -239,14 +268,6 @@ def _render_data(data: DataUsed) -> str:
 
 def _compact(facts: Mapping[str, Any]) -> str:
     return json.dumps(dict(facts), sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _json_object(text: str) -> dict[str, Any] | None:
-    try:
-        facts = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return facts if isinstance(facts, dict) else None
 
 
 def _quoted(character: str) -> str:

@@ -7,13 +7,13 @@ version; one without counts where its commit has pointers of the series.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError
-from cpvlib.domain.manifest import Manifest, parse_manifest
+from cpvlib.domain.manifest import Brief, Manifest, parse_brief, parse_manifest
 from cpvlib.domain.text import listed
 from cpvlib.domain.version import Series, TagName, Version
 
@@ -30,24 +30,49 @@ _TURN = re.compile(r"(?P<name>[^/]+)/(?P<turn>[1-9][0-9]{0,8})", re.ASCII)
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """One version as its tag tells it. `object` is what the tag's ref holds.
-
-    `date` is seconds since 1970, `zone` the tagger's offset from UTC. `pruned`: only the pending ref is left
-    of it. `on_branch` is whether HEAD contains the commit, None where that was not asked.
-    """
+    """One version and its tag. `pruned`: only the pending ref is left of it. `on_branch` is whether HEAD
+    contains the commit, None where that was not asked."""
 
     name: TagName
-    object: str
-    commit: str
-    tagger: str
-    email: str
-    date: int
-    zone: str
-    message: str
-    annotated: bool
+    source: TagRecord
     pending: bool
     pruned: bool = False
     on_branch: bool | None = None
+
+    @property
+    def tag(self) -> str:
+        """The tag's name in full, prefix and all."""
+        return self.source.ref.removeprefix(_PENDING) if self.pruned else self.source.name
+
+    @property
+    def object(self) -> str:
+        """What the tag's ref holds."""
+        return self.source.object
+
+    @property
+    def commit(self) -> str:
+        return self.source.commit or ""
+
+    @property
+    def tagger(self) -> str:
+        return self.source.tagger
+
+    @property
+    def email(self) -> str:
+        return self.source.email
+
+    @property
+    def date(self) -> int:
+        """Seconds since 1970; the tagger's offset from UTC is `zone`."""
+        return self.source.date
+
+    @property
+    def zone(self) -> str:
+        return self.source.zone
+
+    @property
+    def message(self) -> str:
+        return self.source.message
 
     @property
     def series(self) -> Series:
@@ -60,11 +85,12 @@ class VersionRecord:
     @cached_property
     def manifest(self) -> Manifest:
         """Only an annotated tag has one: the message of a lightweight one is its commit's."""
-        return parse_manifest(self.message) if self.annotated else Manifest(text=self.message)
+        return parse_manifest(self.message) if self.source.annotated else Manifest(text=self.message)
 
-    @property
-    def subject(self) -> str:
-        return self.manifest.text.partition("\n")[0]
+    @cached_property
+    def brief(self) -> Brief:
+        """What a list needs of the manifest, in a third of the time."""
+        return parse_brief(self.message) if self.source.annotated else Manifest(text=self.message).brief
 
 
 @dataclass(frozen=True)
@@ -83,7 +109,7 @@ def catalogue(
     ws: Workspace, series: Iterable[Series] = BOTH, *, with_branch: bool = False
 ) -> list[VersionRecord]:
     """The versions, model before data, each in version order. `with_branch` also asks which HEAD contains."""
-    return Tags(ws).versions(series, with_branch=with_branch)
+    return Tags(ws, with_branch=with_branch).versions(series)
 
 
 def find(ws: Workspace, text: str, series: Series | None = None) -> Found:
@@ -98,25 +124,24 @@ def find(ws: Workspace, text: str, series: Series | None = None) -> Found:
 class Tags:
     """One reading of the tags, for a command that has several questions."""
 
-    def __init__(self, ws: Workspace) -> None:
+    def __init__(self, ws: Workspace, *, with_branch: bool = False) -> None:
         from cpvlib.stores.git import refs
 
         self._ws = ws
         self._prefix = ws.settings.tag_prefix
-        patterns = [f"{self._prefix}v*", f"{self._prefix}data/v*", "alias", _PENDING]
-        read = refs.read_tags(ws.repo, patterns)
+        read = refs.read_tags(ws.repo, ["refs/tags", _PENDING])
         self._tags = {tag.ref: tag for tag in read if not tag.ref.startswith(_PENDING)}
         self._pending = {tag.ref.removeprefix(_PENDING): tag for tag in read if tag.ref.startswith(_PENDING)}
+        self._on_branch = _history(ws) if with_branch else None
 
     def is_taken(self, name: TagName) -> bool:
         """Whether there is a tag of that name, a version or not."""
         return name.ref in self._tags or str(name) in self._pending
 
-    def versions(self, series: Iterable[Series] = BOTH, *, with_branch: bool = False) -> list[VersionRecord]:
+    def versions(self, series: Iterable[Series] = BOTH) -> list[VersionRecord]:
         """See `catalogue`."""
         wanted = set(series)
-        records = [record for record in self._records if record.series in wanted]
-        return self._with_branch(records) if with_branch else records
+        return [record for record in self._records if record.name.series in wanted]
 
     def find(self, text: str, series: Series | None = None) -> Found:
         """See the function of this name."""
@@ -151,67 +176,38 @@ class Tags:
 
     @cached_property
     def _records(self) -> list[VersionRecord]:
-        named = {
-            name: tag
-            for short, tag in [
-                *self._pending.items(),
-                *((tag.name, tag) for tag in self._tags.values()),
-            ]
+        tags = {**self._pending, **{tag.name: tag for tag in self._tags.values()}}
+        named = [
+            (name, tag)
+            for short, tag in tags.items()
             if (name := TagName.parse(short, self._prefix)) and tag.commit
-        }
+        ]
         foreign = self._foreign(named)
-        records = [self._record(name, tag) for name, tag in named.items() if name not in foreign]
-        return sorted(records, key=lambda record: (record.series is Series.DATA, record.version))
+        records = [self._record(name, tag) for name, tag in named if tag.ref not in foreign]
+        return sorted(records, key=_in_order)
 
     def _record(self, name: TagName, tag: TagRecord) -> VersionRecord:
-        waiting = self._pending.get(str(name))
-        return VersionRecord(
-            name=name,
-            object=tag.object,
-            commit=tag.commit or "",
-            tagger=tag.tagger,
-            email=tag.email,
-            date=tag.date,
-            zone=tag.zone,
-            message=tag.message,
-            annotated=tag.annotated,
-            pending=waiting is not None and waiting.object == tag.object,
-            pruned=waiting is tag,
-        )
+        pruned = tag.ref.startswith(_PENDING)
+        waiting = tag if pruned else self._pending.get(tag.name)
+        pending = waiting is not None and waiting.object == tag.object
+        on_branch = None if self._on_branch is None else tag.commit in self._on_branch
+        return VersionRecord(name, tag, pending, pruned, on_branch)
 
-    def _foreign(self, named: Mapping[TagName, TagRecord]) -> set[TagName]:
-        """Tags without a manifest whose commit has no pointer of their series: a v3.7 of the code, say.
+    def _foreign(self, named: Iterable[tuple[TagName, TagRecord]]) -> set[str]:
+        """Refs of tags without a manifest whose commit has no pointer of their series: a v3.7 of the code.
 
         Pointers are looked for where CPV and `dvc add` write them, at `<out>.dvc`: one git for any number.
         """
         doubtful = [
-            name for name, tag in named.items() if not tag.annotated or "Cpv-Version: " not in tag.message
+            (name, tag) for name, tag in named if not tag.annotated or "Cpv-Version: " not in tag.message
         ]
         if not doubtful:
             return set()
         outs = {Series.MODEL: self._ws.settings.model_outs, Series.DATA: self._ws.settings.data_outs}
-        places = [(name, f"{named[name].commit}:{out}.dvc") for name in doubtful for out in outs[name.series]]
+        places = [(tag.ref, f"{tag.commit}:{out}.dvc") for name, tag in doubtful for out in outs[name.series]]
         blobs = self._ws.repo.objects.read_all([place for _, place in places])
-        with_pointer = {name for (name, _), blob in zip(places, blobs, strict=True) if blob is not None}
-        return set(doubtful) - with_pointer
-
-    def _with_branch(self, records: Iterable[VersionRecord]) -> list[VersionRecord]:
-        from dataclasses import replace
-
-        from cpvlib.stores.git import refs
-
-        repo = self._ws.repo
-        head = repo.head().commit
-        patterns = [f"{self._prefix}v*", f"{self._prefix}data/v*"]
-        merged = refs.merged_tags(repo, head, patterns) if head else set()
-        return [
-            replace(
-                record,
-                on_branch=str(record.name) in merged
-                or bool(record.pruned and head and repo.is_ancestor(record.commit, head)),
-            )
-            for record in records
-        ]
+        with_pointer = {ref for (ref, _), blob in zip(places, blobs, strict=True) if blob is not None}
+        return {tag.ref for _, tag in doubtful} - with_pointer
 
     def _version(self, text: str, wanted: Iterable[Series]) -> VersionRecord | None:
         version = Version.of(text)
@@ -249,3 +245,17 @@ class Tags:
             hint = "git cpv list shows the versions" if names else "there are no versions yet: git cpv tag"
         what = f"no {wanted[0]} version or revision" if one else "no version or revision"
         return CheckpointNotFoundError(f"{what} '{text}'", hint=hint)
+
+
+def _in_order(record: VersionRecord) -> tuple[bool, int, int]:
+    name = record.name
+    return (name.series is Series.DATA, name.version.major, name.version.minor)
+
+
+def _history(ws: Workspace) -> set[str]:
+    """Every commit that HEAD contains. `for-each-ref --merged` takes three times as long."""
+    head = ws.repo.head().commit
+    if head is None:
+        return set()
+    # Without GIT_FLUSH rev-list writes each line by itself. git(1)
+    return set(ws.repo.git.text("rev-list", head, env={"GIT_FLUSH": "0"}).split("\n"))

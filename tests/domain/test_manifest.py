@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpvlib.domain.checkpoint import DataUsed
-from cpvlib.domain.manifest import Manifest, ManifestOut, parse_manifest, quote_path, unquote_path
+from cpvlib.domain.manifest import (
+    Manifest,
+    ManifestOut,
+    parse_brief,
+    parse_manifest,
+    quote_path,
+    unquote_path,
+)
 from cpvlib.domain.version import Version
 
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"
@@ -134,3 +141,21 @@ OUTS = st.builds(ManifestOut, PATHS, st.sampled_from([MD5, MD5 + ".dir"]), COUNT
 def test_any_manifest_comes_back(outs: list[ManifestOut], text: str):
     manifest = Manifest(text=text.strip("\n"), version=Version(0, 1), outs=tuple(outs))
     assert parse_manifest(manifest.render()) == manifest
+
+
+@given(
+    st.lists(
+        st.sampled_from(MESSAGE.split("\n")) | st.sampled_from(['Cpv-Metrics: {"loss":NaN}', "Cpv-Out: a", "x"]),
+        max_size=8,
+    ),
+    st.sampled_from(["", "\n", "text\n\n", "\n\n"]),
+)
+def test_the_brief_is_that_of_the_whole(lines: list[str], before: str):
+    message = before + "\n".join(lines)
+    assert parse_brief(message) == parse_manifest(message).brief
+    assert parse_brief(MESSAGE) == WHOLE.brief == ("baseline", None, {"loss": 0.231, "acc": 1})
+
+
+def test_the_brief_of_a_single_out():
+    message = f'one\n\nCpv-Version: v0.1\nCpv-Out: m md5={MD5} size=5\nCpv-Metrics: {{"a":1}}\nCpv-Nonce: 0f1e2d3c\n'
+    assert parse_brief(message) == parse_manifest(message).brief == ("one", 5, {"a": 1})
