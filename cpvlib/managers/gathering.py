@@ -77,10 +77,17 @@ class Gathering:
     def read(self, out: Out) -> Content | None:
         """An out's content; one that is known to be what is committed is not read, nor looked for in the
         cache."""
-        sure, content = self._ws.worktree.glance(out.path)
+        sure, content = self._known(out)
         if sure and (content is None or content.oid == self._before(out.path)):
             return content
         return self._take(out.path, None)
+
+    def _known(self, out: Out) -> tuple[bool, Content | None]:
+        """Content that the stat index vouches for. An out of DVC 2 is always read: its md5 is another."""
+        if out.entry is None or not out.entry.legacy:
+            return self._ws.worktree.glance(out.path)
+        jobs = self._request.jobs
+        return True, self._ws.worktree.identify(out.path, legacy=True, progress=self._progress, jobs=jobs)
 
     def changes(self, outs: Mapping[str, Out], found: Mapping[str, Standing]) -> list[Change]:
         """The outs whose content is not what the branch's tip names."""
@@ -109,6 +116,10 @@ class Gathering:
         mode = ws.settings.cache_mode
         snapshot = ws.worktree.snapshot(path, ws.cache, mode, source=source, progress=progress, jobs=jobs)
         self._kept.append(snapshot.sources)
+        if snapshot.uncached and mode == "auto":
+            progress.note(
+                f"the disk is too short to keep a copy of '{path}' in the cache: stored from where it is"
+            )
         return snapshot.content
 
 

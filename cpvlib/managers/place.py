@@ -167,13 +167,26 @@ def cache_folder(dvc: DvcConfig, repo: GitRepository) -> Path:
     """
     chosen = dvc.cache_dir
     if chosen is None:
-        return (repo.main_top or repo.top) / ".dvc" / "cache"
+        return _own_cache(repo)
     if foreign_cache(dvc, repo) and _cache_fingerprint(chosen) not in _trusted(repo):
         raise ConfigError(
             f"the cache folder '{printable(str(chosen))}' can't be used yet: it came with the clone",
             hint="see it with git cpv storage show; if it is right: git cpv storage trust",
         )
     return chosen
+
+
+def _own_cache(repo: GitRepository) -> Path:
+    """`.dvc/cache` of the main worktree. A user may put a link there, but a clone may not bring one."""
+    folder = (repo.main_top or repo.top) / ".dvc" / "cache"
+    for place in (folder.parent, folder):
+        if place.is_symlink() and _is_tracked(repo, place.relative_to(folder.parent.parent).as_posix()):
+            raise ConfigError(
+                f"'{place}' is a symbolic link that came with the clone, "
+                f"to '{printable(str(place.readlink()))}'",
+                hint=f"remove it from git: git rm --cached '{place}'",
+            )
+    return folder
 
 
 def foreign_cache(dvc: DvcConfig, repo: GitRepository) -> Path | None:
@@ -246,10 +259,12 @@ def _brings_local(repo: GitRepository) -> bool:
     """Whether git brings `.dvc/config.local`, in whatever case: then it isn't this machine's own."""
     if ((repo.main_top or repo.top) / ".dvc").is_symlink():
         return True
-    tracked = repo.git.run(
-        f"--git-dir={repo.common_dir}", "ls-files", "-z", "--", f":(top,icase){LOCAL_CONFIG}"
-    )
-    return bool(tracked)
+    return _is_tracked(repo, LOCAL_CONFIG)
+
+
+def _is_tracked(repo: GitRepository, path: str) -> bool:
+    """Whether the main worktree's index holds the path, in whatever case."""
+    return bool(repo.git.run(f"--git-dir={repo.common_dir}", "ls-files", "-z", "--", f":(top,icase){path}"))
 
 
 def _is_users_own(key: str, value: str, settings: Settings) -> bool:

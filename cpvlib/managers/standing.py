@@ -88,7 +88,8 @@ def standings(
     """
 
     def identify(out: Out) -> Content | None:
-        return ws.worktree.identify(out.path, progress=progress, jobs=jobs)
+        legacy = out.entry is not None and out.entry.legacy
+        return ws.worktree.identify(out.path, legacy=legacy, progress=progress, jobs=jobs)
 
     bases = ws.bases.read()
     result = {}
