@@ -185,10 +185,11 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+    """As git writes a value (config.c, write_pair); a carriage return has no escape, and needs the quotes."""
+    if any((ord(char) < 32 and char not in "\t\n\r") or ord(char) == 127 for char in value):
         raise ConfigError(f"{value!r} can't be written to {FILE}: it holds a control character")
-    plain = _escaped(value)
-    if value != value.strip() or "#" in value or ";" in value or not value:
+    plain = _escaped(value).replace("\n", "\\n").replace("\t", "\\t")
+    if value != value.strip() or not value or any(char in value for char in "#;\r"):
         return f'"{plain}"'
     return plain
 
@@ -253,7 +254,7 @@ class _Text:
             while self._peek() in (" ", "\t"):
                 self._at += 1
             subsection = "." + self._read_subsection()
-        if self._peek() != "]":
+        if self._peek() != "]" or not base + subsection:
             raise self._bad()
         self._at += 1
         self.sections.append(Section(base.lower() + subsection, start, self._at))

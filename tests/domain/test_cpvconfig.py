@@ -89,6 +89,7 @@ def test_only_safe_keys_count() -> None:
         (b"[cpv]\n\tteam = a\0b\n", 2),
         (b"[cpv]\n\tteam = \xff\n", 2),
         (b"team = x\n", 1),
+        (b"[cpv]\n[]\n", 2),
     ],
 )
 def test_what_is_malformed_is_named_with_its_line(data: bytes, line: int) -> None:
@@ -137,10 +138,10 @@ def test_a_new_value_joins_the_last_section_of_its_name() -> None:
 
 def test_a_value_with_control_characters_can_not_be_written() -> None:
     with pytest.raises(ConfigError, match="control character"):
-        add_value(None, "cpv.model.out", "a\nb")
+        add_value(None, "cpv.model.out", "a\x1bb")
 
 
-VALUES = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=20)
+VALUES = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n\r"), max_size=20)
 KEYS = st.sampled_from(
     ["cpv.team", "cpv.model.out", "cpv.data.out", 'cpv.metric.a "b\\ c.goal', "cpv.tagPrefix"]
 )
