@@ -27,7 +27,7 @@ def named(page: Path) -> str:
 def test_examples_answer_as_the_page_says(page: Path, sealed: Path) -> None:
     text = page.read_text()
     if "EXAMPLES/" in text:
-        pytest.importorskip("safetensors", reason="the examples need the extra 'demo'")
+        pytest.importorskip("safetensors", reason="see examples/digits/requirements.txt")
     if "EXAMPLES/huggingface" in text:
         pytest.importorskip("tokenizers", reason="see examples/huggingface/requirements.txt")
 
