@@ -90,7 +90,9 @@ class Workspace:
         from cpvlib.managers.place import cache_folder
         from cpvlib.stores.cache import ObjectCache
 
-        return ObjectCache(cache_folder(self.dvc, self.repo), self.repo.common_dir / "cpv" / "cache.db")
+        return ObjectCache(
+            cache_folder(self.dvc, self.repo), self.repo.common_dir / "cpv" / "cache.db", note=self.note
+        )
 
     @cached_property
     def worktree(self) -> Worktree:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from operator import itemgetter
@@ -42,8 +42,11 @@ class ObjectCache:
     Usable from many threads. New objects that come by `snapshot` take their names together, in `settle`.
     """
 
-    def __init__(self, root: Path, records: Path, *, legacy: bool = False) -> None:
+    def __init__(
+        self, root: Path, records: Path, *, legacy: bool = False, note: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.root = root
+        self._note = note
         self._root = str(root)
         self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
@@ -58,7 +61,7 @@ class ObjectCache:
     @property
     def legacy(self) -> ObjectCache:
         """The same cache in DVC 2's layout, for outs whose pointers have no `hash: md5`."""
-        return ObjectCache(self.root, self._records_path, legacy=True)
+        return ObjectCache(self.root, self._records_path, legacy=True, note=self._note)
 
     def path(self, oid: str) -> Path:
         """Where the object lies or would lie; no word on whether it does."""
@@ -213,6 +216,8 @@ class ObjectCache:
         finally:
             progress.end()
         self._records.flush()
+        for place in self.set_aside[len(self.set_aside) - len(wrong) :]:
+            self._note(f"an object of the cache was damaged; it is set aside as '{place}'")
         return wrong
 
     def _prove(self, oid: str, on_bytes: OnBytes) -> bool:

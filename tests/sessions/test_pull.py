@@ -156,7 +156,8 @@ def test_a_truncated_cache_object_is_never_installed(pair: tuple[Shell, Shell]) 
             item.chmod(0o644)
             item.write_bytes(b"weig")
             item.chmod(0o444)
-    ben.ok("rm model.bin && git cpv pull")
+    done = ben.run("rm model.bin && git cpv pull")
+    assert "an object of the cache was damaged; it is set aside as '" in done.err
     assert ben.read("model.bin") == "weights 1"
 
 

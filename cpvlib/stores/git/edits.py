@@ -108,9 +108,7 @@ def _not_plain(path: str) -> RepositoryError:
     )
 
 
-def edit_index(
-    repo: GitRepository, edits: Mapping[str, Edit], index: Path | None = None
-) -> dict[str, Entry]:
+def edit_index(repo: GitRepository, edits: Mapping[str, Edit], index: Path | None = None) -> dict[str, Entry]:
     """Apply the edits to what an index holds, and return the entries that were there.
 
     Raises RepositoryError as `edit_tree` does, and for a path in conflict, before anything changes.
