@@ -308,6 +308,12 @@ def test_a_lost_race_gives_the_next_number(repo: Shell, tmp_path: Path) -> None:
     assert winner == other.git("rev-parse", "HEAD")
 
 
+def test_several_at_once_get_a_number_each(repo: Shell) -> None:
+    told = repo.ok("for _ in 1 2 3 4; do git cpv tag --combined -f & done; wait").split()
+    assert sorted(told) == ["v0.1", "v0.2", "v0.3", "v0.4"]
+    assert len(refs(repo)) == 16
+
+
 def test_a_dry_run_changes_nothing(repo: Shell) -> None:
     done = repo.run("git cpv tag --dry-run --combined")
     assert (done.code, done.out) == (0, "v0.1\n")
