@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from cpvlib.base.errors import ConfigError
 from cpvlib.stores.files import write_atomic
 
 _SIZE_LIMIT_BYTES = 1 << 20
+_PATIENCE_S = 10.0
+_POLL_S = 0.02
+_KEPT_AT_MOST = 1000
 
 
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
@@ -52,11 +57,43 @@ def log_dir() -> Path:
     return user_log_path("cpv", appauthor=False)
 
 
+class DamagedError(ConfigError):
+    """`config.json` is there, and is not a JSON object."""
+
+
 def read(path: Path) -> dict[str, str]:
     """What `config.json` says: its string values; empty where there is no such file.
 
-    ConfigError where it can't be read or is not a JSON object. Values of other kinds are ignored.
+    ConfigError where it can't be read, DamagedError where it is not a JSON object. Values of other kinds are
+    ignored.
     """
+    return {key: value for key, value in _load(path).items() if isinstance(value, str)}
+
+
+def update(path: Path, edit: Callable[[dict[str, Any]], None]) -> Path | None:
+    """Changes what `config.json` holds, one process at a time, and replaces the file as a whole, mode 0600.
+
+    A damaged file is kept aside and begun anew; its new name is returned. One that can't be read stays as it
+    is: ConfigError. Paths and profile names only: never a secret.
+    """
+    try:
+        with _locked(path):
+            aside = None
+            try:
+                content = _load(path)
+            except DamagedError:
+                aside = _keep_aside(path)
+                content = {}
+            before = dict(content)
+            edit(content)
+            if content != before:
+                _replace(path, content)
+            return aside
+    except OSError as error:
+        raise ConfigError(f"cannot write '{path}': {error.strerror}") from error
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             data = stream.read(_SIZE_LIMIT_BYTES + 1)
@@ -64,22 +101,57 @@ def read(path: Path) -> dict[str, str]:
         return {}
     except OSError as error:
         raise ConfigError(f"cannot read '{path}': {error.strerror}") from error
+    way_out = "correct it, or type git cpv setup, which keeps it aside and begins anew"
     try:
         content: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"'{path}' is not JSON: {error}", hint="correct it, or remove it") from error
+        raise DamagedError(f"'{path}' is not JSON: {error}", hint=way_out) from error
     if not isinstance(content, dict):
-        raise ConfigError(f"'{path}' is not a JSON object", hint="correct it, or remove it")
-    return {key: value for key, value in content.items() if isinstance(value, str)}
+        raise DamagedError(f"'{path}' is not a JSON object", hint=way_out)
+    return content
 
 
-def write(path: Path, values: Mapping[str, str]) -> None:
-    """Replaces `config.json` as a whole, mode 0600, its folder 0700 where it has to be made.
+def _replace(path: Path, content: Mapping[str, Any]) -> None:
+    write_atomic(path, json.dumps(dict(content), indent=2, sort_keys=True).encode() + b"\n", 0o600)
 
-    Paths and profile names only: never a secret.
-    """
+
+def _keep_aside(path: Path) -> Path:
+    """Gives the file a name that nothing has: a hard link to it first, since link(2) never replaces."""
+    for number in range(1, _KEPT_AT_MOST):
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+        try:
+            aside.hardlink_to(path)
+        except FileExistsError:
+            continue
+        path.unlink()
+        return aside
+    raise ConfigError(f"too many damaged files beside '{path}'", hint=f"remove {path}.damaged-*")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds an flock on a file beside `path`, which stays. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(dict(values), indent=2, sort_keys=True).encode() + b"\n", 0o600)
-    except OSError as error:
-        raise ConfigError(f"cannot write '{path}': {error.strerror}") from error
+        import fcntl
+    except ImportError:  # Windows: the replacement is still atomic
+        yield
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ConfigError(
+                        f"another process has been changing '{path}' for {_PATIENCE_S:.0f} s",
+                        hint="run the command again when it has ended",
+                    ) from None
+                time.sleep(_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)

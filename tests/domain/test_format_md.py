@@ -133,12 +133,12 @@ def test_the_page_names_exactly_the_keys_that_cpvconfig_may_set() -> None:
 
 
 def test_config_json(tmp_path: Path) -> None:
-    from cpvlib.stores.userconfig import read, write
+    from cpvlib.stores.userconfig import read, update
 
     path = tmp_path / "config.json"
     path.write_bytes(example("config.json"))
     written = tmp_path / "again" / "config.json"
-    write(written, read(path))
+    update(written, lambda content: content.update(read(path)))
 
     assert written.read_bytes() == example("config.json")
     assert written.stat().st_mode & 0o777 == 0o600
