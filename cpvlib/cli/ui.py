@@ -35,6 +35,11 @@ class UI:
         """What `$(…)` takes: a line, or several, on stdout."""
         self._write(sys.stdout, text)
 
+    def report(self, text: str) -> None:
+        """What was done, on stdout as `git init` has it; not with `-q`."""
+        if not self.quiet:
+            self.answer(text)
+
     def json(self, answer: Mapping[str, Any]) -> None:
         """The answer as one JSON object on stdout, all of it ASCII."""
         import json

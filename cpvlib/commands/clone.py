@@ -32,7 +32,7 @@ def run(args: Namespace, ui: UI) -> int:
     if ui.json_wanted:
         ui.json(_facts(result))
     else:
-        ui.answer(f"cloned into '{printable(result.top.name)}'; {_objects(result)}")
+        ui.report(f"cloned into '{printable(result.top.name)}'; {_objects(result)}")
     return DONE
 
 
@@ -44,7 +44,7 @@ def _objects(result: CloneResult) -> str:
     if not result.restored.paths:
         return "no checkpoint in it yet"
     size = human_size(result.restored.fetched_bytes)
-    return f"{plural(result.restored.n_files, 'file')}, {size} fetched and checked"
+    return f"{plural(result.restored.n_files, 'file')}, {size} fetched and verified"
 
 
 def _facts(result: CloneResult) -> dict[str, object]:

@@ -40,7 +40,7 @@ def run(args: Namespace, ui: UI) -> int:
     if ui.json_wanted:
         ui.json(_facts(result))
         return DONE
-    ui.answer(f"{_did(result)}; {_storage(plan)}")
+    ui.report(f"{_did(result)}; {_storage(plan)}")
     for line in _notes(plan):
         ui.say(line)
     if result.doubtful:

@@ -46,7 +46,7 @@ def _tag(ws: Workspace, args: Namespace, ui: UI, message: str | None) -> int:
     publication = tagging.publish_tags(ws, made, progress=progress, jobs=args.jobs) if args.push else None
     _tell(ui, plan, made, publication, pushed=args.push)
     _answer(ui, plan, publication)
-    changed = tagging.moved_on(ws, plan.commit, request.series, progress=progress, jobs=args.jobs)
+    changed = tagging.moved_on(ws, plan.commit, request.series)
     if changed:
         ui.say(_moved_on(changed, plan))
     return DONE

@@ -32,7 +32,7 @@ def run(args: Namespace, ui: UI) -> int:
         return DONE
     would = "would track" if args.dry_run else "tracking"
     for path, series in plan.changes.items():
-        ui.answer(f"{would} '{printable(path)}' as {series}")
+        ui.report(f"{would} '{printable(path)}' as {series}")
     for path in plan.same:
         ui.say(f"'{printable(path)}' is tracked already")
     for path in plan.absent:

@@ -30,7 +30,7 @@ def run(args: Namespace, ui: UI) -> int:
         return DONE
     would = "would stop tracking" if args.dry_run else "stopped tracking"
     for path in plan.changes:
-        ui.answer(f"{would} '{printable(path)}'; the file stays")
+        ui.report(f"{would} '{printable(path)}'; the file stays")
     return DONE
 
 

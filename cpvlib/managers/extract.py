@@ -55,7 +55,8 @@ def extract(
     Raises RepositoryError where the output folder has anything in it: nothing there is ever overwritten.
     """
     found = _find(ws, request)
-    outs = in_series(outs_at(ws, found.commit), request.series)
+    data_only = found.record is not None and found.record.series is Series.DATA
+    outs = in_series(outs_at(ws, found.commit), {Series.DATA} if data_only else request.series)
     if not outs:
         raise CheckpointNotFoundError(
             f"'{printable(str(found))}' names no outs of that series", hint="git cpv list"

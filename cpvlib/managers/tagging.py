@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, NegativeAnswer, RepositoryError
-from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.progress import Progress
 from cpvlib.domain.checkpoint import Checkpoint, DataUsed, data_md5
 from cpvlib.domain.manifest import Manifest, ManifestOut
 from cpvlib.domain.text import listed, plural
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from cpvlib.managers.pending import Pending
     from cpvlib.managers.publish import Publication
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.worktree import Content
 
 _ATTEMPTS = 5
+_QUICKLY_READ_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class TagRequest:
     """What the user asked for. Two series make a combined version. `version` is a number typed by hand.
 
     `message` is None where none was given: then the commit's subject serves. `force` names objects again that
-    have a version.
+    have a version. `data_message` is for the data's tag of a combined version, None for the same one.
     """
 
     series: tuple[Series, ...] = (Series.MODEL,)
@@ -41,6 +43,7 @@ class TagRequest:
     major: bool = False
     message: str | None = None
     force: bool = False
+    data_message: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
     facts = checkpoint_at(ws, commit) if Series.MODEL in chosen else None
     used = _data_used(facts, records, version if len(chosen) == 2 else None, outs)
     names = {series: TagName(series, version, ws.settings.tag_prefix) for series in chosen}
-    halves = [Half(names[s], _manifest(s, chosen[s], names, text, facts, used)) for s in chosen]
+    texts = {Series.MODEL: text, Series.DATA: text if request.data_message is None else request.data_message}
+    halves = [Half(names[s], _manifest(s, chosen[s], names, texts[s], facts, used)) for s in chosen]
     pruned = tuple(record for record in records if record.pruned)
     return TagPlan(commit, version, tuple(halves), request.version is not None, pruned)
 
@@ -108,26 +112,28 @@ def tag(ws: Workspace, plan: TagPlan, request: TagRequest) -> tuple[TagPlan, lis
     return plan, [Pending(half.name, oid, plan.commit, plan.typed) for half, oid in halves]
 
 
-def moved_on(
-    ws: Workspace,
-    commit: str,
-    series: Iterable[Series],
-    *,
-    progress: Progress | None = None,
-    jobs: int | None = None,
-) -> list[str]:
-    """Paths of the outs that the worktree holds other content of than `commit` names.
+def moved_on(ws: Workspace, commit: str, series: Iterable[Series]) -> list[str]:
+    """Paths of the outs that the worktree has changed since `commit` named them.
 
-    A worktree that can't be read has no say in what is committed: it counts as not moved on.
+    What is large is not read for that: a stat that no longer stands counts as a change. A worktree that can't be
+    looked at has no say in what is committed.
     """
-    from cpvlib.managers.standing import standings
+    bases = ws.bases.read()
+    changed = []
+    for path, out in in_series(outs_at(ws, commit), series).items():
+        try:
+            sure, content = _content(ws, path)
+        except CPVError:
+            return []
+        if not sure or (content is not None and content.oid not in (out.oid, bases.get(path))):
+            changed.append(path)
+    return changed
 
-    named = in_series(outs_at(ws, commit), series)
-    try:
-        found = standings(ws, named.values(), progress=progress or Silent(), jobs=jobs)
-    except CPVError:
-        return []
-    return [path for path, standing in found.items() if standing.state.has_own_content]
+
+def _content(ws: Workspace, path: str) -> tuple[bool, Content | None]:
+    sure, content = ws.worktree.glance(path)
+    size = 0 if sure else sum(stat.size for stat in ws.worktree.look(path).files.values())
+    return (True, ws.worktree.identify(path)) if not sure and size <= _QUICKLY_READ_BYTES else (sure, content)
 
 
 def publish_tags(

@@ -31,7 +31,7 @@ def test_a_clone_is_whole(origin: Shell) -> None:
     said = origin.run("git cpv clone digits.git")
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("cloned into 'digits'; 5 files, ")
-    assert said.out.endswith(" fetched and checked\n")
+    assert said.out.endswith(" fetched and verified\n")
     mine = origin.at("digits")
     assert outs(mine) == outs(origin.at("first"))
     assert mine.git("status", "--porcelain") == ""
