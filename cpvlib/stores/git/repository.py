@@ -115,9 +115,14 @@ class GitRepository:
             done = self.git.ask("rev-parse", "HEAD", "--symbolic-full-name", "HEAD")
             commit, _, ref = os.fsdecode(done.out).rstrip("\n").partition("\n")
             self._head = _head(commit, ref)
-        if self._head is None:
-            ref = self.git.text("symbolic-ref", "HEAD")
-            self._head = Head(ref.removeprefix("refs/heads/"), None)
+        return self._head or self._doubtful_head()
+
+    def _doubtful_head(self) -> Head:
+        """HEAD on an unborn branch, or where somebody called a branch or tag HEAD too."""
+        symbolic = self.git.ask("symbolic-ref", "--quiet", "HEAD")
+        ref = os.fsdecode(symbolic.out).removesuffix("\n")
+        commit = os.fsdecode(self.git.ask("rev-parse", "--verify", "--quiet", "HEAD").out).rstrip("\n")
+        self._head = _head(commit, ref or "HEAD") or Head(ref.removeprefix("refs/heads/"), None)
         return self._head
 
     def forget_head(self) -> None:

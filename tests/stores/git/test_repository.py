@@ -86,6 +86,18 @@ def test_an_unborn_branch_and_a_detached_head(shell: Shell) -> None:
     assert GitRepository.discover(shell.cwd).head() == Head(None, shell.git("rev-parse", "HEAD"))
 
 
+@pytest.mark.parametrize("ref", ["refs/tags/HEAD", "refs/heads/HEAD", "refs/tags/main"])
+def test_refs_that_are_called_like_head_and_its_branch(repo: Shell, ref: str) -> None:
+    """git reads .git/HEAD first, but does not tell its full name then."""
+    older = repo.git("rev-parse", "HEAD")
+    repo.git("commit", "-q", "--allow-empty", "-m", "newer")
+    newer = repo.git("rev-parse", "HEAD")
+    repo.git("update-ref", ref, older)
+    assert GitRepository.discover(repo.cwd).head() == Head("main", newer)
+    repo.git("checkout", "-q", "--detach")
+    assert GitRepository.discover(repo.cwd).head() == Head(None, newer)
+
+
 def test_sha256_and_shallow_repositories(repo: Shell, tmp_path: Path) -> None:
     repo.git("init", "-q", "--object-format=sha256", str(tmp_path / "long"))
     assert GitRepository.discover(tmp_path / "long").object_format == "sha256"
