@@ -10,14 +10,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _FAILURE_GRACE_S = 10.0
-_INTERRUPT_GRACE_S = 0.5
+_INTERRUPT_GRACE_S = 1.0
+_WAKE_S = 0.2
 
 
 class Cancelled(BaseException):
@@ -39,9 +40,9 @@ class Crew:
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
         """`(item, work(item))` as each is done, in any order; items are handed out in theirs.
 
-        The first failure is raised here after no more work is handed out and the work under way has ended or
-        has had ten seconds to `check` and clean up after itself; after Ctrl-C it has half a second. Used once
-        for a crew.
+        The first failure is raised here after no more work is handed out and the work under way has ended, or
+        has had ten seconds to `check` and clean up after itself; after Ctrl-C it has one. Used once for a
+        crew.
         """
         todo = deque(items)
         count = len(todo)
@@ -55,14 +56,14 @@ class Crew:
             for thread in threads:
                 thread.start()
             for _ in range(count):
-                item, result, error = done.get()
+                item, result, error = _next(done)
                 if error is not None:
                     raise error
                 yield item, result  # type: ignore[misc]  # no error means that work returned an R
         except Exception:
             grace_s = _FAILURE_GRACE_S
             raise
-        except BaseException:
+        except KeyboardInterrupt:
             grace_s = _INTERRUPT_GRACE_S
             raise
         finally:
@@ -85,6 +86,15 @@ class Crew:
             except BaseException as error:
                 done.put((item, None, error))
                 return
+
+
+def _next(done: SimpleQueue[T]) -> T:
+    """Wakes now and then: a signal that comes just before Python blocks is else seen only when the wait ends."""
+    while True:
+        try:
+            return done.get(timeout=_WAKE_S)
+        except Empty:
+            continue
 
 
 def _join(threads: Iterable[threading.Thread], grace_s: float) -> None:

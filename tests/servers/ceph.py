@@ -1,7 +1,7 @@
 """Ceph's object gateway on loopback: one monitor, one OSD that keeps objects in memory, one gateway.
 
-A real S3 server: it checks signatures (a wrong secret gets 403) and Content-MD5, enforces bucket policies, knows
-versioning. From Debian's packages:
+A real S3 server: it checks signatures (a wrong secret gets 403) and Content-MD5, enforces bucket policies,
+knows versioning. From Debian's packages:
 
     apt-get install -y --no-install-recommends radosgw ceph-mon ceph-osd ceph-common
 
@@ -63,6 +63,7 @@ rgw data = {folder}/rgw
 rgw dynamic resharding = false
 rgw enable usage log = false
 rgw enable ops log = false
+rgw crypt require ssl = false
 rgw override bucket index max shards = 1
 """
 
@@ -124,7 +125,8 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        print(f"endpoint {start(folder)} access key {ACCESS_KEY} secret {SECRET_KEY}", flush=True)
+        sys.stdout.write(f"endpoint {start(folder)} access key {ACCESS_KEY} secret {SECRET_KEY}\n")
+        sys.stdout.flush()
         wait_until(lambda: False, "Ctrl-C", folder, timeout_s=1e9)
     except KeyboardInterrupt:
         pass

@@ -17,7 +17,9 @@ _NO_CEPH = f"CEPH IS NOT INSTALLED, so that S3 was not tested against it; to ins
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a session makes the folder that its servers live in; xdist's workers inherit its name."""
+    """The first process of a session makes the folder that its servers live in; xdist's workers inherit its
+    name.
+    """
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="cpv-servers-")
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 class Fault:
     """Breaks the next `times` requests of `method` whose path contains `path`.
 
-    'refuse': answers 503 and a body of S3's; 'reset': cuts the connection once the request is read; 'cut': forwards
+    'refuse': answers 503; 'reset': cuts the connection once the request is read; 'cut': forwards
     the answer's head and half its body, then cuts; 'alter': changes the first byte of an answer's body;
     'lose': the request takes effect, its answer is a cut connection.
     """
@@ -111,7 +111,7 @@ def front_of(endpoint: str) -> Iterator[Front]:
             self.close_connection = True
             self.connection.close()
 
-        def log_message(self, format: str, *args: object) -> None: ...
+        def log_message(self, *words: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

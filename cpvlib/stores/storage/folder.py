@@ -6,11 +6,13 @@ import errno
 import hashlib
 import os
 import stat as modes
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from queue import SimpleQueue
 from typing import BinaryIO
 
 from cpvlib.base.errors import ConfigError, StorageError
@@ -18,6 +20,7 @@ from cpvlib.domain.text import printable
 from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat, OnBytes, Proof, Source
 
 _BLOCK = 1 << 20
+_BUFFERS = 4
 _INCOMING = "cpv/tmp"
 _OBJECT_MODE = 0o444
 _ABANDONED_S = 24 * 3600
@@ -67,13 +70,17 @@ class FolderStorage:
 
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
         with source.open() as reader, self._explained("write", key):
-            return self._store(key, reader, md5, on_bytes, source.check)
+            if source.size <= _BLOCK:
+                return self._store_bytes(key, reader.read(), md5, on_bytes, source.check)
+
+            def write(writer: BinaryIO) -> str:
+                return _copy_hashed(reader, writer, on_bytes)
+
+            return self._store(key, write, md5, source.check)
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
-        import io
-
         with self._explained("write", key):
-            return self._store(key, io.BytesIO(data), hashlib.md5(data).hexdigest(), _ignore, _nothing)
+            return self._store_bytes(key, data, _md5(data), _ignore, _nothing)
 
     def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
         with self._explained("read", key):
@@ -102,8 +109,12 @@ class FolderStorage:
                 reader = open(self._file(from_key), "rb", buffering=0)  # noqa: SIM115, PTH123
             except (FileNotFoundError, NotADirectoryError):
                 raise self._missing(from_key) from None
+
+            def write(writer: BinaryIO) -> None:
+                _copy(reader, writer, _ignore)
+
             with reader:
-                self._store(to_key, reader, None, _ignore, _nothing)
+                self._store(to_key, write, None, _nothing)
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         with self._explained("list", prefix):
@@ -132,18 +143,33 @@ class FolderStorage:
                 elif entry.is_file():
                     yield _object_stat(key, entry.stat())
 
-    def _store(
-        self, key: str, reader: BinaryIO, md5: str | None, on_bytes: OnBytes, check: Callable[[], None]
+    def _store_bytes(
+        self, key: str, data: bytes, md5: str, on_bytes: OnBytes, check: Callable[[], None]
     ) -> Proof:
+        def write(writer: BinaryIO) -> str:
+            _write(writer, memoryview(data))
+            on_bytes(len(data))
+            return _md5(data)
+
+        return self._store(key, write, md5, check)
+
+    def _store(
+        self,
+        key: str,
+        write: Callable[[BinaryIO], str | None],
+        md5: str | None,
+        check: Callable[[], None],
+    ) -> Proof:
+        """What `write` writes takes the name `key`, if it says `md5` and nothing happened to its source."""
         target = Path(self._file(key))
-        temporary = self._make_incoming() / f"{target.parent.name}{target.name}.{os.urandom(8).hex()}"
+        temporary = self._make_incoming() / f"{target.name}.{os.urandom(8).hex()}"
         try:
             with temporary.open("xb", buffering=0) as writer:
-                digest = _copy(reader, writer, on_bytes, hashed=md5 is not None)
+                found = write(writer)
                 check()
-                if digest != md5:
+                if found != md5:
                     raise StorageError(
-                        f"object '{key}' was not stored: what was read has the md5 {digest}",
+                        f"object '{key}' was not stored: what was read has the md5 {found}",
                         hint="it changed while it was read, or is damaged here; run the command again",
                     )
                 os.fchmod(writer.fileno(), _OBJECT_MODE)
@@ -208,18 +234,54 @@ def _object_stat(key: str, facts: os.stat_result) -> ObjectStat:
     return ObjectStat(key, facts.st_size, modified=datetime.fromtimestamp(facts.st_mtime, timezone.utc))
 
 
-def _copy(reader: BinaryIO, writer: BinaryIO, on_bytes: OnBytes, *, hashed: bool = False) -> str | None:
-    """All bytes from one to the other; their md5 in hex where it is asked for."""
-    digest = hashlib.md5(usedforsecurity=False) if hashed else None
+def _copy(reader: BinaryIO, writer: BinaryIO, on_bytes: OnBytes) -> None:
     buffer = memoryview(bytearray(_BLOCK))
-    while count := reader.readinto(buffer):  # type: ignore[attr-defined]  # every binary reader has it
-        block = buffer[:count]
-        if digest:
-            digest.update(block)
-        while block:
-            block = block[writer.write(block) :]
+    while count := _read_into(reader, buffer):
+        _write(writer, buffer[:count])
         on_bytes(count)
-    return digest.hexdigest() if digest else None
+
+
+def _copy_hashed(reader: BinaryIO, writer: BinaryIO, on_bytes: OnBytes) -> str:
+    """The same, and the hex md5 of what was read: taken in a thread beside, being the slower."""
+    digest = hashlib.md5(usedforsecurity=False)
+    full: SimpleQueue[tuple[memoryview, int]] = SimpleQueue()
+    free: SimpleQueue[memoryview] = SimpleQueue()
+
+    def hash_blocks() -> None:
+        while True:
+            buffer, count = full.get()
+            digest.update(buffer[:count])
+            free.put(buffer)
+            if not count:
+                return
+
+    hashing = threading.Thread(target=hash_blocks, daemon=True)
+    hashing.start()
+    for _ in range(_BUFFERS):
+        free.put(memoryview(bytearray(_BLOCK)))
+    count = 1
+    try:
+        while count:
+            buffer = free.get()
+            count = _read_into(reader, buffer)
+            _write(writer, buffer[:count])
+            full.put((buffer, count))
+            on_bytes(count)
+    finally:
+        if count:
+            full.put((memoryview(b""), 0))
+        hashing.join()
+    return digest.hexdigest()
+
+
+def _read_into(reader: BinaryIO, buffer: memoryview) -> int:
+    count: int = reader.readinto(buffer)  # type: ignore[attr-defined]  # every binary reader has it
+    return count
+
+
+def _write(writer: BinaryIO, block: memoryview) -> None:
+    while block:
+        block = block[writer.write(block) :]
 
 
 def _sweep(incoming: Path, before: float) -> None:
@@ -238,6 +300,10 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _ignore(n_bytes: int) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +28,14 @@ class StoragePlace:
     origin: str = ""
 
 
-def open_storage(place: StoragePlace, *, jobs: int | None = None) -> Storage:
+def open_storage(
+    place: StoragePlace, *, jobs: int | None = None, note: Callable[[str], None] | None = None
+) -> Storage:
     """The storage at `place`; nothing is asked of it yet, so that it may not exist.
 
-    `jobs` bounds the calls made at once; without it the remote's own `jobs` option or the kind's default
-    does. Raises StorageError for a kind of storage that is not supported, ConfigError for an option that
-    can't be obeyed.
+    `note` is told, from any thread, when storage keeps a call waiting. `jobs` bounds the calls made at once;
+    without it the remote's own `jobs` option or the kind's default does. Raises StorageError for a kind of
+    storage that is not supported, ConfigError for an option that can't be obeyed.
     """
     jobs = jobs or _jobs_option(place.options)
     scheme, separator, rest = place.url.partition("://")
@@ -48,9 +50,11 @@ def open_storage(place: StoragePlace, *, jobs: int | None = None) -> Storage:
         from cpvlib.stores.storage.s3 import S3Storage
         from cpvlib.stores.storage.s3_settings import S3Settings
 
-        return S3Storage(S3Settings.of(place.url, place.options, jobs=jobs))
+        return S3Storage(S3Settings.of(place.url, place.options, jobs=jobs), note)
     raise StorageError(
-        f"cannot use the storage '{scheme}://{_without_user(rest)}': '{scheme}' is not a kind that cpv knows",
+        printable(
+            f"cannot use the storage '{scheme}://{_without_user(rest)}': cpv knows no '{scheme}' storage"
+        ),
         hint="use an 's3://bucket/prefix' or a folder",
     )
 

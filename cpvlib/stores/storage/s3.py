@@ -22,14 +22,15 @@ from cpvlib.base.errors import CPVError, StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.stores.storage.parts import Part, Slice, md5_of, parts_of
 from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat, OnBytes, Proof, Source
-from cpvlib.stores.storage.s3_client import S3Line, blocks, get_range
+from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range
 from cpvlib.stores.storage.s3_errors import AGAIN
 from cpvlib.stores.storage.s3_settings import S3Settings
 
 _MIB = 1 << 20
 _IN_MEMORY = 1 * _MIB
 _SINGLE_PUT = 16 * _MIB
-_RANGE = 8 * _MIB
+_FIRST_RANGE = 8 * _MIB
+_RANGE = 32 * _MIB
 _PARTS_AT_ONCE = 8
 _COPY_PART = 1024 * _MIB
 _SINGLE_COPY = 5 * 1024 * _MIB
@@ -46,11 +47,11 @@ Sink = Callable[[int, bytes], None]
 class S3Storage:
     """Objects in one bucket, below one prefix. S3 API reference: the operation is named at each call."""
 
-    def __init__(self, settings: S3Settings) -> None:
+    def __init__(self, settings: S3Settings, note: Note | None = None) -> None:
         self.settings = settings
         self.url = settings.url
         self.jobs = settings.jobs
-        self._line = S3Line(settings)
+        self._line = S3Line(settings, note or (lambda _: None))
         self._bucket_seen = False
 
     def stat(self, key: str) -> ObjectStat | None:
@@ -92,8 +93,8 @@ class S3Storage:
                 _write_at(writer.fileno(), data, offset)
                 on_bytes(len(data))
 
-            size, etag = self._read_range(key, 0, _RANGE, None, write)
-            rest = [(start, min(start + _RANGE, size)) for start in range(_RANGE, size, _RANGE)]
+            size, etag = self._read_range(key, 0, _FIRST_RANGE, None, write)
+            rest = [(start, min(start + _RANGE, size)) for start in range(_FIRST_RANGE, size, _RANGE)]
             crew = Crew(min(_PARTS_AT_ONCE, self.jobs))
             for _ in crew.each(lambda span: self._read_range(key, *span, etag, write), rest):
                 pass
@@ -118,7 +119,7 @@ class S3Storage:
         }
         if head["ContentLength"] <= _SINGLE_COPY:
             with self._line.asking("copy", from_key) as client:
-                client.copy_object(**self._at(to_key), **origin, **self._writing)
+                client.copy_object(**self._at(to_key), **origin, **self._writing, **self._customer_key)
             return
 
         def copy_part(upload_id: str, part: Part) -> dict[str, Any]:

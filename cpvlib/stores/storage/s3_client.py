@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
 
 _BLOCK = 256 * 1024
 _TRIES = 6
+_NOTE_EVERY_S = 5.0
+
+Note = Callable[[str], None]
 
 
 class S3Line:
     """One client of boto3's, shared by all threads, with at most `jobs` calls under way."""
 
-    def __init__(self, settings: S3Settings) -> None:
+    def __init__(self, settings: S3Settings, note: Note) -> None:
         self.settings = settings
+        self._note = note
+        self._noted_at = -_NOTE_EVERY_S
         self._slots = threading.BoundedSemaphore(settings.jobs)
         self._connecting = threading.Lock()
         self._client: S3Client | None = None
@@ -72,7 +78,18 @@ class S3Line:
                 except (BotoCoreError, ValueError) as error:
                     raise explain(error, self.settings, self._host, "use", "") from error
                 self._host = urlsplit(self._client.meta.endpoint_url).netloc.rpartition("@")[2]
+                self._client.meta.events.register("needs-retry.s3", self._say_trouble)
             return self._client
+
+    def _say_trouble(self, attempts: int, response: Any, caught_exception: Any, **_: object) -> None:
+        """botocore's event after each answer or broken connection, in the thread of the call."""
+        status = response[0].status_code if response else 0
+        trouble = caught_exception is not None or status >= 500 or status == 429
+        now = time.monotonic()
+        if trouble and attempts > 1 and now - self._noted_at >= _NOTE_EVERY_S:
+            self._noted_at = now
+            cause = f"it answers {status}" if status else "no answer"
+            self._note(printable(f"waiting for {self._host}: {cause}; {attempts} tries so far"))
 
 
 def _make_client(settings: S3Settings) -> S3Client:
@@ -86,6 +103,7 @@ def _make_client(settings: S3Settings) -> S3Client:
     for name, path in (("credentials_file", settings.credential_path), ("config_file", settings.config_path)):
         if path:
             session.set_config_variable(name, str(_existing(path)))
+    tries = int(session.get_config_variable("max_attempts") or _TRIES)
     return boto3.Session(botocore_session=session).client(
         "s3",
         region_name=settings.region,
@@ -100,7 +118,7 @@ def _make_client(settings: S3Settings) -> S3Client:
             connect_timeout=settings.connect_timeout_s,
             read_timeout=settings.read_timeout_s,
             max_pool_connections=settings.jobs,
-            retries={"mode": "standard", "total_max_attempts": _TRIES},
+            retries={"mode": "standard", "total_max_attempts": tries},
             tcp_keepalive=True,
             # The Content-MD5 that goes with every body is signed; its SHA-256 besides would add nothing.
             s3={"payload_signing_enabled": False},

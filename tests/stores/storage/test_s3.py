@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from cpvlib.base.errors import ConfigError, CPVError, CredentialError, StorageError
+from cpvlib.base.parallel import Cancelled
 from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.parts import parts_of
 from cpvlib.stores.storage.s3_settings import S3Settings
@@ -75,14 +78,26 @@ def test_the_answer_to_a_completion_is_lost(moto_server: S3Server, front: Front,
     assert fetch(storage, key_of(data), tmp_path / "back") == data
 
 
-def test_a_failed_multipart_upload_leaves_no_parts(moto_server: S3Server) -> None:
-    place = s3_place(moto_server)
+def test_a_failed_multipart_upload_leaves_no_parts(s3_server: S3Server) -> None:
+    place = s3_place(s3_server)
     source = Bytes(some_bytes(20 * MIB))
     source.spoil()
     with pytest.raises(CPVError, match="changed"):
         open_storage(place).put("files/md5/aa/bb", source, md5="0" * 32, on_bytes=Count())
-    bucket = place.url.split("/")[2]
-    assert "Uploads" not in moto_server.client().list_multipart_uploads(Bucket=bucket)
+    assert "Uploads" not in s3_server.client().list_multipart_uploads(Bucket=place.url.split("/")[2])
+
+
+def test_a_cancelled_multipart_upload_leaves_no_parts(s3_server: S3Server) -> None:
+    place, sent = s3_place(s3_server), Count()
+
+    def cancel_later(n_bytes: int) -> None:
+        sent(n_bytes)
+        if sent.total > 10 * MIB:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        open_storage(place).put("f", Bytes(some_bytes(40 * MIB)), md5="0" * 32, on_bytes=cancel_later)
+    assert "Uploads" not in s3_server.client().list_multipart_uploads(Bucket=place.url.split("/")[2])
 
 
 def test_a_server_that_stores_something_else(moto_server: S3Server, front: Front) -> None:
@@ -92,13 +107,19 @@ def test_a_server_that_stores_something_else(moto_server: S3Server, front: Front
     assert storage.stat(key_of(b"model")) is None
 
 
-def test_trouble_that_lasts_is_one_line(moto_server: S3Server, front: Front) -> None:
-    storage = open_s3(moto_server, front.endpoint, connect_timeout="1")
+def test_trouble_that_lasts_is_said_and_then_is_one_line(
+    moto_server: S3Server, front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
+    notes: list[str] = []
+    storage = open_storage(s3_place(moto_server, front.endpoint), note=notes.append)
     front.faults.append(Fault("refuse", times=1000))
     with pytest.raises(StorageError) as caught:
         storage.get_bytes("cpv/generation", limit=10)
     assert caught.value.message == f"'{storage.url}' asks for fewer requests and went on asking"
     assert caught.value.hint == "try with --jobs 4"
+    assert notes == [f"waiting for {front.endpoint[7:]}: it answers 503; 2 tries so far"]
+    assert sum(line.startswith("GET") for line in front.seen) == 3
 
 
 class TestRefusals:
@@ -122,7 +143,9 @@ class TestRefusals:
     def test_no_credentials(self, ceph_server: S3Server) -> None:
         place = s3_place(ceph_server)
         options = {name: place.options[name] for name in ("endpointurl", "region")}
-        self.refused(open_storage(StoragePlace(place.url, options)), CredentialError, "no AWS credentials for")
+        self.refused(
+            open_storage(StoragePlace(place.url, options)), CredentialError, "no AWS credentials for"
+        )
 
     def test_a_bucket_that_is_not_there(self, ceph_server: S3Server) -> None:
         place = StoragePlace("s3://no-such-bucket/a", s3_place(ceph_server).options)
@@ -150,7 +173,11 @@ class TestRefusals:
 
 
 def test_nobody_is_there(tmp_path: Path) -> None:
-    options = {"endpointurl": "http://user:password@127.0.0.1:9", "access_key_id": "a", "secret_access_key": "b"}
+    options = {
+        "endpointurl": "http://user:password@127.0.0.1:9",
+        "access_key_id": "a",
+        "secret_access_key": "b",
+    }
     storage = open_storage(StoragePlace("s3://bucket/a", options))
     with pytest.raises(StorageError) as caught:
         storage.stat("files/md5/aa/bb")
@@ -228,6 +255,17 @@ def test_what_a_new_object_is_given(moto_server: S3Server) -> None:
         assert storage.stat(key).md5 is None  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("size", [100, 3 * MIB, 17 * MIB])
+def test_a_customers_own_key(ceph_server: S3Server, tmp_path: Path, size: int) -> None:
+    place = s3_place(ceph_server, sse_customer_key=base64.b64encode(b"k" * 32).decode())
+    storage, data = open_storage(place), some_bytes(size)
+    key = store(storage, data)
+    assert fetch(storage, key, tmp_path / "back") == data
+    keyless = {name: value for name, value in place.options.items() if name != "sse_customer_key"}
+    with pytest.raises(StorageError):
+        fetch(open_storage(StoragePlace(place.url, keyless)), key, tmp_path / "back")
+
+
 def test_list_objects_version_1(s3_server: S3Server) -> None:
     storage = open_s3(s3_server, listobjects="true")
     keys = {f"many/{number:04}" for number in range(1001)}
@@ -250,7 +288,7 @@ def test_parts_cover_a_file_of_any_size(size: int) -> None:
     parts = parts_of(size)
     assert parts[0].start == 0
     assert parts[-1].end == size
-    assert all(before.end == after.start for before, after in zip(parts, parts[1:], strict=False))
+    assert all(before.end == after.start for before, after in pairwise(parts))
     assert [part.number for part in parts] == list(range(1, len(parts) + 1))
     assert len(parts) <= 10_000
     assert all(part.size == parts[0].size >= 5 * MIB for part in parts[:-1])

@@ -1,0 +1,91 @@
+"""What a mover may take: memory that does not grow with the file, and no time at all after Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cpvlib.stores.storage.open import StoragePlace
+
+from .places import MIB, s3_place
+
+_SETUP = """
+import resource, sys
+from pathlib import Path
+from cpvlib.stores import transfer
+from cpvlib.stores.storage.open import StoragePlace, open_storage
+
+class File:
+    def __init__(self, path):
+        self.path, self.size = path, path.stat().st_size
+    def open(self):
+        return self.path.open("rb")
+    def check(self):
+        pass
+
+storage = open_storage(StoragePlace({url!r}, {options!r}))
+file = File(Path({path!r}))
+"""
+_THERE_AND_BACK = """
+storage.put("model", file, md5={md5!r}, on_bytes=lambda n: None)
+storage.get("model", Path({path!r} + ".back"), on_bytes=lambda n: None)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+_UPLOAD_MANY = """
+print("begun", flush=True)
+transfer.upload(storage, {{str(number) * 32: file for number in range(9)}})
+"""
+
+
+def program(text: str, place: StoragePlace, path: Path, **words: str) -> list[str]:
+    text = (_SETUP + text).format(url=place.url, options=dict(place.options), path=str(path), **words)
+    return [sys.executable, "-c", text]
+
+
+@pytest.mark.parametrize("kind", ["folder", "ceph"])
+def test_memory_does_not_grow_with_the_file(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    place = StoragePlace(str(tmp_path / "storage"))
+    if kind == "ceph":
+        place = s3_place(request.getfixturevalue("ceph_server"))
+    model = tmp_path / "model.bin"
+    with model.open("wb") as file:
+        file.truncate(400 * MIB)
+    md5 = subprocess.run(["md5sum", str(model)], capture_output=True, text=True, check=True).stdout[:32]
+    command = program(_THERE_AND_BACK, place, model, md5=md5)
+    peak_kib = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(peak_kib) < 200 * 1024
+    assert (tmp_path / "model.bin.back").stat().st_size == 400 * MIB
+
+
+@contextmanager
+def silent_server() -> Iterator[tuple[str, socket.socket]]:
+    """Accepts connections, reads nothing, answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", listener
+
+
+@pytest.mark.parametrize("size", [100, 40 * MIB])
+def test_ctrl_c_ends_at_once_though_the_server_hangs(tmp_path: Path, size: int) -> None:
+    model = tmp_path / "model.bin"
+    model.write_bytes(bytes(size))
+    with silent_server() as (endpoint, listener):
+        options = {"endpointurl": endpoint, "access_key_id": "a", "secret_access_key": "b"}
+        command = program(_UPLOAD_MANY, StoragePlace("s3://bucket", options), model)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            listener.accept()
+            os.kill(process.pid, signal.SIGINT)
+            began = time.monotonic()
+            process.wait(timeout=30)
+            assert time.monotonic() - began < 3
+    assert process.returncode == -signal.SIGINT
