@@ -115,8 +115,8 @@ def tag(ws: Workspace, plan: TagPlan, request: TagRequest) -> tuple[TagPlan, lis
 def moved_on(ws: Workspace, commit: str, series: Iterable[Series]) -> list[str]:
     """Paths of the outs that the worktree has changed since `commit` named them.
 
-    What is large is not read for that: a stat that no longer stands counts as a change. A worktree that can't be
-    looked at has no say in what is committed.
+    What is large is not read for that: a stat that no longer stands counts as a change. A worktree that
+    can't be looked at has no say in what is committed.
     """
     bases = ws.bases.read()
     changed = []
