@@ -30,6 +30,10 @@ class UsageError(CPVError):
     exit_code = USAGE
 
 
+class OptionError(UsageError, TypeError):
+    """A call of the Python API has a keyword that its method does not take, or a value of the wrong kind."""
+
+
 class NegativeAnswer(CPVError):  # noqa: N818 - an answer, not an error
     """The command worked and the answer is no: already tagged, nothing to revert, differences found."""
 

@@ -93,8 +93,8 @@ def decide(
     warnings: tuple[str, ...] = ()
     code, data = old.code, old.data
     if model_changed:
-        code, warnings = _code(ws, request)
-        data = _data_used(ws, {out.path: oid for out, oid in oids.items() if out.series is Series.DATA})
+        code, warnings = (request.code, ()) if request.code else _code(ws, request)
+        data = _data_used(ws, _data_oids(committed, oids))
     if model_changed and not metrics:
         warnings += ("no metrics were given for this model (--metric loss=0.2)",)
     new = Checkpoint(metrics, params, code, data, utc())
@@ -166,6 +166,12 @@ def _code(ws: Workspace, request: PushRequest) -> tuple[Code, tuple[str, ...]]:
         return Code(commit), ()
     listed = ", ".join(printable(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
     return Code(commit, names), (f"uncommitted code is not in this checkpoint: {listed} (-a commits it too)",)
+
+
+def _data_oids(committed: Mapping[str, Out], oids: Mapping[Out, str]) -> dict[str, str]:
+    """The data that the checkpoint goes with: where only the model is pushed, the committed one."""
+    before = {path: out.oid for path, out in committed.items() if out.series is Series.DATA and out.oid}
+    return before | {out.path: oid for out, oid in oids.items() if out.series is Series.DATA}
 
 
 def _data_used(ws: Workspace, data: Mapping[str, str]) -> DataUsed | None:

@@ -13,7 +13,7 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.domain.version import Series
-from cpvlib.managers.outs import Out
+from cpvlib.managers.outs import LOG, Out
 
 if TYPE_CHECKING:
     from cpvlib.managers.facts import LogAppend
@@ -91,13 +91,15 @@ class Gathering:
 
     def changes(self, outs: Mapping[str, Out], found: Mapping[str, Standing]) -> list[Change]:
         """The outs whose content is not what the branch's tip names."""
-        given = _split_source(self._request.source, outs) if self._request.source else {}
+        request = self._request
+        given = _split_source(request.source, outs, request.source_series) if request.source else {}
         changes = []
         for path, out in outs.items():
             before = self._before(path)
             content = self._take(path, given[path]) if path in given else found[path].content
             if content is not None and content.oid != before:
-                changes.append(Change(out, content, before, elsewhere=path in given))
+                elsewhere = path in given and not request.source_is_own
+                changes.append(Change(out, content, before, elsewhere))
         return changes
 
     def with_log(self, changes: list[Change], out: Out, log: LogAppend) -> list[Change]:
@@ -109,11 +111,23 @@ class Gathering:
         return self._committed[path].oid if path in self._committed else None
 
     def _take(self, path: str, source: Path | None) -> Content | None:
+        from cpvlib.stores.sources import ChangedWhileReadError
+
+        try:
+            return self._take_still(path, source)
+        except ChangedWhileReadError:
+            if path != LOG:
+                raise
+            return self._take_growing_log()
+
+    def _take_still(self, path: str, source: Path | None) -> Content | None:
         ws, progress, jobs = self._ws, self._progress, self._request.jobs
         if self._dry_run:
             return ws.worktree.identify(path, source=source, progress=progress, jobs=jobs)
         ws.place(write=True)
         mode = ws.settings.cache_mode
+        if path == LOG and mode == "none":
+            mode = "auto"  # one that grows would no longer be what was hashed when it is sent
         snapshot = ws.worktree.snapshot(path, ws.cache, mode, source=source, progress=progress, jobs=jobs)
         self._kept.append(snapshot.sources)
         if snapshot.uncached and mode == "auto":
@@ -122,28 +136,43 @@ class Gathering:
             )
         return snapshot.content
 
+    def _take_growing_log(self) -> Content:
+        """A training goes on writing its log while it is pushed: what is there at one moment is taken."""
+        import hashlib
 
-def _split_source(source: Path, outs: Mapping[str, Out]) -> dict[str, Path]:
-    """Which path gives each model out its content.
+        from cpvlib.stores.worktree import Content
 
-    Where the model is one out, it is `source` itself, or the file of the out's own name in it; where it is
+        data = (self._ws.top / LOG).read_bytes()
+        oid = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if not self._dry_run:
+            self._ws.cache.put_bytes(oid, data)
+            self._kept.append({oid: self._ws.cache.source(oid)})
+        return Content(oid, len(data), None, {"": oid}, False)
+
+
+def _split_source(source: Path, outs: Mapping[str, Out], series: Series) -> dict[str, Path]:
+    """Which path gives each out of the series its content.
+
+    Where the series is one out, it is `source` itself, or the file of the out's own name in it; where it is
     several, `source` is a folder that holds each under its own path or its bare name.
     """
-    models = [path for path, out in outs.items() if out.series is Series.MODEL]
-    if not models:
+    mine = [path for path, out in outs.items() if out.series is series]
+    option = "--data " if series is Series.DATA else ""
+    if not mine:
         raise RepositoryError(
-            "no out belongs to the model", hint=f"git cpv track PATH, then git cpv push --from {source}"
+            f"no out belongs to the {series}",
+            hint=f"git cpv track {option}PATH, then git cpv push {option}--from {source}",
         )
     if not source.exists():
         raise RepositoryError(f"'{source}' does not exist")
-    found = {path: _within(source, path) for path in models}
-    if len(models) == 1:
-        return {models[0]: found[models[0]] or source}
+    found = {path: _within(source, path) for path in mine}
+    if len(mine) == 1:
+        return {mine[0]: found[mine[0]] or source}
     missing = [path for path, place in found.items() if place is None]
     if missing:
         raise RepositoryError(
-            f"'{source}' holds no '{missing[0]}', which is an out of the model",
-            hint=f"git cpv untrack {missing[0]}, if the model no longer has it",
+            f"'{source}' holds no '{missing[0]}', which is an out of the {series}",
+            hint=f"git cpv untrack {missing[0]}, if the {series} no longer has it",
         )
     return {path: place for path, place in found.items() if place is not None}
 

@@ -25,7 +25,7 @@ from cpvlib.managers.pending import ready
 from cpvlib.managers.standing import Standing, State, standings
 
 if TYPE_CHECKING:
-    from cpvlib.domain.checkpoint import Checkpoint, Number
+    from cpvlib.domain.checkpoint import Checkpoint, Code, Number
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.commits import Edit, PreparedCommit
@@ -34,21 +34,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PushRequest:
-    """What the user asked of a push. `source` is the path of `--from`, whose content becomes the model.
+    """What the user asked of a push. `source` is the path of `--from`, whose content becomes the model, or
+    the data where only data is pushed; `source_is_own` tells that it is a copy of the worktree's own file.
 
-    `metrics` and `params` are None where none were given: then the training's own log is asked.
+    `metrics` and `params` are None where none were given: then the training's own log is asked. `code` is
+    what the training started from, where somebody took it down then.
     """
 
     series: frozenset[Series] = frozenset(Series)
     source: Path | None = None
+    source_is_own: bool = False
     message: str | None = None
     metrics: Mapping[str, Number] | None = None
     params: Mapping[str, Any] | None = None
+    code: Code | None = None
     also_tracked: bool = False
     branch: str | None = None
     check: bool = False
     force: bool = False
     jobs: int | None = None
+
+    @property
+    def source_series(self) -> Series:
+        """The series that `source` is the content of."""
+        return Series.DATA if self.series == {Series.DATA} else Series.MODEL
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ def plan_push(
     git_remote = publish.destination(ws)
     committed = outs_at(ws, tip) if tip else {}
     outs = _selected(ws, request)
-    read = [out for out in outs.values() if not (request.source and out.series is Series.MODEL)]
+    read = [out for out in outs.values() if not (request.source and out.series is request.source_series)]
     gathered = Gathering(ws, request, committed, dry_run=dry_run, progress=progress or Silent())
     found = standings(ws, read, read=gathered.read)
     _refuse(found, force=request.force)

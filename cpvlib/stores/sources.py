@@ -46,8 +46,12 @@ class FileSource:
             raise changed_while_read(self._path)
 
 
-def changed_while_read(path: StrPath) -> RepositoryError:
-    return RepositoryError(
+class ChangedWhileReadError(RepositoryError):
+    """Somebody wrote to a file while it was read, so that it has no one content."""
+
+
+def changed_while_read(path: StrPath) -> ChangedWhileReadError:
+    return ChangedWhileReadError(
         f"'{path}' changed while it was being read",
         hint="run the command again when nothing writes to it any more",
     )
