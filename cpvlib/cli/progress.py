@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.progress import Silent
-from cpvlib.domain.text import printable
+from cpvlib.domain.text import human_size, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -93,12 +93,21 @@ def _bars(total_bytes: int) -> Bars:
         BarColumn,
         DownloadColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
-        TransferSpeedColumn,
     )
+    from rich.text import Text
 
-    sized = (DownloadColumn(binary_units=True), TransferSpeedColumn()) if total_bytes else ()
+    class Speed(ProgressColumn):
+        """Bytes a second, in the units of the sizes beside it; rich's own counts in thousands."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{human_size(int(speed))}/s" if speed else "")
+
+    sized = (DownloadColumn(binary_units=True), Speed()) if total_bytes else ()
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
