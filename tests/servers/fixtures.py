@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from servers import ceph, moto
-from servers.processes import FOLDER_VARIABLE, shared, stop_all
+from servers.processes import FOLDER_VARIABLE, keeper, shared
 from servers.s3 import S3Server
 
 _NO_CEPH = f"CEPH IS NOT INSTALLED, so that S3 was not tested against it; to install it: {ceph.INSTALL}"
+_KEEPER = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a session makes the folder that its servers live in; xdist's workers inherit its
-    name.
-    """
+    """The first process of a session makes the folder of its servers; xdist's workers inherit its name."""
     if not hasattr(config, "workerinput"):
-        os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="cpv-servers-")
+        folder = tempfile.mkdtemp(prefix="cpv-servers-")
+        os.environ[FOLDER_VARIABLE] = folder
+        config.stash[_KEEPER] = keeper(Path(folder))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        folder = Path(os.environ.pop(FOLDER_VARIABLE))
-        stop_all(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+    if _KEEPER in config.stash:
+        config.stash[_KEEPER].communicate()
+        del os.environ[FOLDER_VARIABLE]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

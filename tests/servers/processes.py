@@ -1,4 +1,4 @@
-"""Server processes of one test session: started on first use, stopped when the session ends, by pid.
+"""Server processes of one test session: started on first use, ended with it, by pid.
 
 Under pytest-xdist the workers share them: the first worker that needs one starts it while it holds a lock.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,6 +44,15 @@ def launch(folder: Path, name: str, command: Sequence[str], **env: str) -> None:
             start_new_session=True,
         )
     (folder / f"{name}.pid").write_text(str(process.pid))
+
+
+def keeper(folder: Path) -> subprocess.Popen[bytes]:
+    """A process that ends the servers in `folder`, and removes it, when its stdin closes: when its parent
+    closes it, or is killed.
+    """
+    return subprocess.Popen(
+        [sys.executable, __file__, str(folder)], stdin=subprocess.PIPE, start_new_session=True
+    )
 
 
 def stop_all(folder: Path, timeout_s: float = 2) -> None:
@@ -103,3 +113,9 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+if __name__ == "__main__":
+    sys.stdin.read()
+    stop_all(Path(sys.argv[1]))
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
