@@ -1,7 +1,7 @@
 """One block of ours in an OpenSSH client configuration, for each git host. ssh_config(5).
 
-In that file the first value of an option wins, so the block comes first; it ends with `Host *`, so that options
-which stood at the file's beginning still hold for every host.
+In that file the first value of an option wins, so the block comes first; it ends with `Host *`, so that
+options which stood at the file's beginning still hold for every host.
 """
 
 from __future__ import annotations

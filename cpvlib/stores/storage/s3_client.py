@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cpvlib.base.errors import CredentialError
 from cpvlib.domain.text import printable
 from cpvlib.stores.storage.parts import PassedError
-from cpvlib.stores.storage.s3_errors import code_of, explain
+from cpvlib.stores.storage.s3_errors import CLOCK, code_of, explain
 from cpvlib.stores.storage.s3_settings import S3Settings
 
 if TYPE_CHECKING:
+    import botocore.session
     from mypy_boto3_s3 import S3Client
 
 _BLOCK = 256 * 1024
@@ -95,14 +96,10 @@ class S3Line:
 def _make_client(settings: S3Settings) -> S3Client:
     """boto3's client for these settings. Safe to share between threads, as boto3's guide on clients says."""
     import boto3
-    import botocore.session
     from botocore import UNSIGNED
     from botocore.config import Config
 
-    session = botocore.session.Session(profile=settings.profile)
-    for name, path in (("credentials_file", settings.credential_path), ("config_file", settings.config_path)):
-        if path:
-            session.set_config_variable(name, str(_existing(path)))
+    session = _session(settings)
     tries = int(session.get_config_variable("max_attempts") or _TRIES)
     return boto3.Session(botocore_session=session).client(
         "s3",
@@ -126,6 +123,87 @@ def _make_client(settings: S3Settings) -> S3Client:
             response_checksum_validation="when_required",
         ),
     )
+
+
+def _session(settings: S3Settings) -> botocore.session.Session:
+    """Where botocore finds who asks: its usual chain, with the files and the profile that are named."""
+    import botocore.session
+
+    session = botocore.session.Session(profile=settings.profile)
+    for name, path in (("credentials_file", settings.credential_path), ("config_file", settings.config_path)):
+        if path:
+            session.set_config_variable(name, str(_existing(path)))
+    return session
+
+
+def profiles(settings: S3Settings) -> list[str]:
+    """The names of the profiles in the credentials and configuration files, as they stand there."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return list(_session(settings).available_profiles)
+    except BotoCoreError as error:
+        raise explain(error, settings, settings.host, "use", "") from error
+
+
+class Identity(NamedTuple):
+    """Who one is to the server: for Amazon the ARN of a user or an assumed role; else what proves the key."""
+
+    name: str
+    account: str | None
+
+
+def sign_in(settings: S3Settings) -> Identity:
+    """Gets credentials by the whole chain (SSO and assumed roles too), and asks STS whose they are.
+
+    Where S3 is not Amazon's and no other STS is configured, nobody is asked: credentials go to no server that
+    they were not meant for. CredentialError where there are none, or they are refused. STS API:
+    GetCallerIdentity.
+    """
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    session = _session(settings)
+    try:
+        client = _make_client(settings)
+        key = settings.access_key_id
+        if key is None:
+            credentials = session.get_credentials()
+            if credentials is None:
+                raise NoCredentialsError()
+            key = credentials.get_frozen_credentials().access_key or ""
+        unproved = Identity(f"access key {key[:4]}…", None)
+        sts: Any = session.create_client(
+            "sts",
+            region_name=settings.region or session.get_config_variable("region") or "us-east-1",
+            aws_access_key_id=settings.access_key_id,
+            aws_secret_access_key=settings.secret_access_key,
+            aws_session_token=settings.session_token,
+            config=Config(
+                connect_timeout=settings.connect_timeout_s,
+                read_timeout=settings.connect_timeout_s,
+                retries={"mode": "standard", "total_max_attempts": 2},
+            ),
+        )
+        amazons = _is_amazons(sts.meta.endpoint_url)
+        if amazons and not _is_amazons(client.meta.endpoint_url):
+            return unproved
+        host = urlsplit(sts.meta.endpoint_url).netloc.rpartition("@")[2]
+        try:
+            answer = sts.get_caller_identity()
+        except ClientError as error:
+            refused = explain(error, settings, host, "sign in", "")
+            if amazons or isinstance(refused, CredentialError) or code_of(error) in CLOCK:
+                raise refused from error
+            return unproved  # a server like S3's that has no STS, or not this part of it
+        return Identity(str(answer["Arn"]), str(answer["Account"]))
+    except (ClientError, BotoCoreError, ValueError) as error:
+        raise explain(error, settings, settings.host, "sign in", "") from error
+
+
+def _is_amazons(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
 def _existing(path: str) -> Path:

@@ -16,9 +16,11 @@ from cpvlib.stores.storage.protocol import ObjectMissingError
 from cpvlib.stores.storage.s3_settings import S3Settings
 
 AGAIN = "run the same command again; what is stored already is not sent twice"
+CLOCK = ("RequestTimeTooSkewed", "RequestExpired")
 _KEYS = "check the keys in ~/.aws/credentials or AWS_ACCESS_KEY_ID, and the profile"
 
-# Codes of S3 and of servers like it; {place}, {bucket}, {host}, {act} and {key} are filled in.
+# Codes of S3, STS and servers like them. {place}, {bucket}, {host}, {act}, {key}, {profile} are filled in, in
+# the hint too, and {region}: where the bucket is, if the server says so.
 _BY_CODE: dict[str, tuple[type[CPVError], str, str]] = {
     "NoSuchBucket": (
         StorageError,
@@ -41,8 +43,8 @@ _BY_CODE: dict[str, tuple[type[CPVError], str, str]] = {
     ),
     "PermanentRedirect": (
         StorageError,
-        "bucket '{bucket}' is in another region",
-        "set it: dvc remote modify <remote> region <region>, or AWS_DEFAULT_REGION",
+        "bucket '{bucket}' is in another region{region}",
+        "set it: git cpv setup aws --region REGION, or AWS_DEFAULT_REGION",
     ),
     "QuotaExceeded": (StorageError, "storage '{place}' is full", "free some space or ask for a larger quota"),
     "BadDigest": (
@@ -70,6 +72,8 @@ _SAME_AS = {
     "AccountProblem": "AccessDenied",
     "UnauthorizedAccess": "AccessDenied",
     "InvalidAccessKey": "InvalidAccessKeyId",
+    "InvalidClientTokenId": "InvalidAccessKeyId",
+    "UnrecognizedClientException": "InvalidAccessKeyId",
     "TokenRefreshRequired": "ExpiredToken",
     "ExpiredTokenException": "ExpiredToken",
     "RequestExpired": "RequestTimeTooSkewed",
@@ -99,8 +103,21 @@ _BY_CLASS: dict[str, tuple[type[CPVError], str, str]] = {
         "there is no AWS profile '{profile}'",
         "which there are: aws configure list-profiles",
     ),
-    "SSOError": (CredentialError, "the AWS sign-in has expired or was never made", "sign in: aws sso login"),
-    "TokenRetrievalError": (CredentialError, "the AWS sign-in has expired", "sign in: aws sso login"),
+    "SSOError": (
+        CredentialError,
+        "the AWS sign-in has expired or was never made",
+        "sign in: aws sso login --profile {profile}",
+    ),
+    "TokenRetrievalError": (
+        CredentialError,
+        "the AWS sign-in has expired",
+        "sign in: aws sso login --profile {profile}",
+    ),
+    "InvalidConfigError": (
+        ConfigError,
+        "the AWS profile '{profile}' is not complete, or leads to one that is not there",
+        "see ~/.aws/config: role_arn goes with source_profile or credential_source",
+    ),
     "CredentialRetrievalError": (
         CredentialError,
         "the AWS credentials could not be fetched",
@@ -148,29 +165,49 @@ def explain(error: Exception, settings: S3Settings, host: str, act: str, key: st
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     code, message = code_of(error), str(response.get("Error", {}).get("Message") or "")
     words = {
-        "place": settings.url,
+        "place": settings.url if settings.bucket else host,
         "bucket": settings.bucket,
         "host": host,
         "profile": settings.profile or "default",
         "act": act,
         "key": key,
+        "region": _region(response),
     }
     if code in ("NoSuchKey", "404"):
         return ObjectMissingError(key, settings.url)
-    found = _BY_CODE.get(_SAME_AS.get(code, code)) if code else _by_class(error)
+    found = _by_code(code, message, error) if code else _by_class(error)
     if found is None:
         said = ": ".join(part for part in (code or type(error).__name__, message) if part)
         return StorageError(
             f"cannot {act} '{printable(key)}' in '{printable(settings.url)}': {printable(said)}"
         )
     kind, text, hint = found
-    return kind(printable(text.format(**words)), hint=hint)
+    return kind(printable(text.format(**words)), hint=printable(hint.format(**words)))
 
 
 def code_of(error: Exception) -> str:
     """S3's code for a refusal, else ''. HEAD has no body: its code is the HTTP status."""
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code") or "")
+
+
+def _by_code(code: str, message: str, error: Exception) -> tuple[type[CPVError], str, str] | None:
+    if code == "AccessDenied" and getattr(error, "operation_name", "") == "AssumeRole":
+        return (
+            CredentialError,
+            "the role of the AWS profile '{profile}' may not be assumed",
+            "ask for sts:AssumeRole on it, and for trust in its policy",
+        )
+    if code == "SignatureDoesNotMatch" and ("expired" in message or "not yet current" in message):
+        code = CLOCK[0]  # STS has no code of its own for it
+    return _BY_CODE.get(_SAME_AS.get(code, code))
+
+
+def _region(response: Mapping[str, Any]) -> str:
+    """Where the bucket is, after a comma, if the answer says it. S3 API: HeadBucket, x-amz-bucket-region."""
+    told = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    told = told or response.get("Error", {}).get("Region")
+    return f", '{told}'" if told else ""
 
 
 def _by_class(error: Exception) -> tuple[type[CPVError], str, str] | None:
