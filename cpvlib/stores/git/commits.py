@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from cpvlib.base.errors import GitError, RepositoryError, UsageError
 from cpvlib.stores.git import indexes
 from cpvlib.stores.git.edits import Edit, check_worktree, edit_file, edit_index, edit_tree
-from cpvlib.stores.git.indexes import Difference
+from cpvlib.stores.git.former import Former
+from cpvlib.stores.git.indexes import Difference, Entry
 from cpvlib.stores.git.objects import DURABLE
 from cpvlib.stores.git.refs import RefUpdate, update_refs
 from cpvlib.stores.git.repository import GitRepository
 
-__all__ = ["Edit", "PreparedCommit", "land", "prepare", "stage"]
+__all__ = ["Edit", "PreparedCommit", "check_branch", "land", "prepare", "stage"]
 
 
 class _Destination(NamedTuple):
@@ -100,25 +102,56 @@ def land(
 
     After an interruption it may be called again. `reason` is for the reflog, 'commit: subject' unless given.
     Raises RefMovedError where the ref is no longer where it was; GitError where another git holds the index.
+    Whatever fails, index and worktree are then what they were.
     """
-    if not prepared.elsewhere:
-        check_worktree(repo, prepared.edits)
-        if prepared.staged:
-            indexes.replay(repo, prepared.commit, prepared.staged)
-        stage(repo, prepared.edits)
     first = "commit" if prepared.parent else "commit (initial)"
     moves = [RefUpdate(prepared.ref, prepared.commit, prepared.old), *extra_refs]
-    update_refs(repo, moves, reason or f"{first}: {prepared.subject}")
+    with _staged(repo, {} if prepared.elsewhere else prepared.edits, prepared):
+        update_refs(repo, moves, reason or f"{first}: {prepared.subject}")
 
 
 def stage(repo: GitRepository, edits: Mapping[str, Edit]) -> None:
     """Apply each edit to what the index holds, and to the file in the worktree; each keeps what else it has.
 
     Raises RepositoryError for a path that is no plain file or behind a symlink, GitError where another git
-    holds the index, both before anything changes.
+    holds the index, and what the disk says. Whatever fails, index and worktree are then what they were.
+    """
+    with _staged(repo, edits):
+        pass
+
+
+def check_branch(repo: GitRepository, branch: str) -> None:
+    """Raises RepositoryError for what can't be the name of a branch. git-check-ref-format(1)."""
+    if branch == "HEAD" or branch.startswith("-") or repo.git.ask("check-ref-format", f"heads/{branch}").code:
+        raise RepositoryError(f"'{branch}' is no name for a branch", hint="git help check-ref-format")
+
+
+@contextmanager
+def _staged(
+    repo: GitRepository, edits: Mapping[str, Edit], prepared: PreparedCommit | None = None
+) -> Iterator[None]:
+    """The edits, and what else a commit of all tracked changes stages, in place; put back if the block fails.
+
+    A commit that landed, although its git was interrupted, is not taken back.
     """
     check_worktree(repo, edits)
-    entries = edit_index(repo, edits)
+    former = Former(repo, edits)
+    try:
+        if prepared and prepared.staged:
+            former.entries.update((path, change.now) for path, change in prepared.staged.items())
+            indexes.replay(repo, prepared.commit, prepared.staged)
+        entries = indexes.entries(repo, list(edits))
+        former.entries = {path: entries.get(path) for path in edits} | former.entries
+        edit_index(repo, edits, entries)
+        _edit_files(repo, edits, entries)
+        yield
+    except BaseException:
+        if prepared is None or repo.resolve(prepared.ref) != prepared.commit:
+            former.put_back()
+        raise
+
+
+def _edit_files(repo: GitRepository, edits: Mapping[str, Edit], entries: Mapping[str, Entry]) -> None:
     written = []
     for path, edit in edits.items():
         entry = entries.get(path)
@@ -134,8 +167,7 @@ def _destination(repo: GitRepository, branch: str | None) -> _Destination:
     if branch is None or branch == head.branch:
         ref = f"refs/heads/{head.branch}" if head.branch else "HEAD"
         return _Destination(ref, head.commit, head.commit, False)
-    if branch.startswith("-") or repo.git.ask("check-ref-format", f"refs/heads/{branch}").code:
-        raise RepositoryError(f"'{branch}' is no name for a branch", hint="git help check-ref-format")
+    check_branch(repo, branch)
     ref = f"refs/heads/{branch}"
     found = repo.git.text("for-each-ref", "--format=%(objectname)%00%(worktreepath)", ref)
     tip, _, place = found.partition("\0")
@@ -158,7 +190,7 @@ def _with_tracked(
 ) -> tuple[str, str, Mapping[str, Difference]]:
     """The tree of tracked changes and edits, the message as hooks want it, and what is new to the index."""
     with indexes.copied(repo) as index:
-        edit_index(repo, edits, index)
+        edit_index(repo, edits, indexes.entries(repo, list(edits), index), index)
         env = {**indexes.env(index), "GIT_EDITOR": ":"}
         if repo.git.text("write-tree", env=env) == before:
             return before, message, {}

@@ -108,12 +108,13 @@ def _not_plain(path: str) -> RepositoryError:
     )
 
 
-def edit_index(repo: GitRepository, edits: Mapping[str, Edit], index: Path | None = None) -> dict[str, Entry]:
-    """Apply the edits to what an index holds, and return the entries that were there.
+def edit_index(
+    repo: GitRepository, edits: Mapping[str, Edit], entries: Mapping[str, Entry], index: Path | None = None
+) -> None:
+    """Apply the edits to what an index holds: `entries` at their paths.
 
-    Raises RepositoryError as `edit_tree` does, and for a path in conflict, before anything changes.
+    Raises RepositoryError for a path that is no file there, GitError where another git holds the index.
     """
-    entries = indexes.entries(repo, list(edits), index)
     writer = ObjectWriter(repo.git, repo.object_format)
     changes: dict[str, Entry | None] = {}
     for path, edit in edits.items():
@@ -128,7 +129,6 @@ def edit_index(repo: GitRepository, edits: Mapping[str, Edit], index: Path | Non
             changes[path] = entry._replace(oid=oid) if entry else Entry("100644", oid)
     writer.write()
     indexes.put(repo, changes, index)
-    return entries
 
 
 def check_worktree(repo: GitRepository, edits: Mapping[str, Edit]) -> None:

@@ -41,6 +41,8 @@ def entries(repo: GitRepository, paths: Sequence[str], index: Path | None = None
 
     Raises RepositoryError for a path that a merge left unsettled, or that is a folder in the index.
     """
+    if not paths:
+        return {}
     found = {}
     args = ("--literal-pathspecs", "ls-files", "-z", "-v", "--stage", "--", *paths)
     for line in os.fsdecode(repo.git.run(*args, env=env(index))).split("\0")[:-1]:

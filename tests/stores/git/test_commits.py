@@ -469,6 +469,53 @@ def test_an_index_that_another_git_holds(repo: GitRepository, shell: Shell) -> N
     assert (shell.files(), shell.git("rev-parse", "HEAD")) == before
 
 
+@pytest.mark.parametrize("also_tracked", [False, True])
+def test_a_branch_that_can_not_move_leaves_index_and_worktree(
+    repo: GitRepository, shell: Shell, also_tracked: bool
+) -> None:
+    shell.write("train.py", "tuned\n")
+    shell.write(".gitignore", "*.pyc\nunfinished\n")
+    shell.write("model.bin.dvc", "staged\n")
+    shell.git("add", "model.bin.dvc")
+    shell.write("sub/deep/x", "half\n")
+    prepared = commits.prepare(repo, PUSH | {"new/file": to(b"new\n")}, "x", also_tracked=also_tracked)
+    assert prepared
+    shell.write(".git/refs/heads/main.lock", "")
+    before = (shell.files(), shell.git("status", "--porcelain"), shell.git("ls-files", "--stage"))
+    with pytest.raises(GitError, match="cannot lock ref"):
+        commits.land(repo, prepared)
+    assert (shell.files(), shell.git("status", "--porcelain"), shell.git("ls-files", "--stage")) == before
+
+
+def test_an_edit_that_fails_in_the_worktree_leaves_nothing_staged(repo: GitRepository, shell: Shell) -> None:
+    def picky(before: bytes | None) -> bytes:
+        if before == b"unfinished\n":
+            raise RepositoryError("no")
+        return b"2\n"
+
+    shell.write("sub/deep/x", "unfinished\n")
+    before = (shell.files(), shell.git("status", "--porcelain"), shell.git("ls-files", "--stage"))
+    with pytest.raises(RepositoryError, match="no"):
+        commits.stage(repo, PUSH | {"new/file": to(b"new\n"), "train.py": to(None), "sub/deep/x": picky})
+    assert (shell.files(), shell.git("status", "--porcelain"), shell.git("ls-files", "--stage")) == before
+
+
+def test_a_commit_that_landed_is_not_taken_back(repo: GitRepository, shell: Shell) -> None:
+    """The one who moves the branch may be interrupted just after it moved."""
+    prepared = commits.prepare(repo, PUSH, "x")
+    assert prepared
+    shell.git("config", "core.logAllRefUpdates", "false")
+    hook = shell.write(
+        ".git/hooks/reference-transaction", '#!/bin/sh\n[ "$1" != committed ] || kill -9 $PPID\n'
+    )
+    hook.chmod(0o755)
+    with pytest.raises(GitError):
+        commits.land(repo, prepared)
+    hook.unlink()
+    assert shell.git("rev-parse", "HEAD") == prepared.commit
+    assert shell.git("status", "--porcelain") == ""
+
+
 def test_a_path_in_conflict_is_refused(repo: GitRepository, shell: Shell) -> None:
     shell.git("switch", "-qc", "side")
     shell.write("model.bin.dvc", "side\n")
