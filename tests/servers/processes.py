@@ -55,16 +55,11 @@ def keeper(folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def stop_all(folder: Path, timeout_s: float = 2) -> None:
-    """End every process that was launched below `folder`; those that don't go are killed."""
-    pids = [int(path.read_text()) for path in folder.rglob("*.pid")]
-    for pid in pids:
-        _signal(pid, signal.SIGTERM)
-    deadline = time.monotonic() + timeout_s
-    for pid in pids:
-        while _alive(pid) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-        _signal(pid, signal.SIGKILL)
+def stop_all(folder: Path) -> None:
+    """Kill every process that was launched below `folder`: what they hold is not wanted any more."""
+    for path in folder.rglob("*.pid"):
+        with suppress(ProcessLookupError):
+            os.kill(int(path.read_text()), signal.SIGKILL)
 
 
 def wait_for_port(port: int, folder: Path, timeout_s: float = 60) -> None:
@@ -94,20 +89,6 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _alive(pid: int) -> bool:
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    return _signal(pid, 0)
-
-
-def _signal(pid: int, number: int) -> bool:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
@@ -118,4 +99,5 @@ def _locked(path: Path) -> Iterator[None]:
 if __name__ == "__main__":
     sys.stdin.read()
     stop_all(Path(sys.argv[1]))
+    time.sleep(_POLL_S)
     shutil.rmtree(sys.argv[1], ignore_errors=True)
