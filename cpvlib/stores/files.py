@@ -34,10 +34,21 @@ def disk_error(error: OSError, doing: str) -> CPVError:
     if error.errno in _FULL:
         return DiskFullError(f"{doing}: the disk is full", hint="free some space and run the command again")
     if error.errno == errno.EROFS:
-        return RepositoryError(f"{doing}: the file system is read-only")
+        return RepositoryError(f"{doing}: the file system is read-only", hint="mount it for writing")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return RepositoryError(f"{doing}: permission denied", hint="see who owns it: ls -ld")
+        return RepositoryError(f"{doing}: permission denied", hint=f"see who may: ls -ld {culprit(error)}")
     return RepositoryError(f"{doing}: {reason}")
+
+
+def culprit(error: OSError) -> str:
+    """What to look at when access was denied, quoted for a shell: the file, or the nearest folder."""
+    from shlex import quote
+
+    named = [name for name in (error.filename2, error.filename) if isinstance(name, (str, bytes))]
+    path = os.path.abspath(os.fsdecode(named[0] if named else "."))
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return quote(path)
 
 
 def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:

@@ -99,3 +99,21 @@ def test_remove_tree_does_not_follow_links(tmp_path: Path) -> None:
     files.remove_tree(tmp_path / "ours")
     assert not (tmp_path / "ours").exists()
     assert (tmp_path / "theirs" / "file").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OSError(errno.EACCES, "x", "/etc/hosts"), "/etc/hosts"),
+        (OSError(errno.EACCES, "x", "/etc/no such/folder/file"), "/etc"),
+        (OSError(errno.EACCES, "x", "/etc/hosts", 0, "/usr/lib/.a.tmp"), "/usr/lib"),
+        (OSError(errno.EACCES, "x", b"/etc/hosts"), "/etc/hosts"),
+        (OSError(errno.EPERM, "x", 3), str(Path.cwd())),
+    ],
+)
+def test_denied_access_names_what_to_look_at(error: OSError, shown: str) -> None:
+    found = files.disk_error(error, "cannot write 'x'")
+    assert (found.message, found.hint) == (
+        "cannot write 'x': permission denied",
+        f"see who may: ls -ld {shown}",
+    )

@@ -56,6 +56,26 @@ _NO_CREDENTIALS = re.compile(
     r"|Host key verification failed|invalid credentials",
     re.IGNORECASE,
 )
+# What git says, and what to type then; the first that fits.
+_HINTS = (
+    (
+        "no email was given|auto-detection is disabled|unable to auto-detect email",
+        "git config --global user.email MAIL",
+    ),
+    ("no name was given|empty ident name", "git config --global user.name NAME"),
+    (
+        r"failed to sign|user\.signingkey",
+        "name a key, git config user.signingKey KEY; or sign nothing, git config commit.gpgSign false",
+    ),
+    (r"\.lock': File exists", "another git is at work here; when it is gone, remove the lock that it names"),
+    ("No space left on device|Disk quota exceeded", "free some space and run the command again"),
+    ("insufficient permission|Permission denied", "see who may write there: ls -ld .git .git/*"),
+    ("does not appear to be a git repository|[Rr]epository .*not (found|exist)", "look at 'git remote -v'"),
+    (
+        "Could not resolve|Connection (refused|timed out|reset)|Network is unreachable|Failed to connect",
+        "check the network, and the URL: git remote -v",
+    ),
+)
 
 
 class Completed(NamedTuple):
@@ -231,18 +251,7 @@ def _credential_hint(err: str) -> str:
 
 
 def _hint(err: str) -> str | None:
-    for said, hint in (
-        ("no email was given", "git config --global user.email MAIL"),
-        ("auto-detection is disabled", "git config --global user.email MAIL"),
-        ("unable to auto-detect email", "git config --global user.email MAIL"),
-        ("no name was given", "git config --global user.name NAME"),
-        ("empty ident name", "git config --global user.name NAME"),
-        ("index.lock", "another git is at work here; when it is gone, remove the lock that it names"),
-        ("does not appear to be a git repository", "look at 'git remote -v'"),
-    ):
-        if said in err:
-            return hint
-    return None
+    return next((hint for said, hint in _HINTS if re.search(said, err)), None)
 
 
 def version(git: Git) -> tuple[int, ...] | None:

@@ -74,3 +74,24 @@ def test_being_unknown_is_an_error_of_its_own() -> None:
     )
     assert isinstance(error, CredentialError)
     assert error.hint and "ssh-add" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        (
+            "fatal: Unable to create '/r/.git/index.lock': File exists.\n\nAnother git",
+            "another git is at work",
+        ),
+        ("fatal: Unable to create '/r/.git/index.lock': Permission denied", "ls -ld .git .git/*"),
+        ("error: insufficient permission for adding an object\nfatal: no tag", "ls -ld .git .git/*"),
+        ("fatal: unable to write loose object file: No space left on device", "free some space"),
+        ("error: gpg failed to sign the data\nfatal: failed to write commit object", "user.signingKey"),
+        ("ssh: Could not resolve hostname h: Name or service not known\nfatal: no", "check the network"),
+        ("fatal: no email was given and auto-detection is disabled", "user.email"),
+        ("fatal: the unforeseen", None),
+    ],
+)
+def test_what_to_type_then(said: str, hint: str | None) -> None:
+    found = failure(("push", "x"), Completed(128, b"", said)).hint
+    assert found is None if hint is None else hint in (found or "")
