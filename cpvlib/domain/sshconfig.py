@@ -38,18 +38,34 @@ def with_block(
 
 def without_block(data: bytes, host: str) -> bytes:
     """The file without the block for `host`."""
+    span = _span(data, host)
+    if span is None:
+        return data
+    start, stop = span
+    return data[:start] + (data[stop:].removeprefix(b"\n") if start == 0 else data[stop:])
+
+
+def option_in_block(data: bytes, host: str, key: str) -> str | None:
+    """What our block for `host` says of an option."""
+    span = _span(data, host)
+    lines = data[slice(*span)].decode("utf-8", "surrogateescape").splitlines() if span else []
+    pairs = (line.strip().partition(" ") for line in lines)
+    return next((value.strip('"').replace("%%", "%") for name, _, value in pairs if name == key), None)
+
+
+def _span(data: bytes, host: str) -> tuple[int, int] | None:
+    """Where the block begins and where it ends, the newline after it included."""
     begin, end = (text.format(host=host).encode() for text in (_BEGIN, _END))
     start, stop = data.find(begin), data.find(end)
     if start < 0 and stop < 0:
-        return data
+        return None
     if start < 0 or stop < start or data.find(begin, start + 1) >= 0:
         raise ConfigError(
             f"the block for '{host}' that git cpv setup made is damaged",
             hint=f"take out what is between '{begin.decode()}' and '{end.decode()}', then type it again",
         )
     stop += len(end)
-    stop += data[stop : stop + 1] == b"\n"
-    return data[:start] + data[stop:].removeprefix(b"\n" if start == 0 else b"")
+    return start, stop + (data[stop : stop + 1] == b"\n")
 
 
 def quoted(path: str) -> str:

@@ -57,6 +57,9 @@ RULES: Mapping[str, Rule] = {
     ),
     "cpv.region": Rule(("CPV_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"), user_key="region"),
     "cpv.endpoint": Rule(("CPV_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), user_key="endpoint"),
+    "cpv.bitbucketkeyfile": Rule(("CPV_BITBUCKET_KEYFILE",), user_key="bitbucket_ssh_keyfile"),
+    "cpv.bitbucketuser": Rule(("CPV_BITBUCKET_USER",), user_key="bitbucket_user"),
+    "cpv.bitbucketworkspace": Rule(("CPV_BITBUCKET_WORKSPACE",), user_key="bitbucket_workspace"),
 }
 
 
@@ -88,9 +91,11 @@ class Settings:
         environ: Mapping[str, str] = os.environ,
         git: GitValues | None = None,
         top: Path | None = None,
+        user: Mapping[str, str] | None = None,
     ) -> None:
         self.environ = environ
-        self._options = {canonical(key): value for key, value in (options or {}).items()}
+        self._user = user
+        self.options = {canonical(key): value for key, value in (options or {}).items()}
         self._git = git
         self._top = top
 
@@ -115,8 +120,8 @@ class Settings:
 
     @cached_property
     def user(self) -> Mapping[str, str]:
-        """The user's `config.json`."""
-        return userconfig.read(userconfig.config_path(self.environ))
+        """The user's `config.json`, or what was given for it."""
+        return self._user if self._user is not None else userconfig.read(userconfig.config_path(self.environ))
 
     def get(self, key: str) -> Setting | None:
         """The strongest value of `key` with its origin; None where not even a default is.
@@ -134,8 +139,8 @@ class Settings:
         return found
 
     def _strongest(self, key: str, rule: Rule) -> Setting | None:
-        if key in self._options:
-            return Setting(self._options[key], "option")
+        if key in self.options:
+            return Setting(self.options[key], "option")
         for variable in rule.variables:
             if value := self.environ.get(variable):
                 return Setting(value, variable)
@@ -305,6 +310,9 @@ _SPELLING = {
         "cpv.allowMissing",
         "cpv.awsProfile",
         "cpv.awsCredentialPath",
+        "cpv.bitbucketKeyfile",
+        "cpv.bitbucketUser",
+        "cpv.bitbucketWorkspace",
     )
 }
 

@@ -21,7 +21,7 @@ _NEVER_ASK = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_S}")
 class HostKey(NamedTuple):
     """What a host shows of itself: lines for a known_hosts file, and the fingerprint 'SHA256:…'."""
 
-    lines: bytes
+    lines: list[str]
     fingerprint: str
 
 
@@ -77,7 +77,10 @@ class Ssh:
         options = self.options(host)
         users = shlex.split(options.get("userknownhostsfile", ""))
         every = [*users, *shlex.split(options.get("globalknownhostsfile", ""))]
-        return [Path(name).expanduser() for name in every if name not in ("none", "/dev/null")]
+        found = [Path(name).expanduser() for name in every if name not in ("none", "/dev/null")]
+        if not users or users[0] == "none":
+            raise ConfigError("ssh is set up to know no hosts: UserKnownHostsFile", hint=f"ssh -G {host}")
+        return found
 
     def is_known(self, host: str) -> bool:
         """Whether ssh would not have to ask about the key of `host`."""
@@ -102,8 +105,7 @@ class Ssh:
             done = self._connect([*settings, *_NEVER_ASK, "-T", "--", f"{user}@{host}"], host)
             if not file.is_file():
                 raise explain(os.fsdecode(done.stderr), host, None)
-            lines = file.read_bytes()
-            return HostKey(lines, self.fingerprints(file)[0])
+            return HostKey(file.read_text("utf-8").splitlines(), self.fingerprints(file)[0])
 
     def fingerprints(self, file: Path) -> list[str]:
         """Of the keys in a known_hosts file, or of one key: 'SHA256:…'. CredentialError where it is none."""
