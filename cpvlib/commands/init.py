@@ -67,7 +67,7 @@ def _did(result: InitResult) -> str:
 def _storage(plan: InitPlan) -> str:
     if not plan.placement.is_folder:
         return f"storage is {printable(plan.placement.url)}"
-    return "storage is on this machine only (to share: git cpv init --storage s3://BUCKET)"
+    return "storage is on this machine only (to share: git cpv storage move s3://BUCKET)"
 
 
 def _notes(plan: InitPlan) -> Iterator[str]:

@@ -9,6 +9,9 @@ from cpvlib.base.errors import ConfigError
 DVC_REMOTE = "storage"
 """What CPV calls the DVC remote that it writes: the `storage` of `['remote "storage"']`."""
 
+FORMER_REMOTE = "former-storage"
+"""The DVC remote, in `.dvc/config.local`, that says where the objects were before the storage moved."""
+
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
 # git-check-ref-format(1): what no ref may hold; control characters are C0 and DEL
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/|\.lock$|\./")

@@ -108,7 +108,7 @@ def plan_init(cwd: Path, request: InitRequest, environ: Mapping[str, str] = os.e
         former=scene.former,
         has_pointers=scene.has_pointers,
     )
-    _refuse_inside(scene.top, placed)
+    placement.refuse_inside(scene.top, placed)
     new = is_new(scene, (team, model))
     outs = _outs(scene, new)
     edits = _edits(scene, request, (team, model), placed, outs, new)
@@ -136,12 +136,12 @@ def init(plan: InitPlan, environ: Mapping[str, str] = os.environ) -> InitResult:
     from cpvlib.stores.git.commits import land, prepare, stage
 
     repo = plan.repo or _make_repository(plan.top, environ)
-    _make_storage(plan.placement)
+    placement.make_folder(plan.placement, "git cpv init --storage FOLDER chooses another")
     for path, content in plan.local_files.items():
         _write_missing(plan.top / path, content)
     written = changed(repo.top, plan.edits)
     prepared = prepare(repo, plan.edits, plan.message) if plan.commit else None
-    _write_local_config(repo, plan.placement)
+    placement.write_local_config(repo, plan.placement.edit_personal)
     if prepared:
         land(repo, prepared)
     elif not plan.commit:
@@ -273,33 +273,6 @@ def _make_repository(top: Path, environ: Mapping[str, str]) -> GitRepository:
     return GitRepository.discover(top, environ)
 
 
-def _refuse_inside(top: Path, placed: Placement) -> None:
-    """Objects inside of the worktree would look like the user's files to git and DVC."""
-    from cpvlib.managers.place import folder_of
-
-    folder = folder_of(placed.url)
-    if folder and not placed.kept and Path(os.path.realpath(folder)).is_relative_to(top):
-        raise ConfigError(
-            f"the storage '{folder}' would lie inside of the repository", hint="name a folder outside of it"
-        )
-
-
-def _make_storage(placed: Placement) -> None:
-    """A folder is made at once, so that one that can't be is known now."""
-    from cpvlib.managers.place import folder_of
-    from cpvlib.stores.files import disk_error
-
-    folder = folder_of(placed.url)
-    if folder is None or placed.kept:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        failure = disk_error(error, f"cannot make the storage '{folder}'")
-        failure.hint = "git cpv init --storage FOLDER chooses another"
-        raise failure from error
-
-
 def _write_missing(path: Path, content: bytes) -> None:
     from cpvlib.stores.files import disk_error, write_atomic
 
@@ -308,21 +281,6 @@ def _write_missing(path: Path, content: bytes) -> None:
             write_atomic(path, content)
         except OSError as error:
             raise disk_error(error, f"cannot write '{path}'") from error
-
-
-def _write_local_config(repo: GitRepository, placed: Placement) -> None:
-    from cpvlib.stores.dvc.layout import CONFIG_LOCAL
-    from cpvlib.stores.files import disk_error, write_atomic
-
-    path = (repo.main_top or repo.top) / CONFIG_LOCAL
-    before = path.read_bytes() if path.exists() else b""
-    after = placed.edit_personal(before)
-    if after == before:
-        return
-    try:
-        write_atomic(path, after)
-    except OSError as error:
-        raise disk_error(error, f"cannot write '{path}'") from error
 
 
 def changed(top: Path, edits: Mapping[str, Edit]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.domain.names import FORMER_REMOTE
 from cpvlib.domain.text import printable
 from cpvlib.managers.settings import Settings
 from cpvlib.stores.storage.open import StoragePlace
@@ -107,12 +108,21 @@ def storage_place(settings: Settings, dvc: DvcConfig, repo: GitRepository, *, wr
 def find_place(settings: Settings, dvc: DvcConfig, repo: GitRepository) -> FoundPlace:
     """The place as it is configured, trusted or not. ConfigError where nothing tells it."""
     remote = dvc.remote()
-    if remote is None:
-        return FoundPlace(own_place(settings))
+    return FoundPlace(own_place(settings)) if remote is None else _found(remote, settings, repo)
+
+
+def former_place(settings: Settings, dvc: DvcConfig, repo: GitRepository) -> StoragePlace | None:
+    """Where the objects were before the storage moved, if it did in this clone and may be read there."""
+    remote = dvc.remote(FORMER_REMOTE)
+    found = _found(remote, settings, repo) if remote else None
+    return found.place if found and (not found.for_reading or is_trusted(repo, found)) else None
+
+
+def _found(remote: DvcRemote, settings: Settings, repo: GitRepository) -> FoundPlace:
     foreign = _from_clone(remote, repo)
     options = dict(remote.options)
     if remote.url.startswith("s3://"):
-        options = _user_options(settings) | options
+        options = user_options(settings) | options
     place = StoragePlace(remote.url, options, _origin(remote))
     concern = {
         key: value
@@ -134,7 +144,7 @@ def own_place(settings: Settings) -> StoragePlace:
         )
     root = settings.storage_root
     url = f"{root.value}/{team}/{model}"
-    options = _user_options(settings) if url.startswith("s3://") else {}
+    options = user_options(settings) if url.startswith("s3://") else {}
     return StoragePlace(url, options, root.origin)
 
 
@@ -286,5 +296,5 @@ def _is_under_root(url: str, settings: Settings) -> bool:
     return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root))
 
 
-def _user_options(settings: Settings) -> dict[str, str]:
+def user_options(settings: Settings) -> dict[str, str]:
     return {option: value for option, key in _USER_KEYS.items() if (value := settings.value(key))}

@@ -62,7 +62,7 @@ def destination(ws: Workspace) -> str | None:
             f"git remote '{git_remote}' is on another machine, but the storage is a folder of this one: "
             f"'{place.url}'",
             hint=(
-                "git cpv init --storage s3://BUCKET; or, for a shared filesystem, git config "
+                "git cpv storage move s3://BUCKET; or, for a shared filesystem, git config "
                 "cpv.storageShared true"
             ),
         )

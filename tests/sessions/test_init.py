@@ -9,7 +9,7 @@ import pytest
 
 from shell import Shell
 
-ALONE = "storage is on this machine only (to share: git cpv init --storage s3://BUCKET)"
+ALONE = "storage is on this machine only (to share: git cpv storage move s3://BUCKET)"
 POINTER = "outs:\n- md5: 57888f54f76e6b1ece3e091f2fc4b943\n  size: 3\n  hash: md5\n  path: {name}\n"
 
 
@@ -195,7 +195,7 @@ def test_the_storage_of_stored_objects_stays(training: Shell) -> None:
     assert training.fails("git cpv init --storage s3://elsewhere") == (
         "error: the storage can't change now: the repository's pointers name objects that are kept in "
         f"'{kept}'\n"
-        "hint: git cpv init without --storage keeps it; git cpv storage show tells more"
+        "hint: to take them along: git cpv storage move s3://elsewhere"
     )
     assert training.fails("git cpv init --team Other") == (
         "error: this repository is 'T/m', and its stored objects are kept under that name\n"

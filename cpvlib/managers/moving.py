@@ -1,0 +1,460 @@
+"""storage move: all that the repository's history names, copied to another place and proved there; then one
+commit makes that place the storage.
+
+Nothing is removed from the old place, and nothing refers to the new one before all of it is there. Typed
+again after an interruption it goes on where it stopped; typed again after the switch it looks for stragglers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import CheckpointNotFoundError, ConfigError, RepositoryError, StorageError
+from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.names import FORMER_REMOTE
+from cpvlib.domain.text import listed, plural, printable
+from cpvlib.managers import placement
+from cpvlib.managers.objects import Stored, storable
+from cpvlib.managers.placement import Placement
+
+if TYPE_CHECKING:
+    from cpvlib.domain.pointer import OutEntry
+    from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.cache import ObjectCache
+    from cpvlib.stores.storage.open import StoragePlace
+    from cpvlib.stores.storage.protocol import Proof, Storage
+    from cpvlib.stores.transfer import KeyOf
+
+_MADE_ANEW = frozenset({"url", "region", "endpointurl", "profile", "credentialpath"})
+
+
+@dataclass(frozen=True)
+class Freight:
+    """The objects of one layout. `sizes` of all in bytes, None where nobody knows.
+
+    `there` are at the new place in that size; `cached` come from the cache, `stored` from the storage at that
+    index; `lost` are nowhere.
+    """
+
+    cache: ObjectCache
+    key: KeyOf
+    sizes: Mapping[str, int | None]
+    there: frozenset[str]
+    cached: tuple[str, ...]
+    stored: Mapping[str, int]
+    lost: frozenset[str]
+
+    @property
+    def to_send(self) -> list[str]:
+        return [*self.cached, *self.stored]
+
+    def bytes_of(self, oids: Iterable[str]) -> int:
+        return sum(self.sizes[oid] or 0 for oid in oids)
+
+
+@dataclass(frozen=True)
+class MovePlan:
+    """A move from `source` to `target`, which is `placed` in DVC's configuration.
+
+    `sources` are the storages to copy from; `dropped` are options of the old DVC remote that the new one will
+    not have.
+    """
+
+    source: StoragePlace
+    target: StoragePlace
+    placed: Placement
+    sources: tuple[Storage, ...]
+    freight: tuple[Freight, ...]
+    entries: tuple[OutEntry, ...]
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the target is the storage already."""
+        return self.source.url == self.target.url
+
+    @property
+    def n_objects(self) -> int:
+        return sum(len(part.sizes) - len(part.lost) for part in self.freight)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(part.bytes_of(part.sizes) for part in self.freight)
+
+    @property
+    def n_to_send(self) -> int:
+        return sum(len(part.to_send) for part in self.freight)
+
+    @property
+    def bytes_to_send(self) -> int:
+        return sum(part.bytes_of(part.to_send) for part in self.freight)
+
+    @property
+    def lost(self) -> list[str]:
+        """Objects that only old commits name and that are nowhere any more."""
+        return sorted(oid for part in self.freight for oid in part.lost)
+
+    @property
+    def message(self) -> str:
+        where = "a folder" if self.placed.is_folder else self.placed.url
+        return f"Move storage to {where}"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a move did: `commit`, on `branch`, is the switch, None where nothing had to be committed.
+
+    `behind` are other branches, which name the old place until they take the commit in; `to_publish` is
+    whether there is a git remote that has to learn of it.
+    """
+
+    plan: MovePlan
+    stored: Stored
+    commit: str | None
+    branch: str | None
+    behind: tuple[str, ...] = ()
+    to_publish: bool = False
+
+
+def plan_move(
+    ws: Workspace, root: str, *, progress: Progress | None = None, jobs: int | None = None
+) -> MovePlan:
+    """Decides a move to `root`/<team>/<model>; nothing changes but that listings come into the cache.
+
+    Raises CheckpointNotFoundError where an object of a version or branch is nowhere, unless cpv.allowMissing;
+    RepositoryError on a detached HEAD, in an unfinished merge, or in a shallow clone; ConfigError,
+    StorageError and CredentialError for a place that can't be used.
+    """
+    from cpvlib.managers.scene import refuse_unready
+    from cpvlib.stores.git import refs
+    from cpvlib.stores.storage.open import open_storage
+
+    ws.refuse_unfinished()
+    refuse_unready(ws.repo)
+    if ws.repo.is_shallow:
+        raise RepositoryError(
+            "this clone is shallow: it does not know every version", hint="git fetch --unshallow"
+        )
+    refs.tagger(ws.repo)  # a user whom git doesn't know could not commit the switch
+    source = ws.found_place.place
+    placed = _placed(ws, root)
+    target = source if placed.url == source.url else _target(ws, placed)
+    sources = tuple(_sources(ws, target.url))
+    there = open_storage(target, jobs=jobs or ws.settings.jobs)
+    named = _named(ws)
+    entries = {(e.oid, e.legacy): e for some in named.values() for e in some}
+    survey = _Survey(ws, there, sources, progress or Silent(), jobs)
+    freight = tuple(survey.lanes(entries.values()))
+    _refuse_lost(ws, named, freight)
+    remote = ws.dvc.remote()
+    dropped = (
+        () if remote is None or remote.url == target.url else tuple(sorted(set(remote.options) - _MADE_ANEW))
+    )
+    return MovePlan(source, target, placed, sources, freight, tuple(entries.values()), dropped)
+
+
+def move(
+    ws: Workspace, plan: MovePlan, *, progress: Progress | None = None, jobs: int | None = None
+) -> Moved:
+    """Carries the plan out: files, then folders' listings, then a look at all of it, then the switch."""
+    from cpvlib.stores.git import remotes
+    from cpvlib.stores.state import Confirmations
+    from cpvlib.stores.storage.open import open_storage
+
+    placement.make_folder(plan.placed, "name another folder")
+    target = open_storage(plan.target, jobs=jobs or ws.settings.jobs)
+    stored = Stored()
+    for part in plan.freight:
+        stored += _send(plan, part, target, progress or Silent(), jobs)
+    _verify(plan, target)
+    lost = set(plan.lost)
+    Confirmations(ws.repo.common_dir, plan.target.url).add(
+        e.oid for e in plan.entries if e.oid and e.oid not in lost and not _has_lost(e, plan, lost)
+    )
+    commit = _switch(ws, plan)
+    branch = ws.repo.head().branch
+    has_remote = remotes.choose_remote(ws.repo, ws.settings.remote) is not None
+    return Moved(plan, stored, commit, branch, _behind(ws, branch) if commit else (), has_remote)
+
+
+def _placed(ws: Workspace, root: str) -> Placement:
+    from cpvlib.managers.place import own_place
+    from cpvlib.stores.dvc.layout import CONFIG
+
+    own_place(ws.settings)  # which says what is missing where team or model is
+    team, model = ws.settings.team or "", ws.settings.model or ""
+    placed = placement.typed_place(ws.settings, root, team=team, model=model)
+    placement.refuse_inside(ws.top, placed)
+    if placed.url != ws.found_place.place.url:
+        return placed
+    data = ws.read_worktree(CONFIG)
+    unfinished = placed.is_folder and placed.edit_shared(data) != (data or b"")
+    return placed if unfinished else Placement(placed.url, kept=True, typed=True)
+
+
+def _target(ws: Workspace, placed: Placement) -> StoragePlace:
+    """The new place as it will be found once DVC's configuration names it."""
+    from cpvlib.managers.place import user_options
+    from cpvlib.stores.storage.open import StoragePlace
+
+    options = {**placed.shared, **placed.personal}
+    del options["url"]
+    return StoragePlace(
+        placed.url, options if placed.is_folder else user_options(ws.settings) | options, "what was typed"
+    )
+
+
+def _sources(ws: Workspace, target_url: str) -> Iterator[Storage]:
+    """The storages that may hold what the new place lacks: today's, and the one before it."""
+    from cpvlib.managers.place import former_place
+    from cpvlib.stores.storage.open import open_storage
+
+    if ws.found_place.place.url != target_url:
+        yield ws.storage()
+    former = former_place(ws.settings, ws.dvc, ws.repo)
+    if former and former.url not in (target_url, ws.found_place.place.url):
+        yield open_storage(former, jobs=ws.settings.jobs)
+
+
+def _named(ws: Workspace) -> dict[str, list[OutEntry]]:
+    """What each pointer of the whole history names, by its blob: of all branches, tags, pending versions.
+
+    Pointers that can't be read, or whose objects CPV does not store, have nothing to move.
+    """
+    from cpvlib.domain.pointer import parse_pointer
+    from cpvlib.stores.git import trees
+
+    paths = {found.blob: found.path for found in trees.introduced(ws.repo, ["--all"])}
+    named = {}
+    for blob, data in trees.read_blobs(ws.repo, paths).items():
+        try:
+            named[blob] = storable(parse_pointer(paths[blob], data))
+        except RepositoryError:
+            continue
+    return named
+
+
+@dataclass
+class _Survey:
+    """Finds out which objects there are, what the new place has of them, and where the rest is."""
+
+    ws: Workspace
+    target: Storage
+    sources: tuple[Storage, ...]
+    progress: Progress
+    jobs: int | None
+
+    def lanes(self, entries: Collection[OutEntry]) -> Iterator[Freight]:
+        from cpvlib.stores.storage.protocol import files_key, legacy_key
+
+        for legacy, key in ((False, files_key), (True, legacy_key)):
+            chosen = [entry for entry in entries if entry.legacy is legacy]
+            if chosen:
+                yield self._freight(chosen, self.ws.cache.legacy if legacy else self.ws.cache, key)
+
+    def _freight(self, entries: list[OutEntry], cache: ObjectCache, key: KeyOf) -> Freight:
+        sizes, unlisted = self._objects(entries, cache, key)
+        uncached = set(cache.missing(sizes, progress=self.progress, jobs=self.jobs))
+        sizes |= {oid: cache.size(oid) for oid in sizes if oid not in uncached}
+        found = self.target.has([key(oid) for oid in sizes])
+        here = {oid: found[key(oid)] for oid in sizes if key(oid) in found}
+        elsewhere = self._elsewhere([oid for oid in uncached if sizes[oid] != here.get(oid, -1)], key)
+        for oid, (_, size) in elsewhere.items():
+            sizes[oid] = sizes[oid] or size
+        there = {oid for oid, size in here.items() if sizes[oid] in (None, size)}
+        sizes |= {oid: here[oid] for oid in there}
+        absent = [oid for oid in sizes if oid not in there]
+        stored = {oid: elsewhere[oid][0] for oid in absent if oid in elsewhere}
+        cached = tuple(oid for oid in absent if oid not in uncached)
+        lost = {oid for oid in absent if oid in uncached and oid not in stored} | unlisted
+        return Freight(cache, key, sizes, frozenset(there - lost), cached, stored, frozenset(lost))
+
+    def _objects(
+        self, entries: list[OutEntry], cache: ObjectCache, key: KeyOf
+    ) -> tuple[dict[str, int | None], set[str]]:
+        """Every object with its size where a pointer tells it, and the folders without their listing."""
+        sizes: dict[str, int | None] = {}
+        unlisted = set()
+        for entry in entries:
+            assert entry.oid is not None
+            if not entry.is_dir:
+                sizes[entry.oid] = entry.size
+                continue
+            sizes.setdefault(entry.oid, None)
+            if not self._bring_listing(entry.oid, cache, key):
+                unlisted.add(entry.oid)
+                continue
+            listing = cache.read_listing(entry.oid)
+            for oid in listing.entries.values() if listing else ():
+                sizes.setdefault(oid, None)
+        return sizes, unlisted
+
+    def _bring_listing(self, oid: str, cache: ObjectCache, key: KeyOf) -> bool:
+        from cpvlib.stores import transfer
+        from cpvlib.stores.storage.protocol import ObjectMissingError
+
+        if cache.has(oid):
+            return True
+        for storage in (*self.sources, self.target):
+            try:
+                transfer.download(storage, {oid: None}, cache.receiver, Silent(), self.jobs, key=key)
+            except ObjectMissingError:
+                continue
+            return True
+        return False
+
+    def _elsewhere(self, oids: list[str], key: KeyOf) -> dict[str, tuple[int, int]]:
+        """Which of the storages to copy from has an object, by its index, and in what size."""
+        found: dict[str, tuple[int, int]] = {}
+        for index, storage in enumerate(self.sources):
+            wanted = [oid for oid in oids if oid not in found]
+            there = storage.has([key(oid) for oid in wanted]) if wanted else {}
+            found |= {oid: (index, there[key(oid)]) for oid in wanted if key(oid) in there}
+        return found
+
+
+def _refuse_lost(ws: Workspace, named: Mapping[str, list[OutEntry]], freight: Iterable[Freight]) -> None:
+    """Raises CheckpointNotFoundError where a version or a branch would lose an object by the move."""
+    lost = {oid for part in freight for oid in part.lost}
+    if not lost or ws.settings.allow_missing:
+        return
+    bad = {blob for blob, entries in named.items() if any(lost & _oids(ws, entry) for entry in entries)}
+    names = [name for name, commit in _tips(ws) if bad & set(ws.pointer_blobs(commit).values())]
+    if names:
+        raise CheckpointNotFoundError(
+            f"cannot move: {plural(len(lost), 'object')}, '{min(lost)}' among them, of {listed(names)} "
+            "are neither in the cache nor at the storage",
+            hint="push them from the clone that made them; or leave them: git config cpv.allowMissing true",
+        )
+
+
+def _oids(ws: Workspace, entry: OutEntry) -> set[str]:
+    """The objects of an entry as far as the cache can tell."""
+    if not entry.oid or not entry.is_dir:
+        return {entry.oid} if entry.oid else set()
+    cache = ws.cache.legacy if entry.legacy else ws.cache
+    listing = cache.read_listing(entry.oid)
+    return {entry.oid, *(listing.entries.values() if listing else ())}
+
+
+def _tips(ws: Workspace) -> Iterator[tuple[str, str]]:
+    """The versions, and the branches here and at git remotes, with their commits."""
+    from cpvlib.managers.versions import catalogue
+    from cpvlib.stores.git import refs
+
+    for record in catalogue(ws):
+        yield str(record.name), record.commit
+    branches = refs.refs(ws.repo, "refs/heads", "refs/remotes")
+    commits = refs.peeled(ws.repo, branches.values())
+    for ref, oid in branches.items():
+        if oid in commits:
+            yield ref.removeprefix("refs/heads/").removeprefix("refs/remotes/"), commits[oid]
+
+
+def _has_lost(entry: OutEntry, plan: MovePlan, lost: set[str]) -> bool:
+    if not lost or not entry.oid or not entry.is_dir:
+        return False
+    part = next(part for part in plan.freight if part.cache.is_legacy is entry.legacy)
+    listing = part.cache.read_listing(entry.oid)
+    return listing is None or bool(lost & set(listing.entries.values()))
+
+
+def _send(plan: MovePlan, part: Freight, target: Storage, progress: Progress, jobs: int | None) -> Stored:
+    """Files before listings, so that a folder that looks whole at the new place is whole."""
+    from cpvlib.stores import transfer
+    from cpvlib.stores.dvc.legacy import md5_dos2unix
+    from cpvlib.stores.relay import relay
+
+    proofs: dict[str, Proof] = {}
+    for of_folders in (False, True):
+        for index, storage in enumerate(plan.sources):
+            chosen = {
+                oid: part.sizes[oid]
+                for oid, at in part.stored.items()
+                if at == index and oid.endswith(".dir") is of_folders
+            }
+            name_of = md5_dos2unix if part.cache.is_legacy else None
+            if chosen:
+                proofs |= relay(
+                    storage,
+                    target,
+                    chosen,
+                    part.cache.receiver,
+                    progress,
+                    jobs,
+                    key=part.key,
+                    name_of=name_of,
+                )
+        cached = [oid for oid in part.cached if oid.endswith(".dir") is of_folders]
+        sources = {oid: part.cache.source(oid) for oid in cached}
+        if sources:
+            proofs |= transfer.upload(target, sources, progress, jobs, key=part.key)
+    return Stored(len(proofs), part.bytes_of(part.to_send), len(part.there), proofs)
+
+
+def _verify(plan: MovePlan, target: Storage) -> None:
+    """Raises StorageError unless the new place holds all of it now, in the sizes that it has here."""
+    for part in plan.freight:
+        wanted = {part.key(oid): size for oid, size in part.sizes.items() if oid not in part.lost}
+        found = target.has(list(wanted))
+        bad = [key for key, size in wanted.items() if key not in found or size not in (None, found[key])]
+        if bad:
+            raise StorageError(
+                f"{plural(len(bad), 'object')}, '{min(bad)}' among them, did not arrive whole in "
+                f"'{printable(target.url)}'; the storage stays where it was",
+                hint="the same command again sends what is missing",
+            )
+
+
+def _switch(ws: Workspace, plan: MovePlan) -> str | None:
+    """The new place becomes the storage, and is trusted, for it was typed; the commit, if one was needed.
+
+    `.dvc/config.local` outweighs the committed file, so that at each moment one of the two places holds.
+    """
+    from cpvlib.stores.dvc.layout import CONFIG
+    from cpvlib.stores.git.commits import land, prepare
+
+    with ws.dvc_lock():
+        if plan.placed.is_folder:
+            placement.write_local_config(ws.repo, lambda data: _local(ws, plan, data))
+        prepared = prepare(ws.repo, {CONFIG: plan.placed.edit_shared}, plan.message)
+        if prepared:
+            land(ws.repo, prepared)
+        if not plan.placed.is_folder:
+            placement.write_local_config(ws.repo, lambda data: _local(ws, plan, data))
+    _trust(ws, plan)
+    return prepared.commit if prepared else None
+
+
+def _local(ws: Workspace, plan: MovePlan, data: bytes | None) -> bytes:
+    """`.dvc/config.local` with the new place's personal part, and the old place under a name of its own."""
+    text = plan.placed.edit_personal(data)
+    if plan.is_there:
+        return text
+    remote = ws.dvc.remote()
+    return placement.with_remote(
+        text, FORMER_REMOTE, {"url": plan.source.url, **(remote.options if remote else {})}
+    )
+
+
+def _trust(ws: Workspace, plan: MovePlan) -> None:
+    from cpvlib.managers.place import find_place, trust
+    from cpvlib.stores.dvc.config import read_config
+
+    found = find_place(ws.settings, read_config(ws.top, ws.repo.main_top), ws.repo)
+    if found.place.url != plan.target.url:
+        raise ConfigError(
+            f"everything is copied, but DVC's configuration goes on naming '{printable(found.shown_url)}', "
+            f"in '{found.place.origin}'",
+            hint="see which file says so: dvc config --list --show-origin",
+        )
+    trust(ws.repo, found)
+
+
+def _behind(ws: Workspace, branch: str | None) -> tuple[str, ...]:
+    from cpvlib.stores.git import refs
+
+    names = (ref.removeprefix("refs/heads/") for ref in refs.refs(ws.repo, "refs/heads"))
+    return tuple(name for name in names if name != branch)

@@ -1,0 +1,89 @@
+"""Objects from one storage to another, each proved on its way; none of them stays on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from cpvlib.base.errors import StorageError
+from cpvlib.base.parallel import Crew
+from cpvlib.base.progress import Progress
+from cpvlib.stores.files import disk_error
+from cpvlib.stores.sources import FileSource, hash_unchanging
+from cpvlib.stores.storage.folder import FolderStorage
+from cpvlib.stores.storage.protocol import ObjectMissingError, Proof, Storage
+from cpvlib.stores.transfer import KeyOf, Receiver
+
+_AT_ONCE = 8
+"""Each worker may hold one object in a temporary file, however large it is."""
+
+NameOf = Callable[[Path], str]
+
+
+def relay(
+    source: Storage,
+    target: Storage,
+    sizes: Mapping[str, int | None],
+    receive: Callable[[str], Receiver],
+    progress: Progress,
+    jobs: int | None = None,
+    *,
+    key: KeyOf,
+    name_of: NameOf | None = None,
+) -> dict[str, Proof]:
+    """Copies every oid of `sizes` from `source` to `target` and says how each was proved there.
+
+    What comes out of `source` is hashed before anything is sent; `name_of` computes an object's name from its
+    file where that is not its plain md5. `receive` gives the temporary files. Raises ObjectMissingError for
+    what `source` lacks, StorageError for what is damaged there; the first failure stops the rest, and what
+    arrived stays. Order: none, so that a caller relays `.dir` objects by a call of their own.
+    """
+    crew = Crew(min(jobs or _AT_ONCE, _AT_ONCE, source.jobs, target.jobs))
+
+    def on_bytes(n_bytes: int) -> None:
+        crew.check()
+        progress.advance(n_bytes)
+
+    def unheard(n_bytes: int) -> None:
+        crew.check()
+
+    def carry(oid: str) -> Proof:
+        with _on_disk(source, key(oid), lambda: receive(oid), unheard) as path:
+            md5, seen = hash_unchanging(path, unheard)
+            if (name_of(path) if name_of else md5) != oid.removesuffix(".dir"):
+                raise StorageError(
+                    f"object '{key(oid)}' in '{source.url}' is damaged: it is not what its name says",
+                    hint="push it again from a clone that has it: 'git cpv push --check'",
+                )
+            proof = target.put(key(oid), FileSource(path, seen), md5=md5, on_bytes=on_bytes)
+        progress.advance(n_files=1)
+        return proof
+
+    progress.begin("moving", sum(size or 0 for size in sizes.values()), len(sizes))
+    try:
+        return dict(crew.each(carry, sizes))
+    finally:
+        progress.end()
+
+
+@contextmanager
+def _on_disk(
+    source: Storage, key: str, receive: Callable[[], Receiver], on_bytes: Callable[[int], None]
+) -> Iterator[Path]:
+    """A file of this machine with an object's bytes: where it lies, or a copy for as long as it is needed."""
+    if isinstance(source, FolderStorage):
+        path = source.path / key
+        if not path.is_file():
+            raise ObjectMissingError(key, source.url)
+        yield path
+        return
+    receiver = receive()
+    try:
+        try:
+            source.get(key, receiver.path, on_bytes=on_bytes)
+        except OSError as error:
+            raise disk_error(error, f"cannot take '{key}' from '{source.url}' to this machine") from error
+        yield receiver.path
+    finally:
+        receiver.discard()
