@@ -89,7 +89,7 @@ class Crew:
 
 
 def _next(done: SimpleQueue[T]) -> T:
-    """Wakes now and then: a signal that comes just before Python blocks is else seen only when the wait ends."""
+    """Wakes now and then: a signal that comes just before Python blocks is else seen when the wait ends."""
     while True:
         try:
             return done.get(timeout=_WAKE_S)

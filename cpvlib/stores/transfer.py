@@ -9,6 +9,7 @@ from typing import Protocol
 from cpvlib.base.errors import StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.stores.files import disk_error
 from cpvlib.stores.storage.protocol import OnBytes, Proof, Source, Storage, files_key
 
 KeyOf = Callable[[str], str]
@@ -96,8 +97,8 @@ def download(
     """Bring every wanted oid to its receiver, which checks the md5 before the object takes its name.
 
     `receive` is called in worker threads. Raises ObjectMissingError for what storage lacks, StorageError for
-    what is there but is not what its name says; the first failure stops the rest. What was accepted before
-    stays.
+    what is there but is not what its name says, RepositoryError where this machine's disk is full. The first
+    failure stops the rest; what was accepted before stays.
     """
     progress = progress or Silent()
     crew = Crew(min(jobs or storage.jobs, storage.jobs))
@@ -109,6 +110,8 @@ def download(
             storage.get(key(oid), receiver.path, on_bytes=on_bytes)
             _check_size(storage, key(oid), receiver.path, wanted[oid])
             _accept(storage, key(oid), receiver)
+        except OSError as error:
+            raise disk_error(error, f"cannot write '{receiver.path}'") from error
         finally:
             receiver.discard()
         progress.advance(n_files=1)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from io import FileIO
 from pathlib import Path
 from queue import SimpleQueue
 from typing import BinaryIO
@@ -83,14 +84,16 @@ class FolderStorage:
             return self._store_bytes(key, data, _md5(data), _ignore, _nothing)
 
     def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
-        with self._explained("read", key):
-            try:
-                reader = open(self._file(key), "rb", buffering=0)  # noqa: SIM115, PTH123
-            except (FileNotFoundError, NotADirectoryError):
-                raise self._missing(key) from None
-            with reader, target.open("wb", buffering=0) as writer:
-                _copy(reader, writer, on_bytes)
-                os.fsync(writer.fileno())
+        with self._open(key) as reader, target.open("wb", buffering=0) as writer:
+            buffer = memoryview(bytearray(_BLOCK))
+            while True:
+                with self._explained("read", key):
+                    count = reader.readinto(buffer)
+                if not count:
+                    break
+                _write(writer, buffer[:count])
+                on_bytes(count)
+            os.fsync(writer.fileno())
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         with self._explained("read", key):
@@ -104,17 +107,13 @@ class FolderStorage:
         return data
 
     def copy(self, from_key: str, to_key: str) -> None:
-        with self._explained("copy", from_key):
-            try:
-                reader = open(self._file(from_key), "rb", buffering=0)  # noqa: SIM115, PTH123
-            except (FileNotFoundError, NotADirectoryError):
-                raise self._missing(from_key) from None
+        with self._open(from_key) as reader, self._explained("copy", from_key):
 
             def write(writer: BinaryIO) -> None:
-                _copy(reader, writer, _ignore)
+                while block := reader.read(_BLOCK):
+                    _write(writer, memoryview(block))
 
-            with reader:
-                self._store(to_key, write, None, _nothing)
+            self._store(to_key, write, None, _nothing)
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         with self._explained("list", prefix):
@@ -124,6 +123,13 @@ class FolderStorage:
         for key in keys:
             with self._explained("delete", key), suppress(FileNotFoundError, NotADirectoryError):
                 Path(self._file(key)).unlink()
+
+    def _open(self, key: str) -> FileIO:
+        with self._explained("read", key):
+            try:
+                return FileIO(self._file(key))
+            except (FileNotFoundError, NotADirectoryError):
+                raise self._missing(key) from None
 
     def _file(self, key: str) -> str:
         return f"{self.path}/{key}"
@@ -234,15 +240,8 @@ def _object_stat(key: str, facts: os.stat_result) -> ObjectStat:
     return ObjectStat(key, facts.st_size, modified=datetime.fromtimestamp(facts.st_mtime, timezone.utc))
 
 
-def _copy(reader: BinaryIO, writer: BinaryIO, on_bytes: OnBytes) -> None:
-    buffer = memoryview(bytearray(_BLOCK))
-    while count := _read_into(reader, buffer):
-        _write(writer, buffer[:count])
-        on_bytes(count)
-
-
 def _copy_hashed(reader: BinaryIO, writer: BinaryIO, on_bytes: OnBytes) -> str:
-    """The same, and the hex md5 of what was read: taken in a thread beside, being the slower."""
+    """All bytes from one to the other, and their hex md5: taken in a thread beside, being the slower."""
     digest = hashlib.md5(usedforsecurity=False)
     full: SimpleQueue[tuple[memoryview, int]] = SimpleQueue()
     free: SimpleQueue[memoryview] = SimpleQueue()

@@ -118,7 +118,7 @@ class Storage(Protocol):
         bounded.
 
         The length is checked; the md5 is the caller's to check. Raises `ObjectMissingError` where there is no
-        such key; after any failure what `target` holds is undefined.
+        such key; an OSError is the target's; after any failure what `target` holds is undefined.
         """
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:

@@ -38,8 +38,8 @@ _TRIES = 6
 _FEW = 64
 _DELETE_AT_ONCE = 1000
 _HEX = "0123456789abcdef"
-# How many HEAD requests take the time of one LIST of a thousand objects, measured against Ceph.
-_HEADS_PER_PAGE = 12
+# In the time of one HEAD, 32 of them at once, LIST brings 15 objects from Ceph, and 60 in 16 threads.
+_HEADS_PER_LISTED = 0.04
 
 Sink = Callable[[int, bytes], None]
 
@@ -67,9 +67,10 @@ class S3Storage:
         if len(keys) > _FEW and self._listing_pays(len(keys)):
             wanted = set(keys)
             prefixes = [f"files/md5/{digit}" for digit in _HEX]
-            listed = Crew(self.jobs).each(lambda prefix: list(self.list(prefix)), prefixes)
-            found = {o.key: o.size for _, objects in listed for o in objects if o.key in wanted}
-            return found | self._has_each({key for key in wanted if not key.startswith("files/md5/")})
+            sizes = self._has_each({key for key in wanted if not key.startswith("files/md5/")})
+            for _, listed in Crew(self.jobs).each(lambda prefix: self._listed(prefix, wanted), prefixes):
+                sizes |= listed
+            return sizes
         return self._has_each(keys)
 
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
@@ -246,9 +247,7 @@ class S3Storage:
         return head
 
     def _read_back(self, key: str, md5: str) -> Proof:
-        """For a server whose ETag is not the md5 it should be: either of an unknown kind, or of damaged
-        bytes.
-        """
+        """For an ETag that is not the md5 it should be: it is of another kind, or the bytes were damaged."""
         digest = hashlib.md5(usedforsecurity=False)
         self._read_range(key, 0, None, None, lambda _, block: digest.update(block))
         if digest.hexdigest() != md5:
@@ -275,7 +274,7 @@ class S3Storage:
                 answer = get_range(client, position, end, etag, {**self._at(key), **self._customer_key})
                 if answer is None:
                     return 0, ""
-                size, etag = _whole_size(answer), answer["ETag"]
+                size, etag = _whole_size(answer), answer.get("ETag", "")
                 end = size if end is None else min(end, size)
                 for block in blocks(answer["Body"], end - position):
                     sink(position, block)
@@ -293,13 +292,13 @@ class S3Storage:
         stats = (stat for _, stat in Crew(self.jobs).each(self.stat, keys))
         return {stat.key: stat.size for stat in stats if stat is not None}
 
+    def _listed(self, prefix: str, wanted: set[str]) -> dict[str, int]:
+        return {found.key: found.size for found in self.list(prefix) if found.key in wanted}
+
     def _listing_pays(self, count: int) -> bool:
-        """Whether listing all objects takes less time than asking for `count` of them; one page tells how
-        many.
-        """
-        page = self._page("files/md5/00", {})
-        pages = len(_HEX) + 256 * len(page.get("Contents", ())) // 1000
-        return not page.get("IsTruncated") and pages * _HEADS_PER_PAGE < count
+        """Whether listing all objects is quicker than asking for `count`; one in 4,096 tells how many."""
+        sample = self._page("files/md5/00/0", {}).get("Contents", ())
+        return len(_HEX) + 4096 * len(sample) * _HEADS_PER_LISTED < count
 
     def _page(self, prefix: str, token: dict[str, Any]) -> Any:
         where: dict[str, Any] = {"Bucket": self.settings.bucket, "Prefix": self.settings.key(prefix), **token}
@@ -312,9 +311,7 @@ class S3Storage:
         return {"ContinuationToken": page["NextContinuationToken"]}
 
     def _see_bucket(self) -> None:
-        """HEAD says 404 for a missing bucket too, so the first miss asks once more. Raises where there is
-        none.
-        """
+        """HEAD says 404 for a missing bucket too, so the first miss asks again; raises if there is none."""
         if not self._bucket_seen:
             self._page("", {"MaxKeys": 1})
             self._bucket_seen = True
@@ -333,17 +330,12 @@ class S3Storage:
 
 def _whole_size(answer: Any) -> int:
     """From 'Content-Range: bytes 0-99/5000'; a server that knows no ranges sends everything."""
-    return (
-        int(answer["ContentRange"].rpartition("/")[2])
-        if "ContentRange" in answer
-        else answer["ContentLength"]
-    )
+    _, _, size = answer.get("ContentRange", "").rpartition("/")
+    return int(size or answer["ContentLength"])
 
 
 def _md5_in(answer: Any) -> str | None:
-    """The md5 of what one PUT brought, by its ETag. S3 API reference, "Object": not with KMS or customer
-    keys.
-    """
+    """The md5 of what one PUT brought: its ETag, save with KMS or customer keys. S3 API: "Object"."""
     encryption = str(answer.get("ServerSideEncryption", ""))
     if encryption.startswith("aws:kms") or "SSECustomerAlgorithm" in answer:
         return None

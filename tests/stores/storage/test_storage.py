@@ -11,6 +11,7 @@ from cpvlib.base.errors import CPVError, RepositoryError, StorageError
 from cpvlib.base.parallel import Cancelled
 from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.protocol import ObjectMissingError, Storage, files_key, legacy_key
+from servers.s3 import S3Server
 
 from .places import MIB, Bytes, Count, fetch, key_of, md5, open_s3, some_bytes, store
 
@@ -184,3 +185,11 @@ def test_errors_are_the_users_to_act_on(storage: Storage, tmp_path: Path) -> Non
     with pytest.raises(CPVError) as caught:
         storage.get("files/md5/ab/cd", tmp_path / "back", on_bytes=Count())
     assert caught.value.hint
+
+
+def test_has_of_many_where_listing_does_not_pay(moto_server: S3Server, tmp_path: Path) -> None:
+    storage = open_s3(moto_server)
+    held = [store(storage, str(number).encode()) for number in range(70)]
+    for number in range(3):
+        storage.put_bytes(f"files/md5/00/0{number:029}", b"")
+    assert set(storage.has(held)) == set(held)
