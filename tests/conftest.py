@@ -9,7 +9,7 @@ import pytest
 
 from shell import Shell
 
-pytest_plugins = ["servers.fixtures"]
+pytest_plugins = ["judge", "servers.fixtures"]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 KEPT = ("PATH", "LANG", "TMPDIR", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST")

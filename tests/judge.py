@@ -1,4 +1,7 @@
-"""Real DVC, in environments of its own that `make judges` installs: the judge of CPV's files."""
+"""Real DVC, in environments of its own that `make judges` installs: the judge of CPV's files.
+
+A plugin of pytest's, with the fixture `dvc`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,46 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from shell import Result, Shell
 
 JUDGES = Path(__file__).resolve().parent.parent / ".judges"
 VERSIONS = ("dvc-new", "dvc-3.50")
+
+# What people and programs call files, and what YAML, JSON, .gitignore, command lines or terminals could take
+# for something else.
+NAMES = [
+    *(
+        "model.bin",
+        "my model.bin",
+        "模型.bin",
+        "naïve",
+        "😀",
+        "-x",
+        "--all",
+        "-",
+        ".x",
+        "..x",
+        "~",
+        "~x",
+        "$HOME",
+    ),
+    *("a #b", "#x", "a: b", "a:b", "a:", ":a", "- a", "? a", "> a", "|", "&a", "*a", "!x", "%a", "@a", "`a"),
+    *("a'b", 'a"b', "'", '"', "o'x\"y", "[x]", "{x}", "a,b", "a*b", "a?b", "[!a]", "=", "<<", ">", " lead"),
+    *("1", "0123", "1_000", "0x1", "0b1", "0o7", "1.5", ".5", "-1", "+1", "1e3", "1:30", "2020-01-01"),
+    *("yes", "no", "on", "true", "True", "FALSE", "null", "Null", "nan", ".inf", ".NaN"),
+    *(
+        "two\nlines",
+        "tab\there",
+        "Icon\r",
+        "trail ",
+        "a\u200bb",
+        "x" * 150,
+        "y z " * 30 + "e",
+        "é " * 50 + "e",
+    ),
+]
 
 
 class Dvc:
@@ -53,3 +92,23 @@ class Dvc:
         """A git and DVC repository where the shell stands."""
         shell.git("init", "--quiet")
         self.ok(shell, "init", "--quiet")
+
+
+@pytest.fixture(params=VERSIONS)
+def dvc(request: pytest.FixtureRequest, sealed: Path) -> Dvc:
+    """Real DVC: the test runs once for each version."""
+    return installed(request.param, sealed)
+
+
+@pytest.fixture
+def newest_dvc(sealed: Path) -> Dvc:
+    """For what both versions do alike."""
+    return installed(VERSIONS[0], sealed)
+
+
+def installed(name: str, home: Path) -> Dvc:
+    """That version of DVC; skips the test where it isn't there."""
+    judge = Dvc(name, home)
+    if not judge.is_installed:
+        pytest.skip(f"real DVC ({name}) is not installed: make judges")
+    return judge

@@ -16,40 +16,9 @@ from cpvlib.stores.dvc.layout import initial_files
 from cpvlib.stores.dvc.legacy import md5_dos2unix
 from cpvlib.stores.statindex import StatIndex
 from cpvlib.stores.worktree import Content, Worktree
-from judge import Dvc
+from judge import NAMES, Dvc
 from shell import Shell
 
-NAMES = [
-    *(
-        "model.bin",
-        "my model.bin",
-        "模型.bin",
-        "naïve",
-        "😀",
-        "-x",
-        "--all",
-        "-",
-        ".x",
-        "..x",
-        "~",
-        "~x",
-        "$HOME",
-    ),
-    *("a #b", "#x", "a: b", "a:b", "a:", ":a", "- a", "? a", "> a", "|", "&a", "*a", "!x", "%a", "@a", "`a"),
-    *("a'b", 'a"b', "'", '"', "o'x\"y", "[x]", "{x}", "a,b", "a*b", "a?b", "[!a]", "=", "<<", ">", " lead"),
-    *("1", "0123", "1_000", "0x1", "0b1", "0o7", "1.5", ".5", "-1", "+1", "1e3", "1:30", "2020-01-01"),
-    *("yes", "no", "on", "true", "True", "FALSE", "null", "Null", "nan", ".inf", ".NaN"),
-    *(
-        "two\nlines",
-        "tab\there",
-        "Icon\r",
-        "trail ",
-        "a\u200bb",
-        "x" * 150,
-        "y z " * 30 + "e",
-        "é " * 50 + "e",
-    ),
-]
 # DVC's own .gitignore lines for these ignore nothing.
 BROKEN_LINES = {"two\nlines", "Icon\r", "trail "}
 
