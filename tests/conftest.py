@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from shell import Shell
+from template import MakeTemplate, Template
 
 pytest_plugins = ["judge", "servers.fixtures"]
 
@@ -67,3 +69,15 @@ def shell(tmp_path: Path, sealed: Path) -> Shell:
     folder = tmp_path / "work"
     folder.mkdir()
     return Shell(folder)
+
+
+@pytest.fixture(scope="session")
+def make_template(tmp_path_factory: pytest.TempPathFactory) -> MakeTemplate:
+    """Runs a function that types commands in an empty folder, once, and keeps what came of it for copying."""
+
+    def make(commands: Callable[[Shell], None]) -> Template:
+        folder = tmp_path_factory.mktemp("template")
+        write_identity(folder / "home")
+        return Template(folder, sealed_environment(folder / "home"), commands)
+
+    return make

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 
 from shell import Shell
+from template import MakeTemplate, Template
 
 
-@pytest.fixture
-def pair(shell: Shell) -> tuple[Shell, Shell]:
+@pytest.fixture(scope="module")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(two_clones)
+
+
+def two_clones(shell: Shell) -> None:
     """Ann's repository and Ben's clone of it, with one published version."""
     shell.git("init", "-q", "--bare", "origin.git")
     shell.ok("git cpv init -q --team T --model m ann")
@@ -21,7 +26,14 @@ def pair(shell: Shell) -> tuple[Shell, Shell]:
     ann.write("data/train/a.txt", "data 1\n")
     ann.ok("git cpv push -q --metric loss=0.3 && git cpv tag -q --combined && git cpv push -q")
     shell.ok("git cpv clone -q origin.git ben")
-    return ann, shell.at("ben")
+
+
+@pytest.fixture
+def pair(template: Template, shell: Shell, sealed: Path) -> tuple[Shell, Shell]:
+    template.copy(sealed, shell.cwd)
+    for name in ("ann", "ben"):
+        shell.at(name).git("remote", "set-url", "origin", "../origin.git")
+    return shell.at("ann"), shell.at("ben")
 
 
 def test_clone_and_pull_bring_what_was_pushed(pair: tuple[Shell, Shell]) -> None:

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 
 from shell import Shell
+from template import MakeTemplate, Template
 
 
-@pytest.fixture
-def repo(shell: Shell) -> Shell:
+@pytest.fixture(scope="module")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(three_versions)
+
+
+def three_versions(shell: Shell) -> None:
     """Three versions of the model, two of the data, of which v0.2 of both are on one commit."""
     shell.ok("git cpv init -q --team T --model m repo")
     repo = shell.at("repo")
@@ -19,11 +24,14 @@ def repo(shell: Shell) -> Shell:
         repo.write("model.bin", f"weights {number}")
         if number < 3:
             repo.write("data/train/a.txt", f"data {number}\n")
-        repo.ok(
-            (f"git cpv push -q --metric loss={loss} && git cpv tag -q")
-            + (" --combined" if number < 3 else "")
-        )
-    return repo
+        both = "--combined" if number < 3 else ""
+        repo.ok(f"git cpv push -q --metric loss={loss} && git cpv tag -q {both}")
+
+
+@pytest.fixture
+def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
+    template.copy(sealed, shell.cwd)
+    return shell.at("repo")
 
 
 def test_brings_the_model_back_and_prints_the_undo(repo: Shell) -> None:
