@@ -60,12 +60,12 @@ class S3Line:
 
     def _reason(self, client: S3Client, error: Exception, key: str) -> Exception:
         """HEAD is refused without a word; LIST, refused for the same reason, says it."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         if code_of(error) in ("400", "403"):
             try:
                 client.list_objects_v2(Bucket=self.settings.bucket, Prefix=self.settings.key(key), MaxKeys=1)
-            except ClientError as told:
+            except (BotoCoreError, ClientError) as told:
                 return told
         return error
 
