@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import RepositoryError
+from cpvlib.base.errors import CPVError, RepositoryError, UsageError
 from cpvlib.domain.checkpoint import Checkpoint, Code, DataUsed, Number, data_md5, utc
-from cpvlib.domain.metricslog import Record, append_record, last_training_metrics
-from cpvlib.domain.text import printable
+from cpvlib.domain.metricslog import Record, append_record, last_training_metrics, records
+from cpvlib.domain.text import listed, printable
 from cpvlib.domain.version import Series
 from cpvlib.managers.outs import CHECKPOINT, LOG, Out
 
@@ -79,15 +79,19 @@ def decide(
     It describes the model: new data alone makes no new one.
 
     Numbers describe the model they were given with: where the model changed and nothing was given, they are
-    those
-    that the training logged since the last push, or none. They are never carried over to another model.
+    those that the training logged since the last push, or that the log has of this very model, as an
+    interrupted push leaves it, or none. They are never carried over to another model. Raises RepositoryError
+    or UsageError where numbers were given and there is no model that they could describe.
     """
     model = {out.path: oid for out, oid in oids.items() if out.series is Series.MODEL}
+    if not model and (request.metrics or request.params):
+        raise _no_model(ws, request)
     model_changed = any(_changed(path, oid, committed) for path, oid in model.items())
     log = _read_log(ws) if Series.MODEL in request.series else b""
     old = before or Checkpoint()
-    metrics = _metrics(request, log, model_changed, old)
-    params = _params(request, model_changed, old)
+    logged = _logged(log, model) if model_changed and request.metrics is None else None
+    metrics = _metrics(request, log, logged or old, kept=logged is not None or not model_changed)
+    params = _params(request, logged or old, kept=logged is not None or not model_changed)
     if not model or (not model_changed and (metrics, params) == (old.metrics, old.params)):
         return Decision(None, None)
     warnings: tuple[str, ...] = ()
@@ -130,18 +134,45 @@ def _read_log(ws: Workspace) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise RepositoryError(f"cannot read '{LOG}': {error.strerror}") from error
+        raise RepositoryError(
+            f"cannot read '{LOG}', the history of the metrics: {(error.strerror or '').lower()}",
+            hint=f"move what is there out of the way, then git cpv pull {LOG}",
+        ) from error
 
 
-def _metrics(request: PushRequest, log: bytes, model_changed: bool, old: Checkpoint) -> Mapping[str, Number]:
-    kept = {} if model_changed else old.metrics
+def _no_model(ws: Workspace, request: PushRequest) -> CPVError:
+    if Series.MODEL not in request.series:
+        return UsageError(
+            "metrics and parameters describe the model, which --data leaves out",
+            hint="leave --data out, or the numbers",
+        )
+    outs = ws.settings.model_outs
+    if not outs:
+        return RepositoryError(
+            "there is no model that the metrics could describe", hint="git cpv track PATH names its files"
+        )
+    there = "is not there" if len(outs) == 1 else "are not there"
+    return RepositoryError(
+        f"there is no model that the metrics could describe: {listed(outs)} {there}",
+        hint="put it there, or name it where it is: git cpv push --from PATH",
+    )
+
+
+def _logged(log: bytes, model: Mapping[str, str]) -> Record | None:
+    return next((record for record in reversed(records(log)) if record.model == model), None)
+
+
+def _metrics(
+    request: PushRequest, log: bytes, before: Checkpoint | Record, *, kept: bool
+) -> Mapping[str, Number]:
+    known = before.metrics if kept else {}
     if request.metrics is not None:
-        return {**kept, **request.metrics}
-    return last_training_metrics(log) or kept
+        return {**known, **request.metrics}
+    return last_training_metrics(log) or known
 
 
-def _params(request: PushRequest, model_changed: bool, old: Checkpoint) -> Mapping[str, object]:
-    return {**({} if model_changed else old.params), **(request.params or {})}
+def _params(request: PushRequest, before: Checkpoint | Record, *, kept: bool) -> Mapping[str, object]:
+    return {**(before.params if kept else {}), **(request.params or {})}
 
 
 def _append(log: bytes, model: Mapping[str, str], checkpoint: Checkpoint) -> LogAppend | None:

@@ -122,10 +122,10 @@ class Gathering:
 
     def _take_still(self, path: str, source: Path | None) -> Content | None:
         ws, progress, jobs = self._ws, self._progress, self._request.jobs
-        if self._dry_run:
-            return ws.worktree.identify(path, source=source, progress=progress, jobs=jobs)
         ws.place(write=True)
         mode = ws.settings.cache_mode
+        if self._dry_run:
+            return ws.worktree.identify(path, source=source, progress=progress, jobs=jobs)
         if path == LOG and mode == "none":
             mode = "auto"  # one that grows would no longer be what was hashed when it is sent
         snapshot = ws.worktree.snapshot(path, ws.cache, mode, source=source, progress=progress, jobs=jobs)
@@ -164,7 +164,9 @@ def _split_source(source: Path, outs: Mapping[str, Out], series: Series) -> dict
             hint=f"git cpv track {option}PATH, then git cpv push {option}--from {source}",
         )
     if not source.exists():
-        raise RepositoryError(f"'{source}' does not exist")
+        raise RepositoryError(
+            f"'{source}' does not exist", hint="--from names the file or folder that is to be recorded"
+        )
     found = {path: _within(source, path) for path in mine}
     if len(mine) == 1:
         return {mine[0]: found[mine[0]] or source}

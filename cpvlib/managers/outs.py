@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.pointer import OutEntry, Pointer, parse_pointer
+from cpvlib.domain.text import listed
 from cpvlib.domain.version import Series
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def outs_here(ws: Workspace) -> dict[str, Out]:
     head = ws.repo.head().commit
     names = {f"{path}.dvc" for path in roles.paths} | (ws.pointer_blobs(head).keys() if head else set())
     pointers = {}
-    for path in names:
+    for path in sorted(names):
         data = ws.read_worktree(path)
         if data is not None:
             pointers[path] = parse_pointer(path, data)
@@ -118,6 +119,27 @@ def _refuse_nested(outs: Mapping[str, Out]) -> None:
                 raise RepositoryError(
                     f"out '{path}' lies inside out '{parent}'", hint=f"git cpv untrack {path}"
                 )
+
+
+def refuse_held_by_git(ws: Workspace, paths: Sequence[str], then: str) -> None:
+    """RepositoryError where git holds one of `paths`, or a file below it; `then` is what to do once it does
+    not."""
+    import shlex
+
+    from cpvlib.stores.git.trees import files_at, tracked_files
+
+    held = tracked_files(ws.repo, paths)
+    if not held:
+        return
+    roots = [path for path in paths if any(file == path or file.startswith(f"{path}/") for file in held)]
+    words = " ".join(shlex.quote(path) for path in roots)
+    head = ws.repo.head().commit
+    committed = head is not None and files_at(ws.repo, head, suffix=(), names=held)
+    commit = " && git commit -m 'Leave them to CPV'" if committed else ""
+    raise RepositoryError(
+        f"git holds {listed(held, limit=3)} already",
+        hint=f"git rm -r -q --cached -- {words}{commit}, then {then}; the files stay",
+    )
 
 
 def in_series(outs: Mapping[str, Out], series: Iterable[Series]) -> dict[str, Out]:

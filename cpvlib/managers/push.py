@@ -20,7 +20,15 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.version import Series
 from cpvlib.managers import facts, objects, publish
 from cpvlib.managers.gathering import Change, Gathering
-from cpvlib.managers.outs import CHECKPOINT, LOG, Out, checkpoint_at, outs_at, outs_here
+from cpvlib.managers.outs import (
+    CHECKPOINT,
+    LOG,
+    Out,
+    checkpoint_at,
+    outs_at,
+    outs_here,
+    refuse_held_by_git,
+)
 from cpvlib.managers.pending import ready
 from cpvlib.managers.standing import Standing, State, standings
 
@@ -124,6 +132,7 @@ def plan_push(
     found = standings(ws, read, read=gathered.read)
     _refuse(found, force=request.force)
     changes = gathered.changes(outs, found)
+    refuse_held_by_git(ws, [change.out.path for change in changes], "push again")
     before = checkpoint_at(ws, tip) if tip else None
     decision = facts.decide(ws, request, _oids(outs, found, changes), committed, before)
     if decision.log is not None and not dry_run:
@@ -177,6 +186,9 @@ def _target(ws: Workspace, request: PushRequest) -> tuple[str, str | None, bool]
     ws.refuse_unfinished()
     head = ws.repo.head()
     if request.branch is not None and request.branch != head.branch:
+        from cpvlib.stores.git.commits import check_branch
+
+        check_branch(ws.repo, request.branch)
         return request.branch, ws.repo.resolve(f"refs/heads/{request.branch}") or head.commit, False
     if head.branch is None:
         raise RepositoryError(
@@ -210,9 +222,11 @@ def _refuse(found: Mapping[str, Standing], *, force: bool) -> None:
                 "(which keeps a copy of yours)",
             )
         if standing.state is State.MISSING:
+            from shlex import quote
+
+            untrack = "" if standing.out.is_log else f"; git cpv untrack {quote(path)} lets it go"
             raise RepositoryError(
-                f"'{path}' is missing from the worktree",
-                hint=f"git cpv pull brings it back; git cpv untrack {path} lets it go",
+                f"'{path}' is missing from the worktree", hint=f"git cpv pull brings it back{untrack}"
             )
 
 

@@ -20,7 +20,7 @@ from cpvlib.domain import cpvconfig
 from cpvlib.domain.paths import check_relative
 from cpvlib.domain.text import listed, plural
 from cpvlib.domain.version import Series
-from cpvlib.managers.outs import CHECKPOINT, LOG, outs_here
+from cpvlib.managers.outs import CHECKPOINT, LOG, outs_here, refuse_held_by_git
 from cpvlib.managers.scene import refuse_unready
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.git.commits import Edit
 
 _OURS = frozenset({CHECKPOINT, cpvconfig.FILE, ".gitignore", ".dvcignore", ".gitattributes"})
+_NAME_IT = "name the file or folder that holds the model or the data"
 _SPECIAL = re.compile(r"[\\\[\]!*#? ]")
 
 
@@ -64,15 +65,18 @@ def out_path(ws: Workspace, cwd: Path, text: str) -> str:
     try:
         path = place.relative_to(ws.top).as_posix()
     except ValueError:
-        raise RepositoryError(f"'{text}' is outside of the repository '{ws.top}'") from None
-    if path == ".":
         raise RepositoryError(
-            "the whole repository can't be an out",
-            hint="name the file or folder that holds the model or the data",
-        )
+            f"'{text}' is outside of the repository '{ws.top}'",
+            hint="name a path inside it; what lies elsewhere is recorded by git cpv push --from PATH",
+        ) from None
+    if path == ".":
+        raise RepositoryError("the whole repository can't be an out", hint=_NAME_IT)
     if lexical.is_relative_to(ws.top) and lexical != place:
         raise RepositoryError(f"'{text}' lies beyond a symbolic link", hint=f"name it as '{path}'")
-    return check_relative(path.removesuffix(".dvc"), "the out")
+    try:
+        return check_relative(path if place.name == ".dvc" else path.removesuffix(".dvc"), "the out")
+    except RepositoryError as error:
+        raise RepositoryError(error.message, hint=_NAME_IT) from error
 
 
 def plan_track(
@@ -89,7 +93,7 @@ def plan_track(
     for path in kinds:
         _refuse_reserved(path)
     _refuse_nested(kinds, outs)
-    _refuse_held_by_git(ws, list(kinds))
+    refuse_held_by_git(ws, list(kinds), "track again")
     listed_outs = {path: out.series for path, out in outs.items() if out.series is not None}
     changes = {path: series for path in kinds if listed_outs.get(path) is not series}
     edits = {cpvconfig.FILE: _declaring(changes)} if changes else {}
@@ -157,7 +161,9 @@ def _kind(ws: Workspace, path: str) -> str:
         mode = place.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         if place.is_symlink():
-            raise RepositoryError(f"'{path}' is a symbolic link to nothing") from None
+            raise RepositoryError(
+                f"'{path}' is a symbolic link to nothing", hint="mend it, or remove it"
+            ) from None
         return "nothing"
     except OSError as error:
         raise RepositoryError(f"cannot look at '{path}': {(error.strerror or '').lower()}") from error
@@ -165,14 +171,14 @@ def _kind(ws: Workspace, path: str) -> str:
         return "folder"
     if stat.S_ISREG(mode):
         return "file"
-    raise RepositoryError(f"'{path}' is neither a file nor a folder")
+    raise RepositoryError(f"'{path}' is neither a file nor a folder", hint=_NAME_IT)
 
 
 def _refuse_reserved(path: str) -> None:
     if path == LOG:
-        raise RepositoryError(f"'{LOG}' is the history of the metrics, and an out always")
+        raise RepositoryError(f"'{LOG}' is the history of the metrics, and an out always", hint=_NAME_IT)
     if path in _OURS or path.endswith("/.gitignore"):
-        raise RepositoryError(f"'{path}' belongs in git, and can't be an out")
+        raise RepositoryError(f"'{path}' belongs in git, and can't be an out", hint=_NAME_IT)
 
 
 def _refuse_nested(paths: Iterable[str], outs: Mapping[str, Out]) -> None:
@@ -184,23 +190,6 @@ def _refuse_nested(paths: Iterable[str], outs: Mapping[str, Out]) -> None:
                 f"'{path}' lies inside '{around}', and one out can't hold another",
                 hint=f"track only one; git cpv untrack '{path if path in outs else around}' frees the other",
             )
-
-
-def _refuse_held_by_git(ws: Workspace, paths: list[str]) -> None:
-    import shlex
-
-    from cpvlib.stores.git.trees import tracked_files
-
-    held = tracked_files(ws.repo, paths)
-    if not held:
-        return
-    roots = [path for path in paths if any(file == path or file.startswith(f"{path}/") for file in held)]
-    words = " ".join(shlex.quote(path) for path in roots)
-    raise RepositoryError(
-        f"git holds {listed(held, limit=3)} already",
-        hint=f"git rm -r -q --cached -- {words} && git commit -m 'Leave them to CPV', then track again; "
-        "the files stay",
-    )
 
 
 def _refuse_shared_pointer(path: str, out: Out, outs: Mapping[str, Out]) -> None:

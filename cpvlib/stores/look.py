@@ -37,28 +37,29 @@ class Look:
 MISSING = Look("missing", {})
 
 
-def look_at(place: Path, out_path: str, ignore: Ignore, bounds: Bounds) -> Look:
-    """What `place` holds, as the content of the out `out_path`.
+def look_at(place: Path, out_path: str, ignore: Ignore, bounds: Bounds, shown: str | None = None) -> Look:
+    """What `place` holds, as the content of the out `out_path`; messages call it `shown`.
 
     As in DVC, links to files count as the files, links to folders inside a folder are passed over, and a
     `.dvcignore` inside an out is an error. Raises RepositoryError for a link that is broken or leaves
     `bounds`, for anything that is no file, folder or link, and for a name that is not UTF-8.
     """
+    shown = shown or out_path
     try:
         found = place.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return MISSING
     except OSError as error:
-        raise disk_error(error, f"cannot look at '{place}'") from error
+        raise disk_error(error, f"cannot look at '{shown}'") from error
     try:
         if stat.S_ISLNK(found.st_mode):
-            found = bounds.follow(str(place), out_path)
+            found = bounds.follow(str(place), shown)
         if stat.S_ISDIR(found.st_mode):
-            return Look("folder", _Scan(out_path, ignore, bounds).folder(str(place)))
+            return Look("folder", _Scan(out_path, ignore, bounds, shown).folder(str(place)))
     except OSError as error:
-        raise disk_error(error, f"cannot look at '{out_path}'") from error
+        raise disk_error(error, f"cannot look at '{shown}'") from error
     if not stat.S_ISREG(found.st_mode):
-        raise _special(out_path)
+        raise _special(shown)
     return Look("file", {"": FileStat.of(found)}, bool(found.st_mode & stat.S_IEXEC))
 
 
@@ -99,8 +100,9 @@ class Bounds:
 
 
 class _Scan:
-    def __init__(self, out_path: str, ignore: Ignore, bounds: Bounds) -> None:
+    def __init__(self, out_path: str, ignore: Ignore, bounds: Bounds, shown: str) -> None:
         self._out = out_path
+        self._shown = shown
         self._ignore = ignore
         self._bounds = bounds
         self._files: dict[str, FileStat] = {}
@@ -128,24 +130,24 @@ class _Scan:
             self._check_name(relpath, entry.name)
         found = entry.stat(follow_symlinks=False)
         if stat.S_ISLNK(found.st_mode):
-            found = self._bounds.follow(entry.path, f"{self._out}/{relpath}")
+            found = self._bounds.follow(entry.path, f"{self._shown}/{relpath}")
             if stat.S_ISDIR(found.st_mode):
                 return
         if not stat.S_ISREG(found.st_mode):
-            raise _special(f"{self._out}/{relpath}")
+            raise _special(f"{self._shown}/{relpath}")
         self._files[relpath] = FileStat.of(found)
 
     def _check_name(self, relpath: str, name: str) -> None:
         if name == ".dvcignore":
             raise RepositoryError(
-                f"'{self._out}/{relpath}' lies inside an out, where DVC doesn't allow a .dvcignore",
+                f"'{self._shown}/{relpath}' lies inside an out, where DVC doesn't allow a .dvcignore",
                 hint="move its lines to the .dvcignore at the top of the repository",
             )
         try:
             relpath.encode()
         except UnicodeEncodeError as error:
             raise RepositoryError(
-                f"the name of '{self._out}/{relpath}' is not UTF-8", hint="rename the file"
+                f"the name of '{self._shown}/{relpath}' is not UTF-8", hint="rename the file"
             ) from error
 
 

@@ -217,7 +217,9 @@ class Worktree:
         top: Path | None = self.top
         if source is not None and not _is_inside(source, self.top):
             top = None
-        return look_at(self._place(out_path, source), out_path, self._ignore, Bounds(top, self._cache_root))
+        bounds = Bounds(top, self._cache_root)
+        shown = str(source) if source else None
+        return look_at(self._place(out_path, source), out_path, self._ignore, bounds, shown)
 
 
 def _key(out_path: str, source: Path | None) -> str:
