@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from shell import Shell
+from template import MakeTemplate, Template
 
 
-@pytest.fixture
-def repo(shell: Shell) -> Shell:
+@pytest.fixture(scope="module")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(made)
+
+
+def made(shell: Shell) -> None:
     """A model that is a folder, and data; two versions of the model, the second combined with the data's."""
     shell.write("repo/ckpt/config.json", "{}")
     shell.write("repo/ckpt/shard 1.bin", b"1" * 5000)
@@ -34,7 +40,12 @@ def repo(shell: Shell) -> Shell:
     repo.write("data/b.csv", "2\n")
     repo.ok("git cpv push -q -m second --metric loss=0.231 --metric acc=0.9 --param lr=0.05 --param w=true")
     repo.ok("git cpv tag v0.2 --combined")
-    return repo
+
+
+@pytest.fixture
+def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
+    template.copy(sealed, shell.cwd)
+    return shell.at("repo")
 
 
 WHOLE = """\

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from shell import Shell
+from template import MakeTemplate, Template
 
 MD5_OF_2 = "a27a484d97e2d92d80f8bebe34f2cbbe"
 DATE = "2026-03-01T12:00:00+0200"
 
 
-@pytest.fixture
-def repo(shell: Shell) -> Shell:
+@pytest.fixture(scope="module")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(made)
+
+
+def made(shell: Shell) -> None:
     """Three model versions, the second combined with a data version; nothing is published."""
     shell.ok("git cpv init -q --team AI-Convo --model whisper repo")
     repo = shell.at("repo", GIT_COMMITTER_DATE=DATE, GIT_AUTHOR_DATE=DATE)
@@ -28,7 +34,12 @@ def repo(shell: Shell) -> Shell:
         repo.write("model.bin", f"weights {number}")
         repo.ok(f"git cpv push -q -m 'training {number}' {options}")
         repo.ok("git cpv tag" if number != 2 else "git cpv tag --combined -m 'both at once'")
-    return repo
+
+
+@pytest.fixture
+def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
+    template.copy(sealed, shell.cwd)
+    return shell.at("repo", GIT_COMMITTER_DATE=DATE, GIT_AUTHOR_DATE=DATE)
 
 
 def numbers(repo: Shell, options: str) -> list[str]:
@@ -144,7 +155,7 @@ def test_a_hostile_tag_is_text(repo: Shell) -> None:
     commit = repo.git("rev-parse", "HEAD")
     body = (
         f"object {commit}\ntype commit\ntag v6.6\ntagger \x1b[31mEve\u202e <e@x> 99999999999999 +0000\n\n"
-        "hello\x1b]0;owned\x07\n\nCpv-Version: v6.6\nCpv-Metrics: {\"lo\\u001b[1mss\": 1e999}\n"
+        'hello\x1b]0;owned\x07\n\nCpv-Version: v6.6\nCpv-Metrics: {"lo\\u001b[1mss": 1e999}\n'
         "Cpv-Out: ../../etc/passwd md5=zzz\n"
     )
     tag = repo.ok("git hash-object -t tag -w --literally --stdin", stdin=body)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from shell import Shell
+from template import MakeTemplate, Template
 
 DATE = "2026-03-01T12:00:00+0200"
 MODEL_MD5 = "fdd830aff05f4fbfdc76b43a77050d13"
 
 
-@pytest.fixture
-def repo(shell: Shell) -> Shell:
+@pytest.fixture(scope="module")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(made)
+
+
+def made(shell: Shell) -> None:
     """One model version v0.1, two data versions; the model folder has been pushed once."""
     shell.ok("git cpv init -q --team AI-Convo --model whisper repo")
     repo = shell.at("repo", GIT_COMMITTER_DATE=DATE, GIT_AUTHOR_DATE=DATE)
@@ -25,7 +31,12 @@ def repo(shell: Shell) -> Shell:
     repo.write("data/train/b.csv", "2\n")
     repo.ok("git cpv push -q --data -m 'more data'")
     repo.ok("git cpv tag --data")
-    return repo
+
+
+@pytest.fixture
+def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
+    template.copy(sealed, shell.cwd)
+    return shell.at("repo", GIT_COMMITTER_DATE=DATE, GIT_AUTHOR_DATE=DATE)
 
 
 def test_a_model_version(repo: Shell) -> None:

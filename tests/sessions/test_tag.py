@@ -10,15 +10,25 @@ from pathlib import Path
 import pytest
 
 from shell import Shell
+from template import MakeTemplate, Template
 
 
-@pytest.fixture
-def repo(shell: Shell) -> Shell:
+@pytest.fixture(scope="module")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(made)
+
+
+def made(shell: Shell) -> None:
     """A repository whose first model and data are pushed; there is no git remote."""
     shell.ok("git cpv init -q --team AI-Convo --model whisper repo")
     repo = shell.at("repo", GIT_COMMITTER_DATE="2026-03-01T12:00:00+0200")
     push(repo, "weights 1", "baseline", "--metric loss=0.245 --param lr=0.1")
-    return repo
+
+
+@pytest.fixture
+def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
+    template.copy(sealed, shell.cwd)
+    return shell.at("repo", GIT_COMMITTER_DATE="2026-03-01T12:00:00+0200")
 
 
 def push(repo: Shell, model: str, message: str, options: str = "--metric loss=0.2") -> None:
