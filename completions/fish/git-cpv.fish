@@ -44,12 +44,36 @@ function _shtab_git_cpv_using
   test "$_shtab_git_cpv_cmdpath" = "$argv"
 end
 
-set -g _shtab_git_cpv_commands init clone track untrack storage push pull tag revert status list show diff
-set -g _shtab_git_cpv_opts_with_value --best --branch --count --exclude --file --format --from --jobs --message --metric --metrics --model --output --param --params --remote --sort --storage --tag-prefix --team --where -F -b -j -m -n -o
+set -g _shtab_git_cpv_commands setup init clone track untrack storage push pull tag revert status list show diff
+set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --message --metric --metrics --model --output --param --params --port --profile --region --remote --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
 
 complete -c git-cpv -e
 complete -c git-cpv -f
 
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a setup -d 'Set up the storage and the git host, once'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l show -d 'print every setting and where it comes from, and change nothing'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l profile -x -d 'the AWS profile that signs in'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l credentials -xka "(__fish_complete_path (commandline -ct))" -d 'the file of AWS keys to read'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l storage -xka "(__fish_complete_directories)" -d 'keep objects under s3://BUCKET[/PREFIX] or a folder'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l region -x -d 'the bucket'"'"'s region'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l endpoint -x -d 'the server, where S3 is not Amazon'"'"'s'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l local -d 'store the answers for this repository only'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'the SSH key to use, or to make'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l passphrase -d 'let ssh-keygen ask for a passphrase for the key it makes'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l port -x -d '443 where port 22 is closed'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host -x -d 'another git host than bitbucket.org'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host-key -x -d 'the host key to accept, as SHA256:…'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l user -x -d 'the Atlassian account that API tokens belong to'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l workspace -x -d 'the Bitbucket workspace for git cpv init --create'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l no-check -d 'store without asking the network'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -s y -l yes -d 'ask nothing; take what is there'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -s n -l dry-run -d 'check everything, say what would be done, and change nothing'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -s q -l quiet -d 'say nothing but the answer and errors'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -s h -d 'print a short help'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l help -d 'open the manual page'
+complete -c git-cpv -n '_shtab_git_cpv_using setup; and test $_shtab_git_cpv_npos -eq 0' -ka "aws bitbucket" -d 'aws or bitbucket; both where neither is named'
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a init -d 'Make a repository for a model, or adopt one'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -l team -x -d 'the team'"'"'s name (default: your login)'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -l model -x -d 'the model'"'"'s name (default: the folder'"'"'s)'

@@ -7,6 +7,7 @@ from importlib import import_module
 from cpvlib.cli.record import Command
 
 COMMANDS = (
+    "setup",
     "init",
     "clone",
     "track",

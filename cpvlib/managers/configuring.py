@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cpvlib.base.errors import ConfigError, CPVError
+from cpvlib.domain.cpvconfig import canonical
 from cpvlib.domain.githosts import BITBUCKET
 from cpvlib.managers import githost, signin
 from cpvlib.managers.checks import Check, Checked
@@ -29,6 +31,12 @@ _BITBUCKET_KEYS = {
     "bitbucket_workspace": "cpv.bitbucketWorkspace",
 }
 _KEYS = {**signin.KEYS, **_BITBUCKET_KEYS}
+_PARAMETERS = {
+    "aws": {name.removeprefix("aws_"): key for name, key in signin.KEYS.items()},
+    "bitbucket": {
+        name.removeprefix("bitbucket_").removeprefix("ssh_"): key for name, key in _BITBUCKET_KEYS.items()
+    },
+}
 
 
 class Shown(NamedTuple):
@@ -42,6 +50,24 @@ class Shown(NamedTuple):
 def stored(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What config.json holds. ConfigError where it can't be read."""
     return userconfig.read(userconfig.config_path(environ))
+
+
+def answered(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """What config.json holds; nothing where it is damaged, since what is set up now takes its place."""
+    try:
+        return stored(environ)
+    except userconfig.DamagedError:
+        return {}
+
+
+def variables(part: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The answers that CPV_* variables give to `part`, "aws" or "bitbucket", by the set-up's parameters."""
+    found = {}
+    for parameter, key in _PARAMETERS[part].items():
+        for variable in RULES[canonical(key)].variables:
+            if variable.startswith("CPV_") and (value := environ.get(variable)):
+                found[parameter] = value
+    return found
 
 
 def is_aws_configured(environ: Mapping[str, str] = os.environ) -> bool:
@@ -102,13 +128,14 @@ def setup_aws(
     endpoint: str | None = None,
     check: bool = True,
     save: bool = True,
+    local: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Checked:
     """Proves that these answers work together with what is set already, and then stores them.
 
     The checks are aws.profile, aws.sign-in and aws.bucket; where one fails nothing is stored. Without `check`
-    nothing is asked over the network; without `save` nothing is stored. ConfigError for an answer that can't
-    be.
+    nothing is asked over the network; without `save` nothing is stored; with `local` they are stored for the
+    current folder's repository alone. ConfigError for an answer that can't be.
     """
     answers = {
         "aws_credential_path": _absolute(credential_path),
@@ -119,9 +146,11 @@ def setup_aws(
     }
     given = {name: value for name, value in answers.items() if value}
     options = {signin.KEYS[name]: value for name, value in given.items()}
-    settings = user_settings(options, environ, user=_held(environ))
+    settings = user_settings(options, environ, user=answered(environ))
     if storage:
         given["storage"] = settings.storage_root.value
+    if local:
+        return _setup_locally(given, check=check, save=save, environ=environ)
     checks = tuple(signin.check_sign_in(settings).checks) if check else ()
     found = Checked(checks)
     if not found or not save or not given:
@@ -150,34 +179,30 @@ def setup_bitbucket(
     fails: the login of a new key can't work before its public half was pasted. ConfigError for an answer that
     can't be.
     """
-    settings = user_settings(environ=environ, user=_held(environ))
-    host = host or BITBUCKET
-    named = keyfile or (settings.value("cpv.bitbucketKeyfile") if host == BITBUCKET else None)
-    request = githost.check_request(
-        GitHostRequest(
-            host=host,
-            key=Path(named) if named else None,
-            port=port,
-            host_key=host_key,
-            confirm=confirm,
-            ask_passphrase=passphrase,
-            may_ask=may_ask,
-        )
-    )
+    request = _request(environ, keyfile, host, port, host_key)
+    request = replace(request, confirm=confirm, ask_passphrase=passphrase, may_ask=may_ask)
     done = githost.set_up(githost.ssh_of(environ), request, check=check)
     values = {"bitbucket_user": user, "bitbucket_workspace": workspace}
-    if host == BITBUCKET and done.public_key:
+    if request.host == BITBUCKET and done.public_key:
         values["bitbucket_ssh_keyfile"] = str(done.key)
     given = {name: value for name, value in values.items() if value}
     aside = _store(given, environ) if given else None
-    from dataclasses import replace
-
     return replace(done, checks=(*done.checks, *_outranked(given, environ)), stored=given, kept_aside=aside)
 
 
-def plan_bitbucket(request: GitHostRequest, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """What `setup_bitbucket` would do, a line each."""
-    return githost.plan(githost.ssh_of(environ), githost.check_request(request))
+def plan_bitbucket(
+    *,
+    keyfile: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    host_key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    **names: str,
+) -> list[str]:
+    """What `setup_bitbucket` would do, a line each; `names` are those that it would only store."""
+    request = _request(environ, keyfile, host, port, host_key)
+    lines = githost.plan(githost.ssh_of(environ), request)
+    return [*lines, *(f"store the {name}: {value}" for name, value in names.items() if value)]
 
 
 def validate(
@@ -214,6 +239,36 @@ def validate(
     return Checked(tuple(checks))
 
 
+def _request(
+    environ: Mapping[str, str],
+    keyfile: str | None,
+    host: str | None,
+    port: int | None,
+    host_key: str | None,
+) -> GitHostRequest:
+    host = host or BITBUCKET
+    settings = user_settings(environ=environ, user=answered(environ))
+    named = keyfile or (settings.value("cpv.bitbucketKeyfile") if host == BITBUCKET else None)
+    key = Path(named) if named else None
+    return githost.check_request(GitHostRequest(host=host, key=key, port=port, host_key=host_key))
+
+
+def _setup_locally(
+    given: Mapping[str, str], *, check: bool, save: bool, environ: Mapping[str, str]
+) -> Checked:
+    """The same for one repository: what it has in its own place of S3 is proved with these answers."""
+    from cpvlib.managers import localsignin
+
+    scene = localsignin.look(environ)
+    options = {signin.KEYS[name]: value for name, value in given.items()}
+    settings = user_settings({**scene.options, **options}, environ)
+    found = Checked(tuple(signin.check_sign_in(settings).checks) if check else ())
+    if not found or not save:
+        return found
+    localsignin.store(scene, given)
+    return Checked(found.checks, given)
+
+
 def _store(given: Mapping[str, str], environ: Mapping[str, str]) -> Path | None:
     def edit(content: dict[str, Any]) -> None:
         if any(content.get(name) != value for name, value in given.items()):
@@ -235,14 +290,6 @@ def _outranked(given: Mapping[str, str], environ: Mapping[str, str]) -> list[Che
             )
             warnings.append(Check(FILE, "warning", finding, "git cpv setup --show"))
     return warnings
-
-
-def _held(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """What config.json holds; nothing where it is damaged, since what is set up now takes its place."""
-    try:
-        return stored(environ)
-    except userconfig.DamagedError:
-        return {}
 
 
 def _absolute(path: str | None) -> str | None:

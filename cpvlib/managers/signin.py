@@ -66,12 +66,18 @@ def s3_settings(settings: Settings) -> S3Settings:
     return replace(S3Settings.of("s3://none", options), bucket="")
 
 
-def found_profiles(settings: Settings) -> list[str]:
-    """The profiles in the user's AWS files, to offer; empty where they can't be read."""
-    try:
-        from cpvlib.stores.storage.s3_client import profiles
+def found_profiles(settings: Settings, credential_path: str | None = None) -> list[str]:
+    """The profiles in the user's AWS files, to offer; empty where they can't be read.
 
-        return profiles(s3_settings(settings))
+    `credential_path` stands in for what the settings say.
+    """
+    from dataclasses import replace
+
+    from cpvlib.stores.storage.s3_client import profiles
+
+    try:
+        found = replace(s3_settings(settings), profile=None)
+        return profiles(replace(found, credential_path=credential_path) if credential_path else found)
     except CPVError:
         return []
 

@@ -1,0 +1,1 @@
+complete -c git-cpv-setup -w 'git-cpv setup'
