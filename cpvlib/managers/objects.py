@@ -137,14 +137,32 @@ def store(
     `sources` are contents that the cache need not hold; `since` are oids named before, whose confirmed
     listings
     need not be asked about again; `check` asks storage whatever was confirmed. Promise P1 stands on this.
+    Raises StorageError for a storage folder that held objects and is gone, unless `check` begins it anew.
     """
     pending = [e for e in entries if e.oid and (check or not ws.confirmed.has(e.oid))]
+    if pending:
+        _look_for_folder(ws, check)
     known = set() if check or not pending else _confirmed_before(ws, since)
     stored = Stored()
     for lane in _lanes(ws, pending):
         stored += _store(lane, sources or {}, known, progress or Silent(), jobs)
         ws.confirmed.add([entry.oid for entry in lane.entries if entry.oid])
     return stored
+
+
+def _look_for_folder(ws: Workspace, check: bool) -> None:
+    """A folder that vanished is a disk that is not mounted, and what was confirmed there counts no more."""
+    from cpvlib.managers.place import folder_of
+
+    folder = folder_of(ws.found_place.place.url)
+    if folder is None or folder.is_dir() or not ws.confirmed.any():
+        return
+    if not check:
+        raise StorageError(
+            f"storage folder '{folder}' does not exist, although objects were stored there",
+            hint="is its disk mounted? where it is lost, git cpv push --check stores again what the cache holds",
+        )
+    ws.confirmed.clear()
 
 
 def _store(
@@ -155,12 +173,19 @@ def _store(
     own = {entry.oid for entry in lane.entries}
     candidates = {oid: size for oid, size in lane.objects().items() if oid not in known or oid in own}
     given = {oid: sources[oid] for oid in candidates if oid in sources}
-    sizes = {oid: given[oid].size if oid in given else size for oid, size in candidates.items()}
+    sizes = {oid: _size(lane, given.get(oid), oid, size) for oid, size in candidates.items()}
     storage = lane.ws.storage(write=True)
     there = transfer.present(storage, sizes, progress, jobs, key=lane.key)
     to_send = _sources(lane, [oid for oid in candidates if oid not in there], given)
     proofs = transfer.upload(storage, to_send, progress, jobs, key=lane.key)
     return Stored(len(to_send), sum(source.size for source in to_send.values()), len(there), proofs)
+
+
+def _size(lane: _Lane, source: Source | None, oid: str, told: int | None) -> int | None:
+    """What the object must weigh at the storage to count as whole: listings don't tell, the cache may."""
+    if source is not None:
+        return source.size
+    return told if told is not None else lane.cache.size(oid)
 
 
 def count_missing(

@@ -330,6 +330,16 @@ def test_an_object_that_is_nowhere_stops_the_push(repo: Shell) -> None:
     assert repo.git("ls-remote", "origin") == ""
 
 
+def test_a_truncated_object_at_the_storage_is_replaced(repo: Shell) -> None:
+    """Plain DVC calls a folder whole when its listing is there."""
+    repo.ok("git cpv push")
+    whole = storage_of(repo) / "files/md5" / md5(b"one\n")[:2] / md5(b"one\n")[2:]
+    whole.chmod(0o644)
+    whole.write_bytes(b"on")
+    repo.ok("git cpv push --check")
+    assert stored(repo, md5(b"one\n")) == b"one\n"
+
+
 def test_remote_elsewhere_with_storage_here_is_refused_before_hashing(repo: Shell) -> None:
     repo.git("remote", "add", "origin", "ssh://git@bitbucket.example/team/repo.git")
     said = repo.fails("git cpv push")
