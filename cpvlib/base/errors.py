@@ -23,6 +23,10 @@ class CPVError(Exception):
         self.message = message
         self.hint = hint
 
+    def __str__(self) -> str:
+        """As a traceback shows it: the message, and the hint below."""
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
 
 class UsageError(CPVError):
     """The command line itself is wrong."""

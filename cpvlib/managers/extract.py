@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,12 +47,18 @@ class Extracted:
 
 
 def extract(
-    ws: Workspace, request: ExtractRequest, *, dry_run: bool = False, progress: Progress | None = None
+    ws: Workspace,
+    request: ExtractRequest,
+    *,
+    dry_run: bool = False,
+    anew: bool = False,
+    progress: Progress | None = None,
 ) -> Extracted:
     """Fetches a version (HEAD's checkpoint, unless one is named), verified, and writes it to the output
-    folder.
+    folder. With `anew` every object comes from the storage, whatever the cache holds.
 
-    Raises RepositoryError where the output folder has anything in it: nothing there is ever overwritten.
+    Raises RepositoryError where the output folder has anything else in it than files of this very version, as
+    an interrupted run leaves them: nothing there is ever overwritten.
     """
     found = _find(ws, request)
     data_only = found.record is not None and found.record.series is Series.DATA
@@ -62,15 +68,44 @@ def extract(
             f"'{printable(str(found))}' names no outs of that series", hint="git cpv list"
         )
     if request.output is not None:
-        _check_empty(request.output)
+        _check_free(ws, request.output, outs)
     entries = [out.entry for out in outs.values() if out.entry is not None]
     name = str(found.record.version) if found.record else found.commit[:7]
     if dry_run:
         return Extracted(name, found.commit, outs, request.output)
-    n_fetched, n_bytes = objects.fetch(ws, entries, progress=progress, jobs=request.jobs)
-    if request.output is not None:
-        _write(ws, request.output, outs, progress or Silent(), request.jobs)
+    with _without_cache(ws) if anew else nullcontext(ws) as source:
+        n_fetched, n_bytes = objects.fetch(source, entries, progress=progress, jobs=request.jobs)
+        if request.output is not None:
+            _write(source, request.output, outs, progress or Silent(), request.jobs)
     return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes)
+
+
+def holds(ws: Workspace, folder: Path, outs: Mapping[str, Out]) -> bool:
+    """Whether the folder has just these contents at the outs' paths; what else is in it does not matter."""
+    if not folder.is_dir() or folder.is_symlink():
+        return False
+    place = _folder(ws, folder)
+    for path, out in outs.items():
+        content = place.identify(path, legacy=out.entry is not None and out.entry.legacy)
+        if content is None or content.oid != out.oid:
+            return False
+    return True
+
+
+@contextmanager
+def _without_cache(ws: Workspace) -> Iterator[Workspace]:
+    """The same repository with an empty cache, which is gone afterwards."""
+    from cpvlib.stores.cache import ObjectCache
+    from cpvlib.stores.files import Scratch, remove_tree
+
+    folder = Path(Scratch(ws.repo.git_dir / "cpv" / "anew").new())
+    again = ws.again()
+    again.cache = ObjectCache(folder / "objects", folder / "records.db")
+    try:
+        yield again
+    finally:
+        if folder.exists():
+            remove_tree(folder)
 
 
 @contextmanager
@@ -107,15 +142,36 @@ def _find(ws: Workspace, request: ExtractRequest) -> Found:
     return versions.find(ws, request.version or "HEAD", series)
 
 
-def _check_empty(output: Path) -> None:
-    if output.is_symlink() or output.exists():
-        if not output.is_dir():
-            raise RepositoryError(f"'{output}' is a file", hint="name a new folder with --output")
-        with os.scandir(output) as entries:
-            if any(entries):
-                raise RepositoryError(
-                    f"the folder '{output}' is not empty", hint="name a new folder with --output"
-                )
+def _check_free(ws: Workspace, output: Path, outs: Mapping[str, Out]) -> None:
+    if not (output.is_symlink() or output.exists()):
+        return
+    if not output.is_dir():
+        raise RepositoryError(f"'{output}' is a file", hint="name a new folder with --output")
+    with os.scandir(output) as entries:
+        if not any(entries):
+            return
+    if _others(ws, output, outs):
+        raise RepositoryError(f"the folder '{output}' is not empty", hint="name a new folder with --output")
+
+
+def _others(ws: Workspace, output: Path, outs: Mapping[str, Out]) -> bool:
+    """Whether the folder has a file that is none of these outs', or has other content."""
+    from cpvlib.stores.install import STAGING
+
+    present = {
+        file.relative_to(output).as_posix()
+        for file in output.rglob("*")
+        if (file.is_symlink() or not file.is_dir()) and file.relative_to(output).parts[0] != STAGING
+    }
+    place = _folder(ws, output)
+    for path, out in outs.items():
+        if out.entry is None or not any(name == path or name.startswith(f"{path}/") for name in present):
+            continue
+        content = place.identify(path, legacy=out.entry.legacy)
+        wanted = objects.listing_of(ws, out.entry).entries if out.entry.is_dir else {"": out.oid or ""}
+        here = content.files if content else {}
+        present -= {f"{path}/{name}" if name else path for name in here if here[name] == wanted.get(name)}
+    return bool(present)
 
 
 def _write(
@@ -133,9 +189,12 @@ def _write(
 
 
 def _folder(ws: Workspace, output: Path) -> Worktree:
-    """The output folder as a worktree: nothing of it is ignored, and nothing remembered."""
+    """The output folder as a worktree of which nothing is ignored."""
+    import hashlib
+
     from cpvlib.stores.dvc.ignore import DvcIgnore
     from cpvlib.stores.statindex import StatIndex
     from cpvlib.stores.worktree import Worktree
 
-    return Worktree(output, StatIndex(ws.repo.git_dir / "cpv" / "output.db"), DvcIgnore(output))
+    name = hashlib.sha256(os.fsencode(os.path.realpath(output))).hexdigest()[:16]
+    return Worktree(output, StatIndex(ws.repo.git_dir / "cpv" / "outputs" / f"{name}.db"), DvcIgnore(output))

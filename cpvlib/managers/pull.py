@@ -118,6 +118,17 @@ def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[s
     return git_remote, ws.repo.resolve("@{upstream}") if upstream else None, clashes
 
 
+def fetch_versions(ws: Workspace) -> bool:
+    """Asks the git remote for its branches and versions; False where there is none to ask."""
+    from cpvlib.stores.git import remotes
+
+    git_remote = remotes.choose_remote(ws.repo, ws.settings.remote)
+    if git_remote is None:
+        return False
+    remotes.fetch(ws.repo, git_remote, [*_branches(ws, git_remote), *_versions(ws)])
+    return True
+
+
 def _branches(ws: Workspace, git_remote: str) -> list[str]:
     """What a plain `git fetch` would fetch: naming tags as well leaves it out otherwise."""
     return ws.repo.config.get_all(f"remote.{git_remote}.fetch")

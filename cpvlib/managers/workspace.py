@@ -63,12 +63,12 @@ class Workspace:
     ) -> Workspace:
         """The repository that `cwd` lies in; `trace` is told of each git process. Raises RepositoryError
         where there is none, or none of CPV's."""
-        from cpvlib.stores.git.repository import GitRepository
+        from cpvlib.stores.git.repository import GitRepository, NoRepositoryError
 
         repo = GitRepository.discover(cwd, environ, trace)
         settings = Settings.of(repo, environ, options)
         if not settings.is_adopted:
-            raise RepositoryError(
+            raise NoRepositoryError(
                 f"'{repo.top}' is not a CPV repository: it has no '{FILE}'", hint="git cpv init"
             )
         return cls(repo, settings, note=note)
@@ -127,7 +127,9 @@ class Workspace:
         if write not in self._storages:
             from cpvlib.stores.storage.open import open_storage
 
-            self._storages[write] = open_storage(self.place(write=write), jobs=self.settings.jobs)
+            self._storages[write] = open_storage(
+                self.place(write=write), jobs=self.settings.jobs, note=self.note
+            )
         return self._storages[write]
 
     def place(self, *, write: bool = False) -> StoragePlace:
@@ -141,6 +143,18 @@ class Workspace:
         from cpvlib.stores.dvc.lock import held
 
         return held(self.top, self.note, hardlink=self.dvc.hardlink_lock)
+
+    def again(self) -> Workspace:
+        """The same worktree as it is now, with nothing remembered; the two share one repository to close."""
+        self.repo.forget()
+        settings = Settings.of(self.repo, self.settings.environ, self.settings.options)
+        return Workspace(self.repo, settings, note=self.note)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """No other thread or process that asks for the same changes the repository meanwhile."""
+        from cpvlib.stores.repolock import alone
+
+        return alone(self.repo.common_dir / "cpv" / "lock", self.note)
 
     def pointer_blobs(self, commit: str) -> dict[str, str]:
         """The pointers of a commit: path to blob."""

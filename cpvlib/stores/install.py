@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
     from cpvlib.stores.worktree import Worktree
 
+STAGING = ".cpv-tmp"
+"""The folder, at the top of a place that has no `.dvc`, in which files wait for their names."""
+
 _BATCH_FILES = 512
 _BATCH_BYTES = 1 << 30
 _FEW = 8
@@ -239,7 +242,7 @@ def _scratch_of(top: Path) -> Scratch:
     Raises RepositoryError where a clone made a symlink of it.
     """
     dvc = top / ".dvc"
-    folders = [dvc, dvc / "tmp", dvc / "tmp" / "cpv"] if dvc.is_dir() else [top / ".cpv-tmp"]
+    folders = [dvc, dvc / "tmp", dvc / "tmp" / "cpv"] if dvc.is_dir() else [top / STAGING]
     for folder in folders:
         if folder.is_symlink():
             raise RepositoryError(

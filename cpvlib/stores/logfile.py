@@ -22,7 +22,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def log_path(team: str | None, model: str | None, common_dir: Path) -> Path:
-    """The log of one repository, in the user's log folder: named for people, and by the repository's place."""
+    """The log of one repository, in the user's log folder: named for people, and by the repository's
+    place."""
     from cpvlib.stores.userconfig import log_dir
 
     place = hashlib.sha256(os.fsencode(common_dir)).hexdigest()[:8]
@@ -63,7 +64,9 @@ class LogFile:
                 os.close(descriptor)
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        return os.open(
+            self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600
+        )
 
     def _turn_over(self, coming: int) -> None:
         from cpvlib.stores.repolock import alone

@@ -41,7 +41,8 @@ def alone(path: Path, note: Callable[[str], None]) -> Iterator[None]:
         try:
             yield
         finally:
-            # Said in words: a child that was forked meanwhile has the descriptor too, and closing ends nothing.
+            # Said in words: a child that was forked meanwhile has the descriptor too, and closing ends
+            # nothing.
             _release(descriptor)
     finally:
         os.close(descriptor)

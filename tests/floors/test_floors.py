@@ -17,7 +17,9 @@ import cpvlib
 from shell import Shell
 
 HOUSE = Path(cpvlib.__file__).parent
-FLOORS = {"base": 0, "domain": 1, "stores": 2, "managers": 3, "cli": 4, "commands": 5}
+FLOORS = {"base": 0, "domain": 1, "stores": 2, "managers": 3, "cli": 4, "api": 4, "commands": 5}
+"""The command line and the Python API stand beside one another on the managers."""
+
 ROOF = 6
 """`cpvlib` itself, which only the user's programs import."""
 
@@ -201,3 +203,25 @@ def test_the_python_that_runs_the_tests_is_the_checkouts() -> None:
         [sys.executable, "-I", "-c", "import cpvlib; print(cpvlib.__file__)"], capture_output=True, text=True
     )
     assert Path(answer.stdout.strip()) == Path(cpvlib.__file__)
+
+
+def test_the_python_api_and_the_command_line_stand_apart() -> None:
+    pairs = {"api": ("cpvlib.cli", "cpvlib.commands"), "cli": ("cpvlib.api",), "commands": ("cpvlib.api",)}
+    across = [
+        f"{found.module}:{found.line} imports {found.name}"
+        for found in imports()
+        if found.name.startswith(pairs.get(found.module.split(".")[1] if "." in found.module else "", ("-",)))
+    ]
+    assert across == []
+
+
+@pytest.mark.parametrize(
+    "name", ["cpvlib", *(f"cpvlib.{name}" for name in cpvlib.__all__ if name != "__version__")]
+)
+def test_the_python_api_loads_nothing_heavy(name: str) -> None:
+    program = f"import cpvlib, sys; {name}; print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    names = set(answer.stdout.split())
+    assert heavy(names) == set()
+    if name == "cpvlib":
+        assert {module for module in names if module.startswith("cpvlib.")} == set()

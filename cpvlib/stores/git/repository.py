@@ -27,6 +27,10 @@ _FACTS = (
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
+class NoRepositoryError(RepositoryError):
+    """There is no repository, or none of CPV's."""
+
+
 class Head(NamedTuple):
     """Where HEAD is: `branch` is the short name, None when detached; `commit` is None on an unborn branch."""
 
@@ -234,7 +238,7 @@ def _no_repository(git: Git, err: str) -> RepositoryError:
     if allow:
         return RepositoryError(f"'{git.cwd}' is in a repository of another user's", hint=allow[1])
     if "not a git repository" in err:
-        return RepositoryError(f"'{git.cwd}' is not in a git repository", hint="git cpv init")
+        return NoRepositoryError(f"'{git.cwd}' is not in a git repository", hint="git cpv init")
     return RepositoryError(f"the repository at '{git.cwd}' cannot be read: {last_word(err)}")
 
 

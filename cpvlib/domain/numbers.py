@@ -1,0 +1,36 @@
+"""Numbers as trainings hold them: Python's own, or numpy's and torch's, taken out of their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_DEEPEST = 20
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value in JSON's own kinds: a tensor or array of one element as its number, mappings and sequences
+    through and through, and what has no such form as its text."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
+    if depth < _DEEPEST:
+        if isinstance(value, Mapping):
+            return {str(key): plain(inner, depth + 1) for key, inner in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [plain(inner, depth + 1) for inner in value]
+    return _unboxed(value)
+
+
+def _unboxed(value: Any) -> Any:
+    """`item()` is what numpy, torch, jax and tensorflow call it; it refuses where there are several."""
+    item = getattr(value, "item", None)
+    if callable(item):
+        try:
+            inner = item()
+        except (ValueError, TypeError, RuntimeError):
+            return str(value)
+        if isinstance(inner, bool | int | float | str):
+            return inner
+    return str(value)
