@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpvlib.base.errors import DONE
+from cpvlib.base.errors import DONE, UsageError
 from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
@@ -45,6 +45,10 @@ def _request(args: Namespace) -> PushRequest:
     from cpvlib.domain.version import Series
     from cpvlib.managers.push import PushRequest
 
+    if args.message is not None and not args.message.strip():
+        raise UsageError("the message is empty", hint="leave -m out for one that names series and metrics")
+    if args.source == "":
+        raise UsageError("--from names no path", hint="git cpv push --from PATH")
     metrics: dict[str, Any] = {}
     for name in args.metrics:
         metrics |= checkpoint.metrics_file(_read(name), name)
@@ -73,10 +77,14 @@ def _read(name: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise RepositoryError(f"cannot read '{name}': {error.strerror}") from error
+        raise RepositoryError(
+            f"cannot read '{name}': {(error.strerror or '').lower()}", hint="it is a JSON file; `-` is stdin"
+        ) from error
 
 
 def _tell_plan(ui: UI, plan: PushPlan) -> None:
+    from cpvlib.domain.text import printable
+
     if ui.json_wanted:
         ui.json({"dry_run": True, **_facts(plan)})
         return
@@ -85,10 +93,14 @@ def _tell_plan(ui: UI, plan: PushPlan) -> None:
     if plan.writes:
         ui.answer(f"would commit to {plan.branch}: {plan.message}")
     where = f"publish to {plan.git_remote}" if plan.git_remote else "publish nothing: there is no git remote"
+    for change in plan.mends:
+        ui.answer(f"would restore {printable(change.out.pointer_path)}")
     ui.answer(f"would {where}" if plan.writes or plan.git_remote else "everything is up to date")
 
 
 def _tell(ui: UI, result: PushResult, seconds: float) -> None:
+    from cpvlib.domain.text import printable
+
     for oid, proof in sorted(result.stored.proofs.items()):
         ui.detail(f"{oid}: {proof.how}")
     if ui.json_wanted:
@@ -98,6 +110,8 @@ def _tell(ui: UI, result: PushResult, seconds: float) -> None:
         ui.say("everything is up to date" + ("" if result.plan.git_remote else "; no git remote"))
     else:
         ui.say(_summary(result, seconds))
+    for change in result.plan.mends:
+        ui.say(f"restored {printable(change.out.pointer_path)}, as it was committed")
     _tell_versions(ui, result)
     if result.commit and not sys.stdout.isatty():
         ui.answer(result.commit)
@@ -190,6 +204,7 @@ def _facts(plan: PushPlan) -> dict[str, Any]:
         "metrics": dict(plan.checkpoint.metrics) if plan.checkpoint else None,
         "params": dict(plan.checkpoint.params) if plan.checkpoint else None,
         "warnings": list(plan.warnings),
+        "restored": [change.out.pointer_path for change in plan.mends],
     }
 
 

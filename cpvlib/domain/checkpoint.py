@@ -22,6 +22,7 @@ Number = int | float
 _LARGEST = 1.7976931348623157e308
 _MAX_BYTES = 4 << 20
 _MAX_NAME = 200
+_SHAPE = 'what is read is an object, as in {"loss": 0.245}'
 
 
 @dataclass(frozen=True)
@@ -166,11 +167,13 @@ def load_object(content: bytes, where: str) -> dict[str, Any]:
     try:
         facts = json.loads(content.decode())
     except json.JSONDecodeError as error:
-        raise RepositoryError(f"line {error.lineno} of '{where}' is not JSON: {error.msg.lower()}") from error
+        raise RepositoryError(
+            f"line {error.lineno} of '{where}' is not JSON: {error.msg.lower()}", hint=_SHAPE
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise RepositoryError(f"'{where}' is not JSON that can be read") from error
+        raise RepositoryError(f"'{where}' is not JSON that can be read", hint=_SHAPE) from error
     if not isinstance(facts, dict):
-        raise RepositoryError(f"'{where}' holds no JSON object")
+        raise RepositoryError(f"'{where}' holds no JSON object", hint=_SHAPE)
     return facts
 
 

@@ -160,7 +160,7 @@ def _look_for_folder(ws: Workspace, check: bool) -> None:
     if not check:
         raise StorageError(
             f"storage folder '{folder}' does not exist, although objects were stored there",
-            hint="is its disk mounted? where it is lost, git cpv push --check stores again what the cache holds",
+            hint="is its disk mounted? where it is lost, git cpv push --check stores what the cache holds",
         )
     ws.confirmed.clear()
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpvlib.base.errors import RepositoryError
+from cpvlib.base.errors import CredentialError, GitError, RepositoryError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.version import Series
 from cpvlib.managers import facts, objects, publish
@@ -73,10 +73,9 @@ class PushPlan:
     """All that a push would do, decided before it does any of it.
 
     `branch` is the one that gets the commit, `tip` its commit now (None: none yet), `in_place` whether it is
-    the
-    branch of the worktree. `checkpoint` is the new `checkpoint.json`, None where it stays. `sources` are the
-    contents
-    to store, by oid; empty in a dry run.
+    the branch of the worktree. `checkpoint` is the new `checkpoint.json`, None where it stays. `sources` are
+    the contents to store, by oid; empty in a dry run. `mends` are outs that did not change and whose pointers
+    in the worktree are missing, or name nothing.
     """
 
     branch: str
@@ -90,6 +89,7 @@ class PushPlan:
     git_remote: str | None
     sources: Mapping[str, Source] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    mends: tuple[Change, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -149,6 +149,7 @@ def plan_push(
         git_remote=git_remote,
         sources=gathered.sources,
         warnings=decision.warnings,
+        mends=_mends(outs, found, committed) if in_place else (),
     )
 
 
@@ -177,6 +178,7 @@ def push(
         _land(ws, plan, prepared)
     elif not plan.in_place:
         _begin_branch(ws, plan.branch, tip)
+    _mend(ws, plan, tip)
     publication = _publish(ws, plan, tip)
     return PushResult(plan, tip, prepared is not None, stored + history, publication)
 
@@ -291,6 +293,39 @@ def _land(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> None:
         )
 
 
+def _mends(
+    outs: Mapping[str, Out], found: Mapping[str, Standing], committed: Mapping[str, Out]
+) -> tuple[Change, ...]:
+    """Outs whose content is what is committed, and whose pointer in the worktree is another, or missing."""
+    contents = {path: s.content for path, s in found.items() if path in committed}
+    return tuple(
+        Change(outs[path], content, content.oid)
+        for path, content in contents.items()
+        if content is not None and outs[path].oid != content.oid == committed[path].oid
+    )
+
+
+def _mend(ws: Workspace, plan: PushPlan, tip: str) -> None:
+    """The worktree's pointers of those outs name their contents again."""
+    if not plan.mends:
+        return
+    from cpvlib.stores.git import commits, trees
+
+    committed = trees.read_files(ws.repo, tip, [change.out.pointer_path for change in plan.mends])
+    changed: dict[str, Edit] = {}
+    for change in plan.mends:
+        path = change.out.pointer_path
+        edit = _from(committed.get(path), pointer_edit(path, change.entry))
+        changed[path] = _then(changed.get(path), edit)
+    with ws.dvc_lock():
+        commits.stage(ws.repo, changed)
+    ws.bases.update({change.out.path: change.content.oid for change in plan.mends})
+
+
+def _from(start: bytes | None, edit: Edit) -> Edit:
+    return lambda before: edit(start if before is None else before)
+
+
 def _begin_branch(ws: Workspace, branch: str, tip: str) -> None:
     """A branch that is new and needs no commit of its own begins where the checkpoint is."""
     from cpvlib.stores.git.refs import RefUpdate, update_refs
@@ -305,6 +340,12 @@ def _publish(ws: Workspace, plan: PushPlan, tip: str) -> publish.Publication | N
     versions = ready(ws, tip)
     if not versions and publish.is_published(ws, plan.git_remote, plan.branch, tip):
         return publish.Publication(plan.git_remote, plan.branch)
-    publication = publish.publish(ws, plan.git_remote, plan.branch, versions)
+    try:
+        publication = publish.publish(ws, plan.git_remote, plan.branch, versions)
+    except (GitError, CredentialError) as error:
+        if error.hint is None or "stored" not in error.hint:
+            then = "what was committed is stored, and git cpv push publishes it then"
+            error.hint = f"{error.hint or 'see to the git remote'}; {then}"
+        raise
     publish.follow(ws, plan.git_remote, plan.branch)
     return publication

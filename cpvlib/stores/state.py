@@ -60,6 +60,10 @@ class Confirmations:
     def has(self, oid: str) -> bool:
         return bool(self._hints.read("SELECT 1 FROM confirmed WHERE url = ? AND oid = ?", (self._url, oid)))
 
+    def any(self) -> bool:
+        """Whether anything was."""
+        return bool(self._hints.read("SELECT 1 FROM confirmed WHERE url = ? LIMIT 1", (self._url,)))
+
     def known(self, oids: Iterable[str]) -> set[str]:
         """Those of `oids` that were confirmed."""
         return {oid for oid in oids if self.has(oid)}
