@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.paths import check_relative
-from cpvlib.domain.pointeryaml import Fields, broken, dump, load, load_keeping_form
+from cpvlib.domain.pointeryaml import Fields, broken, comes_back, dump, load, load_keeping_form
 from cpvlib.domain.text import printable
 
 SUFFIX = ".dvc"
@@ -78,14 +78,20 @@ class Pointer:
         """
         what = f"'{printable(self.path)}' names an out that cannot be:"
         if _URL.match(entry.path):
-            raise RepositoryError(f"{what} '{printable(entry.path)}' is not in the worktree")
+            raise self._unfit(f"{what} '{printable(entry.path)}' is not in the worktree")
         joined = posixpath.join(posixpath.dirname(self.path), self.wdir, entry.path)
-        out = check_relative(posixpath.normpath(joined), what)
+        try:
+            out = check_relative(posixpath.normpath(joined), what)
+        except RepositoryError as error:
+            raise self._unfit(error.message) from error
         if out.endswith(SUFFIX):
-            raise RepositoryError(f"{what} '{printable(out)}' is a pointer")
+            raise self._unfit(f"{what} '{printable(out)}' is a pointer")
         if self.path.startswith(f"{out}/"):
-            raise RepositoryError(f"{what} '{printable(out)}' holds the pointer itself")
+            raise self._unfit(f"{what} '{printable(out)}' holds the pointer itself")
         return out
+
+    def _unfit(self, message: str) -> RepositoryError:
+        return RepositoryError(message, hint=comes_back(self.path))
 
 
 def parse_pointer(path: str, data: bytes) -> Pointer:
@@ -138,7 +144,7 @@ def update_pointer(path: str, original: bytes | None, entry: OutEntry) -> bytes:
         if out["path"] == entry.path:
             _change(out, entry)
             return dump(document)
-    raise RepositoryError(f"'{printable(path)}' has no out '{printable(entry.path)}'")
+    raise RepositoryError(f"'{printable(path)}' has no out '{printable(entry.path)}'", hint=comes_back(path))
 
 
 def _canonical(data: bytes) -> Fields | None:

@@ -40,10 +40,22 @@ def load(path: str, data: bytes) -> Mapping[str, object]:
         _refuse_bombs(path, text)
         document = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError) as error:
-        raise broken(path, str(error).strip().partition("\n")[0]) from error
+        raise broken(path, _reason(error)) from error
     if not isinstance(document, Mapping):
         raise broken(path, "it is not a YAML mapping")
     return document
+
+
+def _reason(error: Exception) -> str:
+    """YAML's errors name the problem and its place in fields of their own; marks count lines from 0."""
+    mark = getattr(error, "problem_mark", None)
+    problem = str(getattr(error, "problem", None) or "").partition("\n")[0]
+    if mark is not None and problem:
+        context = f"{getattr(error, 'context', '')}, " if problem.startswith("but ") else ""
+        return f"line {mark.line + 1}: {context}{problem}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    return str(error).strip().partition("\n")[0]
 
 
 def _refuse_bombs(path: str, text: str) -> None:
@@ -90,4 +102,13 @@ def dump(document: Document) -> bytes:
 
 def broken(path: str, reason: str) -> RepositoryError:
     """`reason` may quote the file."""
-    return RepositoryError(f"'{printable(path)}' cannot be read as a pointer: {printable(reason)}")
+    return RepositoryError(
+        f"'{printable(path)}' cannot be read as a pointer: {printable(reason)}", hint=comes_back(path)
+    )
+
+
+def comes_back(path: str) -> str:
+    """What to type where a pointer file is broken."""
+    from shlex import quote
+
+    return f"git checkout HEAD -- {quote(path)} brings the committed one back"

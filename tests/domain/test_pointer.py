@@ -246,9 +246,10 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nouts: [*b, *b]\n"
         ("outs:\n- files: []\n  path: m\n", "version-aware layout"),
         ("cmd: rm -rf /\nouts: []", "it is a pipeline stage"),
         ("stages: {}", "it is a pipeline stage"),
-        ("outs:\n- path: m\n  path: n\n", "while constructing a mapping"),
+        ("outs:\n- path: m\n  path: n\n", "line 3: found duplicate key"),
         ("!!python/object/apply:os.system [x]", "could not determine a constructor"),
-        ("a: 1\n---\nb: 2\n", "expected a single document"),
+        ("a: 1\n---\nb: 2\n", "line 2: expected a single document in the stream, but found another document"),
+        ("outs:\n- {", "line 2: expected the node content"),
         (BOMB, "it has YAML anchors or aliases"),
         ("a: *a", "it has YAML anchors or aliases"),
         ("[" * 20_000, "it is nested too deep"),
@@ -256,7 +257,7 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nouts: [*b, *b]\n"
         ("outs: []\n" + "#" * (1 << 20), "it is larger than 1 MiB"),
         (CONFLICT, "conflict markers of an unfinished merge"),
     ],
-    ids=range(30),
+    ids=range(31),
 )
 def test_broken_and_hostile_pointers_are_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(RepositoryError) as refused:
@@ -264,6 +265,7 @@ def test_broken_and_hostile_pointers_are_refused_with_the_reason(text: str, mess
     assert refused.value.message.startswith("'m.dvc' ")
     assert message in refused.value.message
     assert "\n" not in refused.value.message
+    assert refused.value.hint
 
 
 def test_a_hostile_name_cannot_add_a_line_to_the_message() -> None:
