@@ -125,9 +125,9 @@ def _report(error: CPVError) -> int:
     """One line of what is wrong, then what to type. A negative answer is no error, and does not say so."""
     sys.stdout.flush()
     lead = "" if isinstance(error, NegativeAnswer) else "error: "
-    lines = [lead + printable(error.message, keep="\n")]
+    lines = [lead + printable(error.message)]
     if error.hint:
-        lines.append(f"hint: {printable(error.hint, keep=chr(10))}")
+        lines.append(f"hint: {printable(error.hint)}")
     print(without_secrets("\n".join(lines)), file=sys.stderr)  # noqa: T201
     return error.exit_code
 

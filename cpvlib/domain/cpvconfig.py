@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cpvlib.base.errors import ConfigError
+from cpvlib.base.errors import ConfigError, RepositoryError
 
 FILE = ".cpvconfig"
 SIZE_LIMIT_BYTES = 1 << 20
@@ -19,6 +19,7 @@ SAFE_KEYS = frozenset(
     {"cpv.team", "cpv.model", "cpv.model.out", "cpv.data.out", "cpv.tagprefix", "cpv.autotag", "cpv.adopted"}
 )
 
+_CORRECT = f"correct it, or see what was last committed: git show HEAD:{FILE}"
 _SPACE = " \t\n\r"
 _ESCAPES = {"t": "\t", "b": "\b", "n": "\n", "\\": "\\", '"': '"'}
 
@@ -73,7 +74,7 @@ class CommittedConfig:
             if not is_safe(entry.key):
                 continue
             if entry.value is None:
-                raise ConfigError(f"{source}, line {entry.line}: '{entry.key}' has no value")
+                raise ConfigError(f"{source}, line {entry.line}: '{entry.key}' has no value", hint=_CORRECT)
             values[entry.key] = (*values.get(entry.key, ()), entry.value)
         return cls(values)
 
@@ -90,7 +91,7 @@ class CommittedConfig:
 
     @property
     def model_outs(self) -> tuple[str, ...]:
-        """Paths from the top, in the file's order, each once. RepositoryError for one that leaves it."""
+        """Paths from the top, in the file's order, each once. ConfigError for one that leaves it."""
         return self._outs("cpv.model.out")
 
     @property
@@ -102,7 +103,10 @@ class CommittedConfig:
         from cpvlib.domain.paths import check_relative
 
         paths = (path.rstrip("/") for path in self.get_all(key))
-        return tuple(dict.fromkeys(check_relative(path, f"'{key}' in {FILE}") for path in paths))
+        try:
+            return tuple(dict.fromkeys(check_relative(path, f"{FILE}: {key}") for path in paths))
+        except RepositoryError as error:
+            raise ConfigError(error.message, hint=_CORRECT) from error
 
 
 def entries(data: bytes, source: str = FILE) -> list[Entry]:
@@ -350,5 +354,5 @@ class _Text:
         line = self.text.count("\n", 0, min(self._at, len(self.text))) + 1
         return ConfigError(
             f"{self.source}, line {line}: not in git's configuration syntax",
-            hint=f"correct it, or see what was last committed: git show HEAD:{FILE}",
+            hint=_CORRECT,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.git.repository import GitRepository
 
 _S3_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/[^/?#@\\\x00-\x1f\x7f]+)*/?")
+_BACK = f"put it out of the way, then git checkout HEAD -- {FILE}"
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0", ""})
 
 
@@ -116,7 +118,7 @@ class Settings:
     @property
     def is_adopted(self) -> bool:
         """Whether the worktree has a `.cpvconfig`, which makes it CPV's."""
-        return self._top is not None and (self._top / FILE).is_file()
+        return self._top is not None and os.path.lexists(self._top / FILE)
 
     @cached_property
     def user(self) -> Mapping[str, str]:
@@ -268,7 +270,10 @@ def root_of(found: Setting) -> str:
     scheme, colon, rest = text.partition("://")
     if colon and scheme == "s3":
         if not _S3_PLACE.fullmatch(rest):  # not quoted: some write their keys into it
-            raise ConfigError(f"the storage of {found.origin} is not s3://BUCKET[/PREFIX]")
+            raise ConfigError(
+                f"the storage is not s3://BUCKET[/PREFIX] ({found.origin})",
+                hint="credentials stay out of it: they belong in ~/.aws/credentials",
+            )
         return f"s3://{rest.rstrip('/')}"
     if colon and scheme == "file":
         text = rest
@@ -280,7 +285,10 @@ def root_of(found: Setting) -> str:
     folder = Path(text).expanduser()
     if not folder.is_absolute():
         if found.origin in ("git config", "config.json"):
-            raise ConfigError(f"cpv.storage must be an absolute path, not '{text}' ({found.origin})")
+            raise ConfigError(
+                f"cpv.storage must be an absolute path, not '{text}' ({found.origin})",
+                hint=f"git config cpv.storage {Path.cwd() / folder}",
+            )
         folder = Path.cwd() / folder
     return os.path.normpath(folder)
 
@@ -293,13 +301,14 @@ def read_committed(top: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        reason = "it is a symbolic link" if path.is_symlink() else error.strerror
-        raise ConfigError(f"cannot read '{FILE}': {reason}") from error
-    with os.fdopen(descriptor, "rb") as stream:
-        try:
-            return stream.read(SIZE_LIMIT_BYTES + 1)
-        except IsADirectoryError as error:
-            raise ConfigError(f"cannot read '{FILE}': it is a folder") from error
+        reason = "it is a symbolic link" if path.is_symlink() else (error.strerror or "").lower()
+        raise ConfigError(f"cannot read '{FILE}': {reason}", hint=_BACK) from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ConfigError(f"cannot read '{FILE}': it is no file", hint=_BACK)
+        return os.read(descriptor, SIZE_LIMIT_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 _SPELLING = {

@@ -108,8 +108,9 @@ def test_a_key_without_a_value_is_an_error_only_where_it_counts() -> None:
 )
 def test_an_out_that_leaves_the_worktree_is_refused(path: str) -> None:
     config = CommittedConfig.parse(add_value(None, "cpv.model.out", path))
-    with pytest.raises(Exception, match=r"'cpv.model.out' in \.cpvconfig"):
+    with pytest.raises(ConfigError, match=r"^\.cpvconfig: cpv\.model\.out '") as refused:
         _ = config.model_outs
+    assert refused.value.hint == "correct it, or see what was last committed: git show HEAD:.cpvconfig"
 
 
 def test_edits_keep_every_other_byte() -> None:

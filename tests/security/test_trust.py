@@ -187,7 +187,10 @@ def test_a_clone_can_not_climb_out_of_root_by_its_name(clone: Shell, key: str) -
 def test_a_cpvconfig_that_is_a_link_is_refused(clone: Shell) -> None:
     (clone.cwd / ".cpvconfig").unlink()
     (clone.cwd / ".cpvconfig").symlink_to("/etc/passwd")
-    assert clone.fails("git cpv storage") == "error: cannot read '.cpvconfig': it is a symbolic link"
+    assert clone.fails("git cpv storage") == (
+        "error: cannot read '.cpvconfig': it is a symbolic link\n"
+        "hint: put it out of the way, then git checkout HEAD -- .cpvconfig"
+    )
 
 
 def test_what_a_clone_says_reaches_no_terminal_raw(clone: Shell) -> None:
