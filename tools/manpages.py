@@ -90,6 +90,8 @@ def synopsis(command: Command) -> str:
 
 def _usage(argument: Argument) -> str:
     value = roff.italic(argument.metavar or argument.dest)
+    if argument.after_dashes:
+        return f"{roff.bold('--')} {value}..."
     if argument.is_operand:
         if argument.choices:
             value = "|".join(roff.bold(choice) for choice in argument.choices)

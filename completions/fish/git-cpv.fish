@@ -44,7 +44,7 @@ function _shtab_git_cpv_using
   test "$_shtab_git_cpv_cmdpath" = "$argv"
 end
 
-set -g _shtab_git_cpv_commands setup init clone track untrack storage push pull tag revert status list show diff
+set -g _shtab_git_cpv_commands setup init clone track untrack storage push pull tag revert status list show diff foreach
 set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --message --metric --metrics --model --output --param --params --port --profile --region --remote --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
 
 complete -c git-cpv -e
@@ -61,7 +61,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using setup' -l local -d 'store the answe
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'the SSH key to use, or to make'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l passphrase -d 'let ssh-keygen ask for a passphrase for the key it makes'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l port -x -d '443 where port 22 is closed'
-complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host -x -d 'another git host than bitbucket.org'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host -x -d 'another git host than git@bitbucket.org'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host-key -x -d 'the host key to accept, as SHA256:…'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l user -x -d 'the Atlassian account that API tokens belong to'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l workspace -x -d 'the Bitbucket workspace for git cpv init --create'
@@ -246,6 +246,16 @@ complete -c git-cpv -n '_shtab_git_cpv_using diff' -l json -d 'print the answer 
 complete -c git-cpv -n '_shtab_git_cpv_using diff' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using diff' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using diff; and test $_shtab_git_cpv_npos -ge 0' -ka "(_cpv_complete_version)" -d 'v1.2, data/v1.2, latest, an alias, or any git revision; at most two, or A..B'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a foreach -d 'Run a command in many repositories at once'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach' -l team -x -d 'only the repositories of this team'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach' -l continue -d 'go on with the other repositories after a failure'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach' -s j -l jobs -x -d 'how many repositories to work on at once'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach' -s q -l quiet -d 'say nothing but the answer and errors'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach' -s h -d 'print a short help'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach' -l help -d 'open the manual page'
+complete -c git-cpv -n '_shtab_git_cpv_using foreach; and test $_shtab_git_cpv_npos -ge 0' -ka "(__fish_complete_directories)" -d 'a repository, or a folder with repositories in it'
 
 # The values that only git knows.
 

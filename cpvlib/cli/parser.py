@@ -52,16 +52,29 @@ def make_parser(command: Command, prog: str | None = None) -> Parser:
     )
     parser.color = False  # Python 3.14 colours help by itself, whatever git's color.ui says
     fill(parser, command)
+    for argument in filter(_is_rest, command.arguments):
+        tail = f"-- {argument.metavar}..."
+        parser.usage = f"{parser.format_usage().removeprefix('usage: ').rstrip()} {tail}".replace("%", "%%")
+        parser.epilog = f"{tail}: {plain(argument.help)}"
     return parser
+
+
+def _is_rest(argument: Argument) -> bool:
+    return argument.after_dashes
 
 
 def fill(
     parser: argparse.ArgumentParser, command: Command, *, text: Callable[[str], str] = plain
 ) -> dict[Argument, argparse.Action]:
-    """Gives `parser` what the record says the command takes; `text` makes its help of the record's."""
+    """Gives `parser` what the record says the command takes; `text` makes its help of the record's.
+
+    What follows `--` is not argparse's business.
+    """
     actions = {}
     groups: dict[str, Any] = {}
     for argument in (*command.arguments, HELP, MANUAL):
+        if argument.after_dashes:
+            continue
         place: Any = parser
         if argument.exclusive:
             if argument.exclusive not in groups:
@@ -112,6 +125,8 @@ def parse(command: Command, words: Sequence[str], prog: str | None = None) -> ar
         args, left_over = parser.parse_known_args(in_order.line())
         if left_over:
             raise UsageError(f"too many arguments: {listed(word for word in left_over if word != '--')}")
+        for argument in filter(_is_rest, command.arguments):
+            setattr(args, argument.dest, in_order.rest)
         return args
     except UsageError as wrong:
         wrong.hint = wrong.hint or f"see '{parser.prog} -h'"

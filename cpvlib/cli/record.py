@@ -50,6 +50,8 @@ class Argument:
     complete: Complete = Complete.NOTHING
     exclusive: str | None = None
     """Arguments of a command that carry the same word here exclude one another."""
+    after_dashes: bool = False
+    """All the words after `--`, as a list; None where there was no `--`."""
 
     @property
     def is_operand(self) -> bool:
@@ -135,6 +137,11 @@ def operand(
         default=default,
         complete=complete,
     )
+
+
+def after_dashes(dest: str, *, metavar: str, help: str) -> Argument:
+    """What follows `--`, options and all, for a command that hands it on."""
+    return Argument((), help, dest, metavar=metavar, nargs="+", after_dashes=True)
 
 
 def _dest(names: tuple[str, ...]) -> str:

@@ -21,6 +21,7 @@ COMMANDS = (
     "list",
     "show",
     "diff",
+    "foreach",
 )
 
 GUESSES = {

@@ -18,10 +18,14 @@ from cpvlib.domain.text import printable
 
 @dataclass(frozen=True)
 class Words:
-    """Options, each in one word (`--message=text`), and operands, both in the order typed."""
+    """Options, each in one word (`--message=text`), and operands, both in the order typed.
+
+    `rest` is what followed `--`, for a command that keeps that apart; None where there was no `--`.
+    """
 
     options: tuple[str, ...]
     operands: tuple[str, ...]
+    rest: tuple[str, ...] | None = None
 
     def line(self) -> list[str]:
         return [*self.options, "--", *self.operands] if self.operands else list(self.options)
@@ -29,14 +33,19 @@ class Words:
 
 def sort_words(words: Sequence[str], arguments: Iterable[Argument]) -> Words:
     """Raises UsageError for an option that is unknown, ambiguous, lacks its value or has one too many."""
+    arguments = tuple(arguments)
     known = {name: argument for argument in arguments for name in argument.names}
     options: list[str] = []
     operands: list[str] = []
+    rest: tuple[str, ...] | None = None
     queue = list(reversed(words))
     while queue:
         word = queue.pop()
         if word == "--":
-            operands.extend(reversed(queue))
+            if any(argument.after_dashes for argument in arguments):
+                rest = tuple(reversed(queue))
+            else:
+                operands.extend(reversed(queue))
             break
         if word.startswith("--"):
             options.append(_long(word, known, queue))
@@ -44,7 +53,7 @@ def sort_words(words: Sequence[str], arguments: Iterable[Argument]) -> Words:
             options.extend(_short(word, known, queue))
         else:
             operands.append(word)
-    return Words(tuple(options), tuple(operands))
+    return Words(tuple(options), tuple(operands), rest)
 
 
 def _long(word: str, known: dict[str, Argument], queue: list[str]) -> str:

@@ -179,7 +179,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     Messages are untranslated while the user's character set stays; nothing asks where there is no terminal;
     CPV_IN_HOOK tells CPV's own hooks that CPV is already at work.
     """
-    env = {key: value for key, value in environ.items() if key not in _LOCAL and key not in _MEANINGS}
+    env = without_repository(environ)
     everything = env.pop("LC_ALL", "")
     if everything:
         env["LC_CTYPE"] = everything
@@ -187,6 +187,11 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     if not on_terminal():
         env["GIT_TERMINAL_PROMPT"] = "0"
     return env
+
+
+def without_repository(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without what ties git to one repository, for a program that runs in another."""
+    return {key: value for key, value in environ.items() if key not in _LOCAL and key not in _MEANINGS}
 
 
 def on_terminal() -> bool:

@@ -1,0 +1,1 @@
+complete -c git-cpv-foreach -w 'git-cpv foreach'
