@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from cpvlib.api.combined import CombinedCheckpointsManage as CombinedCheckpointsManage
     from cpvlib.api.data import DataCheckpointsManage as DataCheckpointsManage
     from cpvlib.api.models import ModelsCheckpointsManage as ModelsCheckpointsManage
+    from cpvlib.api.run import Run as Run
+    from cpvlib.api.run import run as run
     from cpvlib.base.errors import CheckpointNotFoundError as CheckpointNotFoundError
     from cpvlib.base.errors import ConfigError as ConfigError
     from cpvlib.base.errors import CPVError as CPVError
@@ -29,6 +31,8 @@ _HOMES = {
     "DataCheckpointsManage": "cpvlib.api.data",
     "ModelArtifacts": "cpvlib.api.artifacts",
     "ModelsCheckpointsManage": "cpvlib.api.models",
+    "Run": "cpvlib.api.run",
+    "run": "cpvlib.api.run",
     **dict.fromkeys(
         (
             "CPVError",

@@ -88,7 +88,7 @@ def _import_data(work: Work, source: Path) -> str:
     from cpvlib.managers.importing import import_data
     from cpvlib.managers.push import PushRequest
 
-    ws = _with_outs(work, source, Series.DATA)
+    ws = with_outs(work, source, Series.DATA)
     request = PushRequest(frozenset({Series.DATA}), message=f"Import data from {source.name}", jobs=work.jobs)
     result = import_data(ws, source, request, force=work.force, progress=work.voice)
     return _commit_of(result)
@@ -107,7 +107,7 @@ def upload(
     path = manager._cwd / path_of(source) if source is not None else None
     with manager._work(name, settled, changes=True) as work:
         given = _metrics(metrics, manager._cwd)
-        ws = _with_outs(work, path, series)
+        ws = with_outs(work, path, series)
         return carry_out(ws, work, _request(ws, work, series, path, given))
 
 
@@ -173,7 +173,7 @@ def _metrics(given: Mapping[str, Any] | StrPath | None, cwd: Path) -> dict[str, 
         raise RepositoryError(f"cannot read '{given}': {error.strerror}") from error
 
 
-def _with_outs(work: Work, path: Path | None, series: Series) -> Workspace:
+def with_outs(work: Work, path: Path | None, series: Series) -> Workspace:
     """The repository, in which the series has outs: `path` makes the first where there is none."""
     from cpvlib.managers import importing, tracking
 

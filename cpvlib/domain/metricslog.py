@@ -17,6 +17,8 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.checkpoint import Number, flat, is_number
 
 NAME = "metrics.log"
+START = "start"
+"""The value of `cpv` in the line with which a run starts, which holds parameters and code, and no metrics."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Record:
 def last_training_metrics(content: bytes, where: str = NAME) -> dict[str, Number] | None:
     """The numbers in the last JSON object that the training appended since CPV's last record, or None.
 
-    Text and truth values in that object are not metrics and are passed over. Raises RepositoryError with the
+    Text and truth values in that object are not metrics and are passed over, and so is the line with which a
+    run starts. Raises RepositoryError with the
     line's number for an object that is cut short or otherwise not JSON, and for NaN and infinities.
     """
     for number, line in _backwards(content):
@@ -62,6 +65,8 @@ def last_training_metrics(content: bytes, where: str = NAME) -> dict[str, Number
             )
         if _is_record(facts):
             return None
+        if facts.get("cpv") == START:
+            continue
         return _numbers(facts, number, where)
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +11,13 @@ _DEEPEST = 20
 
 def plain(value: Any, depth: int = 0) -> Any:
     """The value in JSON's own kinds: a tensor or array of one element as its number, mappings and sequences
-    through and through, and what has no such form as its text."""
+    through and through; what has no such form as its text, 'nan' and 'inf' among it."""
     if value is None or isinstance(value, bool | str):
         return value
-    if isinstance(value, int | float):
-        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
     if depth < _DEEPEST:
         if isinstance(value, Mapping):
             return {str(key): plain(inner, depth + 1) for key, inner in value.items()}
@@ -32,5 +35,5 @@ def _unboxed(value: Any) -> Any:
         except (ValueError, TypeError, RuntimeError):
             return str(value)
         if isinstance(inner, bool | int | float | str):
-            return inner
+            return plain(inner)
     return str(value)

@@ -49,7 +49,7 @@ class LogAppend:
         from cpvlib.stores.files import write_atomic
 
         path = top / LOG
-        if path.exists() and not _shared(path):
+        if path.exists() and not is_shared(path):
             with path.open("ab") as log:
                 log.write(self.line)
                 log.flush()
@@ -97,7 +97,7 @@ def decide(
     warnings: tuple[str, ...] = ()
     code, data = old.code, old.data
     if model_changed:
-        code, warnings = (request.code, ()) if request.code else _code(ws, request)
+        code, warnings = (request.code, ()) if request.code else code_now(ws, clean=request.also_tracked)
         data = _data_used(ws, _data_oids(committed, oids))
     if model_changed and not metrics:
         warnings += ("no metrics were given for this model (--metric loss=0.2)",)
@@ -122,7 +122,7 @@ def _changed(path: str, oid: str, committed: Mapping[str, Out]) -> bool:
     return path not in committed or committed[path].oid != oid
 
 
-def _shared(path: Path) -> bool:
+def is_shared(path: Path) -> bool:
     """Whether writing into the file would also write into some other name's content."""
     facts = path.lstat()
     return path.is_symlink() or facts.st_nlink > 1 or not os.access(path, os.W_OK)
@@ -180,12 +180,14 @@ def _append(log: bytes, model: Mapping[str, str], checkpoint: Checkpoint) -> Log
     return LogAppend(content, content[len(log) :]) if content != log else None
 
 
-def _code(ws: Workspace, request: PushRequest) -> tuple[Code, tuple[str, ...]]:
-    """The commit that the training started from, as far as git can tell: HEAD before this push."""
+def code_now(ws: Workspace, *, clean: bool = False) -> tuple[Code, tuple[str, ...]]:
+    """HEAD, with the tracked files that are not committed (none where it is to be `clean`), and a warning of
+    those. A training that starts now starts from it; else it is as near as git can tell.
+    """
     from cpvlib.stores.git import trees
 
     commit = ws.repo.head().commit
-    if commit is None or request.also_tracked:
+    if commit is None or clean:
         return Code(commit), ()
     own = (CHECKPOINT, ".cpvconfig", ".gitignore", ".dvcignore")
     names = tuple(
