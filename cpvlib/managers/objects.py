@@ -71,7 +71,10 @@ class _Lane:
     def download(self, wanted: Mapping[str, int | None], progress: Progress, jobs: int | None) -> None:
         from cpvlib.stores import transfer
 
-        transfer.download(self.ws.storage(), wanted, self.cache.receiver, progress, jobs, key=self.key)
+        try:
+            transfer.download(self.ws.storage(), wanted, self.cache.receiver, progress, jobs, key=self.key)
+        finally:
+            self.cache.settle()
 
 
 def listing_of(ws: Workspace, entry: OutEntry) -> Listing:

@@ -32,6 +32,7 @@ _OID = re.compile(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 _MODE = 0o444
 _SMALL_BYTES = hashing.BLOCK_BYTES
 _BATCH = 512
+_BATCH_BYTES = 64 << 20
 _FEW = 8
 _SPARE_BYTES = 4 << 20  # for listings, pointers and git's own objects
 
@@ -39,7 +40,8 @@ _SPARE_BYTES = 4 << 20  # for listings, pointers and git's own objects
 class ObjectCache:
     """The objects below `root`, and the records of their stats in the sqlite file `records`.
 
-    Usable from many threads. New objects that come by `snapshot` take their names together, in `settle`.
+    Usable from many threads. New objects that come by `snapshot` or a `receiver` wait for each other and take
+    their names together: hundreds of small ones at a time, a large one at once, what is left in `settle`.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class ObjectCache:
         self._scratch = Scratch(root / "cpv" / "tmp")
         self._lock = threading.Lock()
         self._waiting: list[tuple[str, str]] = []
+        self._waiting_bytes = 0
         self._expected: set[str] = set()
         self._no_clone: set[int] = set()
 
@@ -114,7 +117,7 @@ class ObjectCache:
         self.settle()
 
     def receiver(self, oid: str) -> Receiver:
-        """A temporary file for an object that is being downloaded."""
+        """A temporary file for an object that is being downloaded. Accepted, it is there after `settle`."""
         with self._writing(oid):
             return Receiver(self, oid, Path(self._scratch.new()))
 
@@ -191,11 +194,11 @@ class ObjectCache:
             return None
         return FileStat.of(found) if stat.S_ISREG(found.st_mode) else None
 
-    def _hash(self, path: Path, on_bytes: OnBytes = no_bytes) -> str:
+    def _hash(self, path: StrPath, on_bytes: OnBytes = no_bytes) -> str:
         if self.is_legacy:
             from cpvlib.stores.dvc.legacy import md5_dos2unix
 
-            return md5_dos2unix(path)
+            return md5_dos2unix(Path(path))
         return hashing.md5_of_file(path, on_bytes)
 
     def _wrong(
@@ -276,7 +279,7 @@ class ObjectCache:
                 os.unlink(temporary)
             raise
         if self._claim(md5):
-            self._wait(temporary, md5)
+            self._wait(temporary, md5, size)
         else:
             os.unlink(temporary)
         return md5
@@ -323,19 +326,20 @@ class ObjectCache:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
-        self._wait(temporary, oid)
+        self._wait(temporary, oid, len(data))
 
-    def _wait(self, temporary: str, oid: str) -> None:
+    def _wait(self, temporary: str, oid: str, size: int) -> None:
         with self._lock:
             self._waiting.append((temporary, oid))
-            if len(self._waiting) >= _BATCH:
+            self._waiting_bytes += size
+            if len(self._waiting) >= _BATCH or self._waiting_bytes >= _BATCH_BYTES:
                 self._settle_waiting()
 
     def _settle_waiting(self) -> None:
         """Bytes first, then names, then their folders: few by fsync, many by one syncfs."""
         if not self._waiting:
             return
-        batch, self._waiting = self._waiting, []
+        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
         try:
             files.sync_files([temporary for temporary, _ in batch], self._scratch.folder, few=_FEW)
             for temporary, oid in batch:
@@ -367,20 +371,21 @@ class ObjectCache:
         except OSError as error:
             raise disk_error(error, f"cannot write object '{oid}' to the cache '{self.root}'") from error
 
-    def _receive(self, temporary: Path, oid: str) -> None:
+    def _receive(self, temporary: str, oid: str) -> None:
         """What `Receiver.accept` does."""
         with self._writing(oid):
             md5 = self._hash(temporary)
             if md5 != oid.removesuffix(".dir"):
-                temporary.unlink(missing_ok=True)
+                os.unlink(temporary)
                 raise StorageError(
                     f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",
                     hint="push it again where it is whole: git cpv push --check",
                 )
-            temporary.chmod(_MODE)
-            files.sync_file(temporary)
-            self._enter(str(temporary), oid)
-            files.sync_folder(self.path(oid).parent)
+            os.chmod(temporary, _MODE)
+            size = os.stat(temporary).st_size
+            if size > _SMALL_BYTES:
+                files.sync_file(temporary)  # takes long, and whoever settles keeps the other threads waiting
+            self._wait(temporary, oid, size)
 
 
 class Receiver:
@@ -390,6 +395,7 @@ class Receiver:
         self._cache = cache
         self._oid = oid
         self._path = path
+        self._is_accepted = False
 
     @property
     def path(self) -> Path:
@@ -397,10 +403,12 @@ class Receiver:
         return self._path
 
     def accept(self) -> None:
-        """Check the md5, make the bytes last, give the object its name. StorageError if it is wrong."""
-        self._cache._receive(self._path, self._oid)
+        """Check the md5; the object takes its name when the cache settles. StorageError if it is wrong."""
+        self._cache._receive(str(self._path), self._oid)
+        self._is_accepted = True
 
     def discard(self) -> None:
-        """Remove the temporary file, if it is there."""
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        """Remove the temporary file, if it is there and was not accepted."""
+        if not self._is_accepted:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)

@@ -23,10 +23,13 @@ class Receiver(Protocol):
         """A temporary file for the bytes."""
 
     def accept(self) -> None:
-        """Give it its name. Raises StorageError where its content has another md5."""
+        """Take it for the object, which has its name by now or once its receiver's maker settles.
+
+        Raises StorageError where its content has another md5.
+        """
 
     def discard(self) -> None:
-        """Remove the temporary file; nothing happens where it is gone."""
+        """Remove the temporary file; nothing happens where it is gone or was accepted."""
 
 
 def present(
@@ -98,7 +101,7 @@ def download(
 
     `receive` is called in worker threads. Raises ObjectMissingError for what storage lacks, StorageError for
     what is there but is not what its name says, RepositoryError where this machine's disk is full. The first
-    failure stops the rest; what was accepted before stays.
+    failure stops the rest; what was accepted before stays, and is the caller's to settle however this ends.
     """
     progress = progress or Silent()
     crew = Crew(min(jobs or storage.jobs, storage.jobs))

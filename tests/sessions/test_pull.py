@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,19 @@ def pair(template: Template, shell: Shell, sealed: Path) -> tuple[Shell, Shell]:
     for name in ("ann", "ben"):
         shell.at(name).git("remote", "set-url", "origin", "../origin.git")
     return shell.at("ann"), shell.at("ben")
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
+def stored(oid: str) -> Path:
+    place = Path(os.environ["HOME"]) / ".local/share/cpv/storage/T/m"
+    return place / "files/md5" / oid[:2] / oid[2:]
+
+
+def cached(shell: Shell) -> set[str]:
+    return {path.parent.name + path.name for path in (shell.cwd / ".dvc/cache/files/md5").glob("*/*")}
 
 
 def test_clone_and_pull_bring_what_was_pushed(pair: tuple[Shell, Shell]) -> None:
@@ -171,6 +186,25 @@ def test_a_truncated_cache_object_is_never_installed(pair: tuple[Shell, Shell]) 
     done = ben.run("rm model.bin && git cpv pull")
     assert "an object of the cache was damaged; it is set aside as '" in done.err
     assert ben.read("model.bin") == "weights 1"
+
+
+def test_a_pull_that_stops_keeps_what_it_has(pair: tuple[Shell, Shell]) -> None:
+    ann, ben = pair
+    for name in "abc":
+        ann.write(f"data/{name}.txt", f"new {name}\n")
+    ann.ok("git cpv push -q")
+    here = {md5(f"new {name}\n".encode()) for name in "abc"}
+    last = stored(md5(b"new c\n"))
+    last.rename(last.with_suffix(".away"))
+
+    assert "is missing from" in ben.fails("git cpv pull -j 1")
+    assert not (ben.cwd / "data/a.txt").exists()
+    assert here & cached(ben) == here - {md5(b"new c\n")}
+    assert list((ben.cwd / ".dvc/cache/cpv/tmp").iterdir()) == []
+
+    last.with_suffix(".away").rename(last)
+    assert ben.run("git cpv pull").err.endswith("; 6 B fetched and verified\n")
+    assert ben.read("data/c.txt") == "new c\n"
 
 
 @pytest.mark.parametrize("evil", ["../evil", "/tmp/evil", ".git/hooks/post-checkout", "sub/../../evil"])

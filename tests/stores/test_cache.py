@@ -202,6 +202,9 @@ def test_a_download_is_checked_before_it_takes_its_name(cache: ObjectCache, tmp_
     receiver = cache.receiver(oid)
     receiver.path.write_bytes(b"what was asked for")
     receiver.accept()
+    receiver.discard()
+    assert held(cache) == []
+    cache.settle()
     assert reopened(tmp_path).missing([oid]) == []
     assert cache.path(oid).stat().st_mode & 0o777 == 0o444
 

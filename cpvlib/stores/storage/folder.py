@@ -85,7 +85,8 @@ class FolderStorage:
 
     def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
         with self._open(key) as reader, target.open("wb", buffering=0) as writer:
-            buffer = memoryview(bytearray(_BLOCK))
+            # Not a whole block for a small object: to clear it would take longer than to copy.
+            buffer = memoryview(bytearray(min(_BLOCK, os.fstat(reader.fileno()).st_size + 1)))
             while True:
                 with self._explained("read", key):
                     count = reader.readinto(buffer)
@@ -93,7 +94,6 @@ class FolderStorage:
                     break
                 _write(writer, buffer[:count])
                 on_bytes(count)
-            os.fsync(writer.fileno())
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         with self._explained("read", key):

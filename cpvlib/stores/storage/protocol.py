@@ -114,11 +114,11 @@ class Storage(Protocol):
         """The same for a small object that is in memory."""
 
     def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
-        """Write an object's bytes to the file `target` (made or overwritten) and fsync it; memory stays
-        bounded.
+        """Write an object's bytes to the file `target` (made or overwritten); memory stays bounded.
 
-        The length is checked; the md5 is the caller's to check. Raises `ObjectMissingError` where there is no
-        such key; an OSError is the target's; after any failure what `target` holds is undefined.
+        The length is checked; to check the md5, and to make the bytes last, is the caller's. Raises
+        `ObjectMissingError` where there is no such key; an OSError is the target's; after any failure what
+        `target` holds is undefined.
         """
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:

@@ -99,7 +99,6 @@ class S3Storage:
             crew = Crew(min(_PARTS_AT_ONCE, self.jobs))
             for _ in crew.each(lambda span: self._read_range(key, *span, etag, write), rest):
                 pass
-            os.fsync(writer.fileno())
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         data = bytearray()
