@@ -47,7 +47,7 @@ def run(args: Namespace, ui: UI) -> int:
 def _sides(words: Sequence[str]) -> tuple[str, str | None]:
     """As in git: nothing is HEAD against the worktree, A is A against the worktree, A.. is A against HEAD."""
     if len(words) > 2:
-        raise UsageError("two versions are compared, not more")
+        raise UsageError("two versions are compared, not more", hint="git cpv diff A B")
     if len(words) == 2:
         return words[0], words[1]
     if not words:

@@ -23,6 +23,8 @@ def run(args: Namespace, ui: UI) -> int:
     if args.push and args.no_commit:
         raise UsageError("--push needs the commit that --no-commit leaves out")
     ws = open_workspace(ui)
+    if args.series is None and _names_data(ws, args.version):
+        args.series = "data"
     request = _request(args)
     progress = ui.progress()
     if args.detach:
@@ -37,6 +39,15 @@ def run(args: Namespace, ui: UI) -> int:
     if args.push and result.commit is not None:
         _publish(ui, ws, request, result.commit)
     return DONE
+
+
+def _names_data(ws: Workspace, text: str) -> bool:
+    """Whether it is a data version's tag, typed whole: `data/v1.2`."""
+    from cpvlib.domain.version import Series, TagName
+
+    prefix = ws.settings.tag_prefix
+    name = TagName.parse(text, prefix) or TagName.parse(f"{prefix}{text}", prefix)
+    return name is not None and name.series is Series.DATA
 
 
 def _request(args: Namespace) -> RevertRequest:

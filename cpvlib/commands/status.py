@@ -72,6 +72,8 @@ def _tell(ui: UI, report: Status) -> None:
 def _distance(report: Status) -> str:
     from cpvlib.domain.text import plural, printable
 
+    if report.unpublished_to:
+        return f", not published to {printable(report.unpublished_to)} yet"
     if report.upstream is None:
         return ""
     name = printable(report.upstream)
@@ -101,6 +103,7 @@ def _facts(report: Status) -> dict[str, Any]:
         "branch": report.branch,
         "commit": report.commit,
         "upstream": report.upstream,
+        "unpublished_to": report.unpublished_to,
         "ahead": report.ahead,
         "behind": report.behind,
         "versions": list(report.versions_here),

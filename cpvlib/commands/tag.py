@@ -65,12 +65,22 @@ def _request(ws: Workspace, args: Namespace, message: str | None) -> TagRequest:
     whole = TagName.parse(args.version, prefix) or TagName.parse(f"{prefix}{args.version}", prefix)
     number = Version.of(args.version) or (whole.version if whole else None)
     if number is None:
-        raise UsageError(f"'{args.version}' is not a version", hint="type it as in: git cpv tag v1.2")
+        raise UsageError(
+            f"'{args.version}' is not a version", hint=f"type it as in: git cpv tag {_spelled(args.version)}"
+        )
     if whole is not None and whole.series is Series.DATA:
         if args.series not in (None, "data"):
             raise UsageError(f"'{args.version}' is a data version", hint=f"git cpv tag --data {number}")
         series = (Series.DATA,)
     return TagRequest(series, number, False, message, args.force)
+
+
+def _spelled(text: str) -> str:
+    """The version that was probably meant: 'v1.0' for '1.0', 'V1' or 'v1.0.0'."""
+    import re
+
+    match = re.match(r"v?0*([0-9]{1,9})(?:\.0*([0-9]{1,9}))?(?![0-9])", text, re.IGNORECASE | re.ASCII)
+    return f"v{match[1]}.{match[2] or 0}" if match else "v1.2"
 
 
 def _series(word: str | None) -> tuple[Series, ...] | None:
@@ -90,11 +100,15 @@ def _message(args: Namespace) -> str | None:
     try:
         content = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
     except OSError as error:
-        raise RepositoryError(f"cannot read '{args.file}': {error.strerror}") from error
+        raise RepositoryError(
+            f"cannot read '{args.file}': {(error.strerror or '').lower()}", hint="`-F -` reads stdin"
+        ) from error
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise RepositoryError(f"'{args.file}' is not text in UTF-8") from error
+        raise RepositoryError(
+            f"'{args.file}' is not text in UTF-8", hint=f"iconv -t utf-8 {args.file} | git cpv tag -F -"
+        ) from error
 
 
 def _tell(

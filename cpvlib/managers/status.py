@@ -18,6 +18,7 @@ from cpvlib.managers.standing import Standing, State, standings
 
 if TYPE_CHECKING:
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git.repository import Head
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class OutStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole picture. `ahead` and `behind` count commits against the upstream as last fetched; `lost` are
-    objects that storage should hold and does not, told only where it was asked."""
+    """The whole picture. `ahead` and `behind` count commits against the upstream as last fetched; without an
+    upstream, `unpublished_to` is the git remote that lacks the branch's tip. `lost` are objects that storage
+    should hold and does not, told only where it was asked."""
 
     branch: str | None
     commit: str | None
@@ -57,6 +59,7 @@ class Status:
     storage_url: str
     storage_is_folder: bool
     shallow: bool
+    unpublished_to: str | None
     lost: Mapping[str, int]
 
     @property
@@ -65,7 +68,8 @@ class Status:
         changed = any(
             o.standing.state.has_own_content or o.stored is False or not o.committed for o in self.outs
         )
-        return changed or bool(self.ahead and self.upstream) or bool(self.pending and self.upstream)
+        published_to = self.upstream or self.unpublished_to
+        return changed or bool(self.ahead or self.unpublished_to) or bool(self.pending and published_to)
 
 
 def status(
@@ -98,8 +102,19 @@ def status(
         storage_url=place.url,
         storage_is_folder=is_folder(place),
         shallow=ws.repo.is_shallow,
+        unpublished_to=_unpublished_to(ws, head) if tracking is None else None,
         lost=lost,
     )
+
+
+def _unpublished_to(ws: Workspace, head: Head) -> str | None:
+    """The git remote that push would give the branch to for the first time."""
+    from cpvlib.stores.git import remotes
+
+    git_remote = remotes.choose_remote(ws.repo, ws.settings.remote) if head.branch and head.commit else None
+    if git_remote is None or ws.repo.resolve(f"refs/remotes/{git_remote}/{head.branch}") == head.commit:
+        return None
+    return git_remote
 
 
 def _out(ws: Workspace, standing: Standing, committed: bool, lost: bool, published: bool) -> OutStatus:

@@ -235,6 +235,11 @@ class Tags:
     def _unknown(self, text: str, wanted: list[Series]) -> CheckpointNotFoundError:
         import difflib
 
+        if self._ws.repo.head().commit is None:
+            return CheckpointNotFoundError(
+                f"there are no commits yet, and so no '{text}'",
+                hint="git cpv push makes the first checkpoint",
+            )
         one = len(wanted) == 1
         mine = reversed(self.versions(wanted))
         names = [str(record.version if one else record.name) for record in mine]

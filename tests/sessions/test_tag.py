@@ -122,14 +122,30 @@ def test_a_message_is_taken_as_git_takes_it(repo: Shell) -> None:
     texts = repo.ok("git cpv list --format '%(version)|%(message)'")
     assert texts.split("\n\n")[0] == "v0.4|\nv0.3|from a pipe\nv0.2|from a file"
     missing = repo.fails("git cpv tag -f -F absent.txt")
-    assert missing == "error: cannot read 'absent.txt': No such file or directory"
+    assert missing == "error: cannot read 'absent.txt': no such file or directory\nhint: `-F -` reads stdin"
     assert "exclude one another" in repo.fails("git cpv tag -m x -F notes.txt", 129)
 
 
-@pytest.mark.parametrize("word", ["1.2", "v1", "v01.2", "v1.2.3", "latest", "main", "data/1.2"])
-def test_a_malformed_number_is_wrong_usage(repo: Shell, word: str) -> None:
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("1.7", "v1.7"),
+        ("V1.7", "v1.7"),
+        ("v3", "v3.0"),
+        ("v03.7", "v3.7"),
+        ("v0", "v0.0"),
+        ("v1.0.3", "v1.0"),
+        ("v1.0-rc", "v1.0"),
+        ("latest", "v1.2"),
+        ("main", "v1.2"),
+        ("data/1.7", "v1.2"),
+        ("", "v1.2"),
+        ("v12345678901.0", "v1.2"),
+    ],
+)
+def test_a_malformed_number_is_wrong_usage(repo: Shell, word: str, meant: str) -> None:
     error = repo.fails(["git", "cpv", "tag", word], 129)
-    assert error == f"error: '{word}' is not a version\nhint: type it as in: git cpv tag v1.2"
+    assert error == f"error: '{word}' is not a version\nhint: type it as in: git cpv tag {meant}"
 
 
 def test_a_number_that_looks_like_an_option(repo: Shell) -> None:
