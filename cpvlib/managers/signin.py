@@ -39,10 +39,10 @@ def check_sign_in(settings: Settings) -> Checklist:
         problem = error
         checklist.make(PROFILE, lambda: _raise(problem))
         return checklist
-    checklist.make(PROFILE, lambda: _profile(s3))
-    checklist.make(SIGN_IN, lambda: _sign_in(s3))
+    checklist.make(PROFILE, lambda: see_profile(s3))
+    checklist.make(SIGN_IN, lambda: see_identity(s3))
     if s3.bucket:
-        checklist.make(BUCKET, lambda: _bucket(s3))
+        checklist.make(BUCKET, lambda: see_bucket(s3))
     else:
         checklist.skip(BUCKET, f"the storage is a folder: '{root}'")
     return checklist
@@ -109,7 +109,8 @@ def _names_aws(settings: Settings) -> bool:
     return any(each is not None for each in found)
 
 
-def _profile(s3: S3Settings) -> str:
+def see_profile(s3: S3Settings) -> str:
+    """The finding, where the profile is there; CredentialError where it is not."""
     from cpvlib.stores.storage.s3_client import profiles
 
     known = profiles(s3)
@@ -124,7 +125,8 @@ def _profile(s3: S3Settings) -> str:
     )
 
 
-def _sign_in(s3: S3Settings) -> str:
+def see_identity(s3: S3Settings) -> str:
+    """Who one is there; CredentialError where nobody, or refused."""
     from cpvlib.stores.storage.s3_client import sign_in
 
     identity = sign_in(s3)
@@ -135,7 +137,8 @@ def _sign_in(s3: S3Settings) -> str:
     )
 
 
-def _bucket(s3: S3Settings) -> str:
+def see_bucket(s3: S3Settings) -> str:
+    """The finding, where the bucket may be listed; StorageError or CredentialError where not."""
     from cpvlib.stores.storage.s3 import S3Storage
 
     next(iter(S3Storage(s3).list("files/md5/00")), None)

@@ -100,7 +100,7 @@ def _make_client(settings: S3Settings) -> S3Client:
     from botocore.config import Config
 
     session = _session(settings)
-    tries = int(session.get_config_variable("max_attempts") or _TRIES)
+    tries = settings.tries or int(session.get_config_variable("max_attempts") or _TRIES)
     return boto3.Session(botocore_session=session).client(
         "s3",
         region_name=settings.region,
@@ -133,6 +133,8 @@ def _session(settings: S3Settings) -> botocore.session.Session:
     for name, path in (("credentials_file", settings.credential_path), ("config_file", settings.config_path)):
         if path:
             session.set_config_variable(name, str(_existing(path)))
+    if settings.region:
+        session.set_config_variable("region", settings.region)  # an assumed role's STS is asked there, too
     return session
 
 

@@ -47,7 +47,7 @@ class S3Settings:
 
     What is None is left to the usual AWS places: variables, `~/.aws`, the instance. Fields that may hold a
     secret stay out of `repr`. `writing` goes with each request that makes an object, `customer_key` with each
-    that touches one.
+    that touches one. `tries` None leaves how often a call is made again to AWS's configuration.
     """
 
     bucket: str
@@ -65,6 +65,7 @@ class S3Settings:
     verify_tls: bool | str | None = None
     connect_timeout_s: int = 10
     read_timeout_s: int = 60
+    tries: int | None = None
     list_version_1: bool = False
     writing: Mapping[str, str] = field(default_factory=dict)
     customer_key: Mapping[str, str | bytes] = field(default_factory=dict, repr=False)
