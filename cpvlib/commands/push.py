@@ -88,6 +88,8 @@ def _tell_plan(ui: UI, plan: PushPlan) -> None:
     if ui.json_wanted:
         ui.json({"dry_run": True, **_facts(plan)})
         return
+    for path in _first_outs(plan):
+        ui.answer(f"would track {printable(path)}")
     for change in plan.changes:
         ui.answer(f"would record {_change(change)}")
     if plan.writes:
@@ -106,6 +108,8 @@ def _tell(ui: UI, result: PushResult, seconds: float) -> None:
     if ui.json_wanted:
         ui.json(_result_facts(result))
         return
+    for path in _first_outs(result.plan):
+        ui.say(f"'{printable(path)}' is now an out; git cpv pull brings it")
     if result.up_to_date:
         ui.say("everything is up to date" + ("" if result.plan.git_remote else "; no git remote"))
     else:
@@ -174,6 +178,10 @@ def _tell_versions(ui: UI, result: PushResult) -> None:
         ui.say(f"versions published: {', '.join(map(str, publication.published))}")
 
 
+def _first_outs(plan: PushPlan) -> list[str]:
+    return list(plan.first_out.changes) if plan.first_out else []
+
+
 def _change(change: Change) -> str:
     from cpvlib.domain.text import human_size, plural, printable
 
@@ -190,6 +198,7 @@ def _facts(plan: PushPlan) -> dict[str, Any]:
         "branch": plan.branch,
         "message": plan.message if plan.writes else None,
         "git_remote": plan.git_remote,
+        "tracked": _first_outs(plan),
         "changes": [
             {
                 "path": change.out.path,
@@ -250,7 +259,7 @@ COMMAND = Command(
             complete=Complete.FILE,
             help=(
                 "take the content of PATH as the model, read where it lies; the files of the worktree "
-                "stay as they are"
+                "stay as they are; where nothing is tracked as the model yet, an out `model` is made"
             ),
         ),
         option(

@@ -1,7 +1,7 @@
 """What a list of versions can be asked: which ones, in which order, the best by a metric.
 
-    loss < 0.3, accuracy >= 0.9    conditions: all must hold; a version without the metric fails
-    -accuracy                      an order: ascending, or descending after '-'
+loss < 0.3, accuracy >= 0.9    conditions: all must hold; a version without the metric fails
+-accuracy                      an order: ascending, or descending after '-'
 """
 
 from __future__ import annotations

@@ -157,12 +157,6 @@ def _split_source(source: Path, outs: Mapping[str, Out], series: Series) -> dict
     several, `source` is a folder that holds each under its own path or its bare name.
     """
     mine = [path for path, out in outs.items() if out.series is series]
-    option = "--data " if series is Series.DATA else ""
-    if not mine:
-        raise RepositoryError(
-            f"no out belongs to the {series}",
-            hint=f"git cpv track {option}PATH, then git cpv push {option}--from {source}",
-        )
     if not source.exists():
         raise RepositoryError(
             f"'{source}' does not exist", hint="--from names the file or folder that is to be recorded"

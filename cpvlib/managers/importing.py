@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from cpvlib.managers.outs import Out
     from cpvlib.managers.workspace import Workspace
 
-DEFAULT_OUT = {Series.MODEL: "model", Series.DATA: "data"}
-
 
 def inside(ws: Workspace, path: Path) -> str | None:
     """Where in the worktree a path is, from the top; None where it is elsewhere, the top itself, or git's."""
@@ -46,8 +44,7 @@ def plan_first_out(ws: Workspace, path: Path, series: Series) -> tracking.TrackP
         return None
     if not path.exists():
         raise RepositoryError(f"'{path}' does not exist")
-    suffix = path.suffix if path.is_file() else ""
-    out = inside(ws, path) or f"{DEFAULT_OUT[series]}{suffix}"
+    out = inside(ws, path) or tracking.default_out(series, path)
     return tracking.plan_track(ws, [out], series)
 
 

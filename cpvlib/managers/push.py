@@ -35,6 +35,7 @@ from cpvlib.managers.standing import Standing, State, standings
 if TYPE_CHECKING:
     from cpvlib.domain.checkpoint import Checkpoint, Code, Number
     from cpvlib.domain.pointer import OutEntry
+    from cpvlib.managers.tracking import TrackPlan
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.commits import Edit, PreparedCommit
     from cpvlib.stores.storage.protocol import Source
@@ -75,7 +76,8 @@ class PushPlan:
     `branch` is the one that gets the commit, `tip` its commit now (None: none yet), `in_place` whether it is
     the branch of the worktree. `checkpoint` is the new `checkpoint.json`, None where it stays. `sources` are
     the contents to store, by oid; empty in a dry run. `mends` are outs that did not change and whose pointers
-    in the worktree are missing, or name nothing.
+    in the worktree are missing, or name nothing. `first_out` makes the out that `source` is the content of,
+    where its series had none.
     """
 
     branch: str
@@ -90,6 +92,7 @@ class PushPlan:
     sources: Mapping[str, Source] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     mends: tuple[Change, ...] = ()
+    first_out: TrackPlan | None = None
 
     @property
     def writes(self) -> bool:
@@ -127,6 +130,7 @@ def plan_push(
     git_remote = publish.destination(ws)
     committed = outs_at(ws, tip) if tip else {}
     outs = _selected(ws, request)
+    first_out = _first_out(ws, request, outs)
     read = [out for out in outs.values() if not (request.source and out.series is request.source_series)]
     gathered = Gathering(ws, request, committed, dry_run=dry_run, progress=progress or Silent())
     found = standings(ws, read, read=gathered.read)
@@ -150,6 +154,7 @@ def plan_push(
         sources=gathered.sources,
         warnings=decision.warnings,
         mends=_mends(outs, found, committed) if in_place else (),
+        first_out=first_out,
     )
 
 
@@ -209,6 +214,25 @@ def _selected(ws: Workspace, request: PushRequest) -> dict[str, Out]:
     }
 
 
+def _first_out(ws: Workspace, request: PushRequest, outs: dict[str, Out]) -> TrackPlan | None:
+    """Where `--from` is the first content that its series gets, the plan of an out for it, which joins
+    `outs`."""
+    from cpvlib.managers import tracking
+
+    series = request.source_series
+    if request.source is None or any(out.series is series for out in outs.values()):
+        return None
+    path = tracking.default_out(series, request.source)
+    place = ws.top / path
+    if place.exists() and not (request.source.exists() and place.samefile(request.source)):
+        raise RepositoryError(
+            f"no out belongs to the {series}, and '{path}' holds something else",
+            hint=f"git cpv track --{series} PATH names one, then push again",
+        )
+    outs[path] = Out(path, series, f"{path}.dvc", None)
+    return tracking.plan_track(ws, [path], series, commit=False)
+
+
 def _refuse(found: Mapping[str, Standing], *, force: bool) -> None:
     for path, standing in found.items():
         if standing.state is State.BEHIND:
@@ -253,11 +277,11 @@ def _prepare(ws: Workspace, plan: PushPlan, request: PushRequest) -> PreparedCom
 
 
 def edits(plan: PushPlan) -> dict[str, Edit]:
-    """The committed files that the plan changes: pointers, `checkpoint.json`, and a new out's `.gitignore`
-    line."""
+    """The committed files that the plan changes: pointers, `checkpoint.json`, and for a new out its line in
+    `.gitignore`."""
     from cpvlib.stores.dvc import gitignore
 
-    changed: dict[str, Edit] = {}
+    changed: dict[str, Edit] = dict(plan.first_out.edits) if plan.first_out else {}
     for change in plan.changes:
         changed[change.out.pointer_path] = pointer_edit(change.out.pointer_path, change.entry)
         if change.before is None:

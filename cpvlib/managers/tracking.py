@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.git.commits import Edit
 
 _OURS = frozenset({CHECKPOINT, cpvconfig.FILE, ".gitignore", ".dvcignore", ".gitattributes"})
+_DEFAULT_OUT = {Series.MODEL: "model", Series.DATA: "data"}
 _NAME_IT = "name the file or folder that holds the model or the data"
 _SPECIAL = re.compile(r"[\\\[\]!*#? ]")
 
@@ -77,6 +78,12 @@ def out_path(ws: Workspace, cwd: Path, text: str) -> str:
         return check_relative(path if place.name == ".dvc" else path.removesuffix(".dvc"), "the out")
     except RepositoryError as error:
         raise RepositoryError(error.message, hint=_NAME_IT) from error
+
+
+def default_out(series: Series, content: Path) -> str:
+    """What the first out of a series is called where only its content is given: `model`, or `model.pt` for a
+    file of that kind."""
+    return f"{_DEFAULT_OUT[series]}{content.suffix if content.is_file() else ''}"
 
 
 def plan_track(

@@ -145,7 +145,8 @@ def test_any_manifest_comes_back(outs: list[ManifestOut], text: str):
 
 @given(
     st.lists(
-        st.sampled_from(MESSAGE.split("\n")) | st.sampled_from(['Cpv-Metrics: {"loss":NaN}', "Cpv-Out: a", "x"]),
+        st.sampled_from(MESSAGE.split("\n"))
+        | st.sampled_from(['Cpv-Metrics: {"loss":NaN}', "Cpv-Out: a", "x"]),
         max_size=8,
     ),
     st.sampled_from(["", "\n", "text\n\n", "\n\n"]),

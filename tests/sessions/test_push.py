@@ -359,3 +359,38 @@ def test_the_first_push_of_a_repository_without_commits(shell: Shell) -> None:
     staged = repo.git("diff", "--cached", "--name-only").splitlines()
     assert ".cpvconfig" in staged
     assert "model.bin.dvc" not in staged
+
+
+def test_the_first_model_may_come_from_anywhere(shell: Shell) -> None:
+    repo = shell.at("training")
+    repo.write("checkpoints/epoch_12/model-00001-of-00001.safetensors", b"weights")
+    repo.write("checkpoints/epoch_12/config.json", "{}\n")
+    before = repo.files()
+    repo.ok("git init -q && git cpv init -q --team AI-Convo --model whisper")
+
+    plan = repo.ok("git cpv push --dry-run --from checkpoints/epoch_12")
+    assert plan.startswith("would track model\nwould record model: 2 files, 10 B\n")
+    assert repo.git("status", "--short") == "?? checkpoints/"
+
+    done = repo.run("git cpv push --from checkpoints/epoch_12 --metric loss=0.2 -m baseline")
+    assert done.err.startswith("'model' is now an out; git cpv pull brings it\nmodel: 2 files, 10 B; "), (
+        done.err
+    )
+    assert repo.git("log", "--format=%s") == "baseline\nSet up CPV for AI-Convo/whisper"
+    assert repo.ok("git config -f .cpvconfig cpv.model.out") == "model"
+    assert before.items() <= repo.files().items()
+    repo.ok("git cpv pull -q")
+    assert repo.files("model") == repo.files("checkpoints/epoch_12")
+    assert repo.git("status", "--short") == "?? checkpoints/"
+
+
+def test_the_first_model_is_not_put_in_the_place_of_something_else(shell: Shell) -> None:
+    repo = shell.at("training")
+    repo.write("checkpoints/last.pt", b"weights")
+    repo.write("model.pt/notes.txt", "mine\n")
+    repo.ok("git init -q && git cpv init -q --team AI-Convo --model whisper")
+    refused = repo.fails("git cpv push --from checkpoints/last.pt")
+    assert refused == (
+        "error: no out belongs to the model, and 'model.pt' holds something else\n"
+        "hint: git cpv track --model PATH names one, then push again"
+    )
