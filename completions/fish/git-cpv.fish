@@ -61,7 +61,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using setup' -l local -d 'store the answe
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'the SSH key to use, or to make'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l passphrase -d 'let ssh-keygen ask for a passphrase for the key it makes'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l port -x -d '443 where port 22 is closed'
-complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host -x -d 'another git host than bitbucket.org'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host -x -d 'another git host than git@bitbucket.org'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host-key -x -d 'the host key to accept, as SHA256:…'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l user -x -d 'the Atlassian account that API tokens belong to'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l workspace -x -d 'the Bitbucket workspace for git cpv init --create'

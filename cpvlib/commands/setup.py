@@ -249,7 +249,7 @@ COMMAND = Command(
         option("--key", metavar="FILE", help="the SSH key to use, or to make", complete=Complete.FILE),
         flag("--passphrase", help="let ssh-keygen ask for a passphrase for the key it makes"),
         option("--port", metavar="PORT", type=positive, help="443 where port 22 is closed"),
-        option("--host", metavar="HOST", help="another git host than bitbucket.org"),
+        option("--host", metavar="[USER@]HOST", help="another git host than `git@bitbucket.org`"),
         option("--host-key", metavar="FINGERPRINT", help="the host key to accept, as `SHA256:…`"),
         option("--user", metavar="EMAIL", help="the Atlassian account that API tokens belong to"),
         option("--workspace", metavar="NAME", help="the Bitbucket workspace for `git cpv init --create`"),

@@ -29,7 +29,7 @@ class GitHost:
 
 def git_host(name: str) -> GitHost:
     """What is known of the host of this name; of most, nothing but the name."""
-    return _KNOWN.get(name) or GitHost((name,), f"your account's SSH keys, at {name}")
+    return _KNOWN.get(name) or GitHost((name,), f"the SSH keys of your account on {name}")
 
 
 _KNOWN = {

@@ -246,11 +246,11 @@ def _request(
     port: int | None,
     host_key: str | None,
 ) -> GitHostRequest:
-    host = host or BITBUCKET
+    user, at, host = (host or BITBUCKET).rpartition("@")
     settings = user_settings(environ=environ, user=answered(environ))
     named = keyfile or (settings.value("cpv.bitbucketKeyfile") if host == BITBUCKET else None)
     key = Path(named) if named else None
-    return githost.check_request(GitHostRequest(host=host, key=key, port=port, host_key=host_key))
+    return githost.check_request(GitHostRequest(host, user if at else "git", key, port, host_key))
 
 
 def _setup_locally(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 KEY, CONFIG, HOST_KEY, LOGIN = "ssh.key", "ssh.config", "ssh.host-key", "ssh.login"
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 
 Confirm = Callable[[str, str], bool]
@@ -39,6 +40,7 @@ class GitHostRequest:
     """
 
     host: str = BITBUCKET
+    user: str = "git"
     key: Path | None = None
     port: int | None = None
     host_key: str | None = None
@@ -63,7 +65,7 @@ class GitHostSetup(Checked):
 
 def check_request(request: GitHostRequest) -> GitHostRequest:
     """The request itself. ConfigError for a host, port or fingerprint that can't be one."""
-    if not _HOST.fullmatch(request.host):
+    if not _HOST.fullmatch(request.host) or not _USER.fullmatch(request.user):
         raise ConfigError(f"'{printable(request.host)}' is not the name of a host")
     if request.port is not None and not 0 < request.port < 65536:
         raise ConfigError(f"{request.port} is not a port")
@@ -98,7 +100,7 @@ def set_up(ssh: Ssh, request: GitHostRequest, *, check: bool = True) -> GitHostS
     checklist.make(CONFIG, lambda: _write_block(ssh, key, request, backup))
     checklist.make(HOST_KEY, lambda: _see_to_host_key(ssh, request))
     if check:
-        checklist.make(LOGIN, lambda: log_in(ssh, request.host, key, ask=request.may_ask))
+        checklist.make(LOGIN, lambda: log_in(ssh, request.host, key, user=request.user, ask=request.may_ask))
     else:
         checklist.skip(LOGIN, "not asked for")
     return GitHostSetup(
@@ -146,8 +148,9 @@ def default_key(ssh: Ssh, request: GitHostRequest) -> Path:
     return Path(former) if former else ssh.folder.absolute() / "id_ed25519"
 
 
-def log_in(ssh: Ssh, host: str, key: Path | None, *, ask: bool = False) -> str:
-    said = ssh.log_in(host, key, ask=ask)
+def log_in(ssh: Ssh, host: str, key: Path | None, *, user: str | None = None, ask: bool = False) -> str:
+    """Logs in, and says what the host said. Raises what `Ssh.log_in` does."""
+    said = ssh.log_in(host, key, user=user, ask=ask)
     return f"logged in to {host}" + (f": {printable(said)}" if said else "")
 
 
@@ -190,14 +193,18 @@ def _block(before: bytes, key: Path, request: GitHostRequest) -> bytes:
         options = [("HostName", name), ("HostKeyAlias", request.host)]  # one key, whichever way is taken
     if port:
         options.append(("Port", str(port)))
-    options += [("User", "git"), ("IdentityFile", sshconfig.quoted(str(key))), ("IdentitiesOnly", "yes")]
+    options += [
+        ("User", request.user),
+        ("IdentityFile", sshconfig.quoted(str(key))),
+        ("IdentitiesOnly", "yes"),
+    ]
     return sshconfig.with_block(before, request.host, host.names, options)
 
 
 def _see_to_host_key(ssh: Ssh, request: GitHostRequest) -> str:
     host, published = request.host, git_host(request.host).known_hosts
     if request.host_key:
-        shown = ssh.ask_host_key(host)
+        shown = ssh.ask_host_key(host, request.user)
         if shown.fingerprint == request.host_key:
             return _pin(ssh, host, shown.lines, f"the key {shown.fingerprint}")
         raise CredentialError(
@@ -208,7 +215,7 @@ def _see_to_host_key(ssh: Ssh, request: GitHostRequest) -> str:
         return _pin(ssh, host, published, "the keys that it publishes")
     if ssh.is_known(host):
         return f"the key of {host} is known"
-    shown = ssh.ask_host_key(host)
+    shown = ssh.ask_host_key(host, request.user)
     if request.confirm and request.confirm(host, shown.fingerprint):
         return _pin(ssh, host, shown.lines, f"the key {shown.fingerprint}")
     raise CredentialError(

@@ -92,7 +92,7 @@ class Ssh:
             if file.is_file()
         )
 
-    def ask_host_key(self, host: str, user: str = "git") -> HostKey:
+    def ask_host_key(self, host: str, user: str) -> HostKey:
         """The key that `host` shows now, by whichever way ssh goes there. GitError where it can't be reached.
 
         Nothing that it shows is proved: compare the fingerprint with what the host's owner publishes.
@@ -144,15 +144,16 @@ class Ssh:
             )
         return os.fsdecode(done.stdout).strip()
 
-    def log_in(self, host: str, key: Path | None, *, user: str = "git", ask: bool = False) -> str:
+    def log_in(self, host: str, key: Path | None, *, user: str | None = None, ask: bool = False) -> str:
         """Logs in to `host` and leaves; what it said, in one line. git hosts give no shell: that is fine.
 
+        Without `user` the configuration says who logs in.
         With `ask`, ssh may ask for the key's passphrase on the terminal. CredentialError where the key or the
         host's own key is refused, GitError where it can't be reached.
         """
         batch = ("-o", f"ConnectTimeout={_CONNECT_S}") if ask else _NEVER_ASK
         strict = ("-o", "StrictHostKeyChecking=yes", "-o", "PreferredAuthentications=publickey")
-        words = ["-T", *strict, *batch, "--", f"{user}@{host}"]
+        words = ["-T", *strict, *batch, "--", f"{user}@{host}" if user else host]
         done = self._connect(words, host, timeout_s=None if ask else _PATIENCE_S)
         if done.returncode == 255:  # ssh's own; whatever else, the host's program has run
             raise explain(os.fsdecode(done.stderr), host, key)

@@ -25,6 +25,7 @@ ROOF = 6
 
 PROCESSES = {
     "cpvlib.stores.git.door": "git",
+    "cpvlib.stores.ssh": "ssh and ssh-keygen",
     "cpvlib.stores.running": "what foreach was given",
     "cpvlib.cli.pager": "the user's pager",
     "cpvlib.cli.manual": "man",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from servers import ceph, moto
+from servers import ceph, moto, sshd
 from servers.processes import FOLDER_VARIABLE, keeper, shared
 from servers.s3 import S3Server
 
+_NO_SSHD = (
+    "SSHD IS NOT INSTALLED, so that SSH was not tested: apt-get install -y openssh-server openssh-client"
+)
 _NO_CEPH = f"CEPH IS NOT INSTALLED, so that S3 was not tested against it; to install it: {ceph.INSTALL}"
 _KEEPER = pytest.StashKey[subprocess.Popen[bytes]]()
 
@@ -32,9 +36,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if any(_NO_CEPH in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
-        terminalreporter.section("S3", red=True, bold=True)
-        terminalreporter.line(_NO_CEPH, red=True, bold=True)
+    for title, words in (("S3", _NO_CEPH), ("SSH", _NO_SSHD)):
+        if any(words in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+            terminalreporter.section(title, red=True, bold=True)
+            terminalreporter.line(words, red=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +69,29 @@ def s3_server(request: pytest.FixtureRequest) -> S3Server:
     """The test runs on both servers."""
     server: S3Server = request.getfixturevalue(f"{request.param}_server")
     return server
+
+
+@pytest.fixture
+def ssh_home(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`~/.ssh` of the test's own HOME, made ssh's by GIT_SSH_COMMAND: ssh goes by the password database.
+
+    Its configuration is there and names its known_hosts.
+    """
+    folder = sealed / ".ssh"
+    folder.mkdir(mode=0o700)
+    (folder / "config").write_text(f"UserKnownHostsFile {folder}/known_hosts\n")
+    (folder / "config").chmod(0o600)
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"ssh -F {folder}/config")
+    return folder
+
+
+@pytest.fixture
+def ssh_server(tmp_path: Path) -> Iterator[sshd.SshServer]:
+    """A git host of this test alone, that nobody may log in to yet."""
+    if sshd.missing():
+        pytest.skip(_NO_SSHD)
+    folder = tmp_path / "sshd"
+    folder.mkdir()
+    server = sshd.SshServer(folder)
+    yield server
+    server.stop()

@@ -134,7 +134,11 @@ _BY_CLASS: dict[str, tuple[type[CPVError], str, str]] = {
         "AWS's configuration files can't be parsed",
         "see where: aws configure list",
     ),
-    "NoRegionError": (ConfigError, "no AWS region for '{place}'", "set AWS_DEFAULT_REGION"),
+    "NoRegionError": (
+        ConfigError,
+        "no AWS region for '{place}'",
+        "set it: git cpv setup aws --region REGION, or AWS_DEFAULT_REGION",
+    ),
     "ParamValidationError": (
         ConfigError,
         "S3 can't have the name '{bucket}/{key}'",
