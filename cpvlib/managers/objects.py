@@ -46,6 +46,11 @@ class _Lane:
     cache: ObjectCache
     key: Callable[[str], str]
 
+    @property
+    def named_by_md5(self) -> bool:
+        """DVC 2 named files by the md5 of their text, whatever its line endings."""
+        return not self.cache.is_legacy
+
     def listing(self, oid: str) -> Listing:
         listing = self.cache.read_listing(oid)
         if listing is None:
@@ -148,7 +153,7 @@ def store(
     known = set() if check or not pending else _confirmed_before(ws, since)
     stored = Stored()
     for lane in _lanes(ws, pending):
-        stored += _store(lane, sources or {}, known, progress or Silent(), jobs)
+        stored += _store(lane, sources or {}, known, check, progress or Silent(), jobs)
         ws.confirmed.add([entry.oid for entry in lane.entries if entry.oid])
     return stored
 
@@ -169,7 +174,12 @@ def _look_for_folder(ws: Workspace, check: bool) -> None:
 
 
 def _store(
-    lane: _Lane, sources: Mapping[str, Source], known: set[str], progress: Progress, jobs: int | None
+    lane: _Lane,
+    sources: Mapping[str, Source],
+    known: set[str],
+    check: bool,
+    progress: Progress,
+    jobs: int | None,
 ) -> Stored:
     from cpvlib.stores import transfer
 
@@ -178,7 +188,7 @@ def _store(
     given = {oid: sources[oid] for oid in candidates if oid in sources}
     sizes = {oid: _size(lane, given.get(oid), oid, size) for oid, size in candidates.items()}
     storage = lane.ws.storage(write=True)
-    there = transfer.present(storage, sizes, progress, jobs, key=lane.key)
+    there = transfer.present(storage, sizes, progress, jobs, key=lane.key, prove=check and lane.named_by_md5)
     to_send = _sources(lane, [oid for oid in candidates if oid not in there], given)
     proofs = transfer.upload(storage, to_send, progress, jobs, key=lane.key)
     return Stored(len(to_send), sum(source.size for source in to_send.values()), len(there), proofs)
@@ -194,14 +204,14 @@ def _size(lane: _Lane, source: Source | None, oid: str, told: int | None) -> int
 def count_missing(
     ws: Workspace, entries: Iterable[OutEntry], *, progress: Progress | None = None, jobs: int | None = None
 ) -> int:
-    """How many objects of the entries storage does not hold, or holds in another size. Asks storage."""
+    """How many objects of the entries storage does not hold whole, as far as it can tell. Asks storage."""
     from cpvlib.stores import transfer
 
     n_missing = 0
     for lane in _lanes(ws, entries):
-        wanted = lane.objects()
-        n_missing += len(wanted)
-        n_missing -= len(transfer.present(ws.storage(), wanted, progress or Silent(), jobs, key=lane.key))
+        wanted, told = lane.objects(), progress or Silent()
+        there = transfer.present(ws.storage(), wanted, told, jobs, key=lane.key, prove=lane.named_by_md5)
+        n_missing += len(wanted) - len(there)
     return n_missing
 
 

@@ -39,19 +39,25 @@ def present(
     jobs: int | None = None,
     *,
     key: KeyOf = files_key,
+    prove: bool = False,
 ) -> set[str]:
     """The oids of `wanted` that storage holds, in the size that is wanted where that is known.
 
-    An oid that is there in another size is not present: an upload replaces it. `jobs` is for symmetry with
-    the movers: storage asks with as many calls at once as it was opened with.
+    An oid that is there in another size is not present: an upload replaces it. With `prove` neither is one of
+    which storage can tell, without a download, that its content is something else.
     """
     progress = progress or Silent()
     progress.begin("checking storage", 0, 0)
     try:
         sizes = storage.has([key(oid) for oid in wanted])
+        found = {oid for oid, size in wanted.items() if key(oid) in sizes and size in (None, sizes[key(oid)])}
+        if prove:
+            crew = Crew(min(jobs or storage.jobs, storage.jobs))
+            md5s = crew.each(lambda oid: storage.proven_md5(key(oid)), sorted(found))
+            found -= {oid for oid, md5 in md5s if md5 not in (None, oid.removesuffix(".dir"))}
     finally:
         progress.end()
-    return {oid for oid, size in wanted.items() if key(oid) in sizes and size in (None, sizes[key(oid)])}
+    return found
 
 
 def upload(

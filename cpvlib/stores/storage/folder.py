@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from cpvlib.base.errors import ConfigError, StorageError
 from cpvlib.domain.text import printable
+from cpvlib.stores.files import culprit
 from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat, OnBytes, Proof, Source
 
 _BLOCK = 1 << 20
@@ -68,6 +69,13 @@ class FolderStorage:
     def has(self, keys: Collection[str]) -> dict[str, int]:
         found = ((key, self.stat(key)) for key in keys)
         return {key: facts.size for key, facts in found if facts is not None}
+
+    def proven_md5(self, key: str) -> str | None:
+        digest = hashlib.md5(usedforsecurity=False)
+        with self._open(key) as reader, self._explained("read", key):
+            while block := reader.read(_BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
 
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
         with source.open() as reader, self._explained("write", key):
@@ -226,7 +234,7 @@ def _storage_error(error: OSError, verb: str, key: str, url: str) -> StorageErro
     if error.errno in (errno.EACCES, errno.EPERM):
         return StorageError(
             f"cannot {verb} '{printable(key)}' in {place}: permission denied",
-            hint=f"who may use it: ls -ld '{printable(str(error.filename or url))}'",
+            hint=f"see who may: ls -ld {culprit(error)}",
         )
     if error.errno == errno.EROFS:
         return StorageError(f"{place} is on a read-only filesystem", hint="remount it for writing")

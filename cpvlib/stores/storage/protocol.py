@@ -102,6 +102,10 @@ class Storage(Protocol):
     def has(self, keys: Collection[str]) -> dict[str, int]:
         """Those keys that exist, each with its size in bytes. Few are asked for singly, many by listing."""
 
+    def proven_md5(self, key: str) -> str | None:
+        """The hex md5 of what the key holds, None where only a download could tell. A folder reads it; S3's
+        ETag proves it for what was stored by a single PUT. Raises `ObjectMissingError`. S3: HeadObject."""
+
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
         """Store `source`, whose content has the hex `md5`, in place of whatever the key held.
 

@@ -73,6 +73,12 @@ class S3Storage:
             return sizes
         return self._has_each(keys)
 
+    def proven_md5(self, key: str) -> str | None:
+        found = self.stat(key)
+        if found is None:
+            raise ObjectMissingError(key, self.url)
+        return found.md5
+
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
         if source.size > _SINGLE_PUT:
             return self._put_parts(key, source, md5, on_bytes)

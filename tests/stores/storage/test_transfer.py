@@ -106,6 +106,17 @@ def test_present_goes_by_size_where_it_is_known(storage: Storage) -> None:
     assert transfer.present(storage, {"a" * 32: 5, "b" * 32: None}) == set()
 
 
+def test_content_of_the_right_size_that_is_another_is_not_present(storage: Storage) -> None:
+    oids = {md5(b"right"): 5, md5(b"[]") + ".dir": None}
+    for oid in oids:
+        storage.put_bytes(files_key(oid), b"right" if oids[oid] else b"[]")
+    damaged = md5(b"wrong")
+    storage.put_bytes(files_key(damaged), b"other")
+    assert transfer.present(storage, {**oids, damaged: 5}) == {*oids, damaged}
+    assert transfer.present(storage, {**oids, damaged: 5}, prove=True) == set(oids)
+    assert transfer.present(storage, {md5(b"nowhere"): 7}, prove=True) == set()
+
+
 def test_nothing_to_move(storage: Storage, tmp_path: Path) -> None:
     assert transfer.upload(storage, {}) == {}
     assert transfer.present(storage, {}) == set()
