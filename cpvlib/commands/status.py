@@ -58,7 +58,7 @@ def _tell(ui: UI, report: Status) -> None:
     if report.unfinished:
         ui.answer(f"a {report.unfinished} is not finished: git status tells more")
     ui.answer("")
-    ui.table([_row(ui, out) for out in report.outs], right=(3,))
+    ui.table([_row(ui, out, lost=out.path in report.lost) for out in report.outs], right=(3,))
     ui.answer("")
     if report.pending:
         ui.answer(f"versions not published yet: {', '.join(report.pending)}")
@@ -66,7 +66,8 @@ def _tell(ui: UI, report: Status) -> None:
         ui.answer(f"storage lacks {n_missing} of the objects of {printable(path)}: git cpv push --check")
     only = ", a folder of this machine" if report.storage_is_folder else ""
     ui.answer(f"storage: {printable(report.storage_url)}{only}")
-    ui.answer("something to push: git cpv push" if report.to_push else "nothing to push")
+    push = "git cpv push --check" if report.lost else "git cpv push"
+    ui.answer(f"something to push: {push}" if report.to_push else "nothing to push")
 
 
 def _distance(report: Status) -> str:
@@ -84,7 +85,7 @@ def _distance(report: Status) -> str:
     return f", {plural(report.behind, 'commit')} behind {name}: git cpv pull" if report.behind else ""
 
 
-def _row(ui: UI, out: OutStatus) -> tuple[str, ...]:
+def _row(ui: UI, out: OutStatus, *, lost: bool) -> tuple[str, ...]:
     from cpvlib.domain.text import human_size, printable
 
     state = out.standing.state.value
@@ -92,6 +93,8 @@ def _row(ui: UI, out: OutStatus) -> tuple[str, ...]:
     note = _NOTES.get(state, "")
     if state == "in step" and not out.committed:
         note = "its pointer is not committed yet: git cpv push"
+    elif state == "in step" and lost:
+        note = "not whole at the storage: git cpv push --check"
     elif state == "in step" and out.stored is False:
         note = "not known to be at the storage: git cpv push"
     size = human_size(out.size) if out.size is not None else ""
