@@ -5,6 +5,7 @@ A plugin of pytest's, with the fixture `dvc`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,20 @@ NAMES = [
         "é " * 50 + "e",
     ),
 ]
+
+
+IN_STEP = "Data and pipelines are up to date.\n"
+
+
+def outs(shell: Shell) -> dict[str, str]:
+    """The files of a worktree that git doesn't keep, each with the md5 of what it holds."""
+    ours = set(shell.ok("git ls-files -z").split("\0"))
+    found = {path: content for path, content in shell.files().items() if not path.startswith(".dvc/")}
+    return {
+        path: hashlib.md5(content, usedforsecurity=False).hexdigest()
+        for path, content in found.items()
+        if path not in ours
+    }
 
 
 class Dvc:

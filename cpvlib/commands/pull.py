@@ -152,6 +152,9 @@ def _tell(ui: UI, result: PullResult) -> None:
     ui.say("; ".join(parts) or "everything is up to date")
     if plan.left:
         ui.say(f"left as changed here: {listed(list(plan.left))}")
+    if plan.restoration.elsewhere:
+        names = listed(list(plan.restoration.elsewhere))
+        ui.say(f"not brought, for their pointers keep them out of the storage: {names} (try dvc pull)")
 
 
 def _facts(plan: PullPlan) -> dict[str, Any]:
@@ -164,6 +167,7 @@ def _facts(plan: PullPlan) -> dict[str, Any]:
             for step in plan.restoration.steps
         ],
         "left": list(plan.left),
+        "elsewhere": list(plan.restoration.elsewhere),
         "clashes": list(plan.clashes),
     }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.paths import check_relative
@@ -38,8 +38,8 @@ class OutEntry:
 
     `path` is as written: relative to the pointer's folder and `wdir`. `oid` is None for an out that DVC has
     not hashed yet. `legacy` marks DVC 2's md5-dos2unix and its storage layout. `remote` names the DVC remote
-    that this out alone uses; with `cached` off its bytes are in git, with `push` off they are not to leave
-    the machine.
+    that this out alone uses; with `cached` off its bytes are in git; with `push` off they are not to be
+    stored: the pointer says so, or they are imported from another DVC repository.
     """
 
     path: str
@@ -56,13 +56,18 @@ class OutEntry:
     def is_dir(self) -> bool:
         return self.oid is not None and self.oid.endswith(".dir")
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the repository's storage is where its bytes belong."""
+        return self.cached and self.push and self.remote is None
+
 
 @dataclass(frozen=True)
 class Pointer:
     """A pointer file: `path` is its own, relative to the worktree's top; `wdir` what it says, '.' by default.
 
-    `imported` marks the product of `dvc import` or `dvc import-url`: DVC renews it, and never pushes the
-    former's.
+    `imported` marks the product of `dvc import` or `dvc import-url`: DVC renews it. It stores what came from
+    a URL as any out, and never what came from another repository.
     """
 
     path: str
@@ -112,7 +117,10 @@ def parse_pointer(path: str, data: bytes) -> Pointer:
         raise broken(path, "it is not a pointer: 'wdir' is a name, 'outs' and 'deps' are lists")
     if "cmd" in document or "stages" in document:
         raise broken(path, "it is a pipeline stage, not a pointer")
-    return Pointer(path, wdir, tuple(_entry(path, out) for out in outs), imported=bool(deps))
+    entries = tuple(_entry(path, out) for out in outs)
+    if any(isinstance(dep, Mapping) and "repo" in dep for dep in deps):
+        entries = tuple(replace(entry, push=False) for entry in entries)
+    return Pointer(path, wdir, entries, imported=bool(deps))
 
 
 def render_pointer(entry: OutEntry) -> bytes:

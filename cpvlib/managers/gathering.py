@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
@@ -40,9 +40,9 @@ class Change:
 
     @property
     def entry(self) -> OutEntry:
-        name = self.out.entry.path if self.out.entry else PurePosixPath(self.out.path).name
-        content = self.content
-        return OutEntry(name, content.oid, content.size, content.nfiles, content.isexec, legacy=False)
+        before = self.out.entry or OutEntry(PurePosixPath(self.out.path).name, None)
+        now = self.content
+        return replace(before, oid=now.oid, size=now.size, nfiles=now.nfiles, isexec=now.isexec, legacy=False)
 
 
 class Gathering:

@@ -94,21 +94,27 @@ def cache_of(ws: Workspace, entry: OutEntry) -> ObjectCache:
 
 
 def storable(pointer: Pointer) -> list[OutEntry]:
-    """The entries of a pointer whose objects belong in the storage: not imports, nor what DVC is told to
-    leave out.
+    """The entries of a pointer whose objects belong in the storage. Raises as `store` does."""
+    return [entry for entry in pointer.outs if entry.oid and _belongs(entry)]
 
-    Raises RepositoryError for an out that names a DVC remote of its own.
-    """
-    if pointer.imported:
-        return []
-    for entry in pointer.outs:
-        if entry.remote is not None:
-            raise RepositoryError(
-                f"'{printable(pointer.path)}' sends '{printable(entry.path)}' to a DVC remote of its own, "
-                f"'{printable(entry.remote)}', which CPV does not do",
-                hint="remove its 'remote:' line, or let dvc push it and git cpv untrack it",
-            )
-    return [entry for entry in pointer.outs if entry.oid and entry.cached and entry.push]
+
+def at_hand(ws: Workspace, entry: OutEntry) -> bool:
+    """Whether the objects can be had: what doesn't belong in the storage, only where the cache has it."""
+    if entry.is_stored or entry.oid is None:
+        return True
+    cache = cache_of(ws, entry)
+    listing = cache.read_listing(entry.oid) if entry.is_dir else None
+    return not cache.missing([entry.oid, *(listing.entries.values() if listing else ())])
+
+
+def _belongs(entry: OutEntry) -> bool:
+    if entry.remote is not None:
+        raise RepositoryError(
+            f"the pointer of '{printable(entry.path)}' sends it to a DVC remote of its own, "
+            f"'{printable(entry.remote)}', which CPV does not do",
+            hint="remove its 'remote:' line, or let dvc push it and git cpv untrack it",
+        )
+    return entry.is_stored
 
 
 def fetch(
@@ -146,8 +152,9 @@ def store(
     listings
     need not be asked about again; `check` asks storage whatever was confirmed. Promise P1 stands on this.
     Raises StorageError for a storage folder that held objects and is gone, unless `check` begins it anew.
+    Entries that the storage isn't for are passed over; RepositoryError for one with a DVC remote of its own.
     """
-    pending = [e for e in entries if e.oid and (check or not ws.confirmed.has(e.oid))]
+    pending = [e for e in entries if e.oid and _belongs(e) and (check or not ws.confirmed.has(e.oid))]
     if pending:
         _look_for_folder(ws, check)
     known = set() if check or not pending else _confirmed_before(ws, since)

@@ -98,6 +98,8 @@ def _collect(pointers: Mapping[str, Pointer], roles: Roles, *, all_listed: bool 
     for pointer_path in sorted(pointers):
         pointer = pointers[pointer_path]
         for entry in pointer.outs:
+            if not entry.cached:
+                continue  # git holds its bytes
             path = pointer.out_path(entry)
             if path in outs:
                 raise RepositoryError(

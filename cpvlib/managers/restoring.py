@@ -35,10 +35,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Restoration:
-    """A plan: the outs to change, and the ones whose content already is what is wanted."""
+    """A plan: the outs to change, and the ones whose content already is what is wanted.
+
+    `elsewhere` are outs that stay as they are: the storage isn't where their bytes belong, and the cache has
+    none.
+    """
 
     steps: tuple[Step, ...]
     in_step: Mapping[str, str]
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def entries(self) -> list[OutEntry]:
@@ -69,13 +74,16 @@ def plan_restoration(
     Raises RepositoryError, with every such path, where the worktree holds work that is saved nowhere, unless
     forced.
     """
-    steps, in_step, unsaved = [], {}, []
+    steps, in_step, unsaved, elsewhere = [], {}, [], []
     for path, target in targets.items():
         standing = found[path]
         wanted = target.oid if target else None
         if standing.oid == wanted:
             if wanted is not None:
                 in_step[path] = wanted
+            continue
+        if target is not None and not objects.at_hand(ws, target):
+            elsewhere.append(path)
             continue
         lost = standing.state.has_own_content and not _made_of_known_files(ws, standing, wanted)
         if lost and not force:
@@ -86,7 +94,7 @@ def plan_restoration(
             f"{listed(unsaved)} changed here and would be overwritten",
             hint="git cpv push saves the changes as a checkpoint; --force keeps a copy aside and goes on",
         )
-    return Restoration(tuple(steps), in_step)
+    return Restoration(tuple(steps), in_step, tuple(elsewhere))
 
 
 def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int | None = None) -> Restored:

@@ -19,6 +19,7 @@ from cpvlib.base.progress import Progress
 from cpvlib.managers.outs import Out
 
 if TYPE_CHECKING:
+    from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.worktree import Content
 
@@ -104,25 +105,40 @@ def _standing(ws: Workspace, out: Out, content: Content | None, base: str | None
     oid = content.oid if content else None
     state = judge(oid, out.oid, base)
     unsure = state is State.CONFLICT or (state is State.MODIFIED and base is None)
-    if unsure and oid in _ancestors(ws, out):
-        state, base = State.BEHIND, oid
+    older = _older(ws, out, oid, base) if unsure and oid else None
+    if older:
+        state, base = State.BEHIND, older
     return Standing(out, state, base, content)
 
 
-def _ancestors(ws: Workspace, out: Out) -> set[str]:
-    """Every content that a pointer in the history of HEAD named for this out; asked where no base can
-    tell."""
+def _older(ws: Workspace, out: Out, oid: str, base: str | None) -> str | None:
+    """What the base or a pointer in the history of HEAD names, where the out still is that.
+
+    An out that DVC 2 began has contents of two ways of naming: then the other way is tried too.
+    """
+    ancestors = _ancestors(ws, out)
+    known = {entry.oid for entry in ancestors} | {base}
+    if oid in known:
+        return oid
+    is_legacy = out.entry is not None and out.entry.legacy
+    if is_legacy or any(entry.legacy for entry in ancestors):
+        content = ws.worktree.identify(out.path, legacy=not is_legacy)
+        if content is not None and content.oid in known:
+            return content.oid
+    return None
+
+
+def _ancestors(ws: Workspace, out: Out) -> list[OutEntry]:
+    """What the pointers in the history of HEAD say of this out; asked where no base can tell."""
     from cpvlib.domain.pointer import parse_pointer
     from cpvlib.stores.git import trees
 
     head = ws.repo.head().commit
     if head is None:
-        return set()
+        return []
     blobs = {found.blob for found in trees.introduced(ws.repo, [head], paths=[out.pointer_path])}
-    found = set()
-    for data in trees.read_blobs(ws.repo, blobs).values():
-        found |= {entry.oid for entry in parse_pointer(out.pointer_path, data).outs if entry.oid}
-    return found
+    pointers = [parse_pointer(out.pointer_path, data) for data in trees.read_blobs(ws.repo, blobs).values()]
+    return [entry for pointer in pointers for entry in pointer.outs if pointer.out_path(entry) == out.path]
 
 
 def _remember(ws: Workspace, standings: Iterable[Standing], bases: Mapping[str, str]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class OutStatus:
     """One out. `stored` is whether storage was proved to hold what the pointer names (None: it names
-    nothing);
+    nothing, or nothing that belongs there);
     `committed` is whether HEAD has the pointer as the worktree has it."""
 
     standing: Standing
@@ -119,7 +119,8 @@ def _unpublished_to(ws: Workspace, head: Head) -> str | None:
 
 def _out(ws: Workspace, standing: Standing, committed: bool, lost: bool, published: bool) -> OutStatus:
     """What the git remote has was proved to be stored when it was published."""
-    oid = standing.out.oid
+    entry = standing.out.entry
+    oid = entry.oid if entry is not None and entry.is_stored else None
     stored = None if oid is None else not lost and ((published and committed) or ws.confirmed.has(oid))
     return OutStatus(standing, stored, committed or standing.state in (State.NEW, State.ABSENT))
 
@@ -131,7 +132,7 @@ def _lost(
     missing = {}
     for path, standing in found.items():
         entry = standing.out.entry
-        if entry is not None and entry.oid is not None:
+        if entry is not None and entry.oid is not None and entry.is_stored:
             n_missing = objects.count_missing(ws, [entry], progress=progress, jobs=jobs)
             if n_missing:
                 missing[path] = n_missing

@@ -225,7 +225,7 @@ def _refuse_missing(ws: Workspace, outs: Sequence[Out]) -> None:
     """A version names what somebody can get: objects in the cache, or proved to be at the storage."""
     from cpvlib.managers.objects import cache_of
 
-    entries = [out.entry for out in outs if out.entry and out.entry.cached]
+    entries = [out.entry for out in outs if out.entry and out.entry.is_stored]
     unconfirmed = [entry for entry in entries if entry.oid and not ws.confirmed.has(entry.oid)]
     missing: set[str] = set()
     for entry in unconfirmed:

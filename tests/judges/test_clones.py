@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from conftest import sealed_environment, write_identity
-from judge import NAMES, Dvc
+from judge import IN_STEP, NAMES, Dvc, outs
 from shell import Shell
 
 # DVC's own reading of other revisions takes a pointer's name for a URL: these characters end it, or are lost.
@@ -41,21 +40,10 @@ print(json.dumps(found))
 """
 
 
-def tree(shell: Shell) -> Tree:
-    """The files that no git keeps: the outs."""
-    ours = set(shell.ok("git ls-files -z").split("\0"))
-    found = {path: content for path, content in shell.files().items() if not path.startswith(".dvc/")}
-    return {
-        path: hashlib.md5(content, usedforsecurity=False).hexdigest()
-        for path, content in found.items()
-        if path not in ours
-    }
-
-
 def checkpoint(shell: Shell, loss: float) -> Tree:
     """Pushes, tags and publishes what is there, and tells what it was."""
     shell.ok(f"git cpv push -q --metric loss={loss} && git cpv tag -q --combined --push")
-    return tree(shell)
+    return outs(shell)
 
 
 def team(shell: Shell) -> Shell:
@@ -122,9 +110,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 def test_every_version_is_pulled_read_and_checked_out(dvc: Dvc, shell: Shell, history: History) -> None:
     second = history.clone(shell)
     dvc.ok(second, "pull", "--quiet")
-    assert tree(second) == history.versions["v0.3"]
+    assert outs(second) == history.versions["v0.3"]
     assert second.git("status", "--porcelain") == ""
-    assert dvc.ok(second, "status") == "Data and pipelines are up to date.\n"
+    assert dvc.ok(second, "status") == IN_STEP
     assert dvc.ok(second, "status", "-c") == "Cache and remote 'storage' are in sync.\n"
     assert "in step" in second.ok("git cpv status")
     paths = ["model.bin", "data/many/4/00004.txt", "data/names/two\nlines", "data/names/-x", "names/-"]
@@ -139,8 +127,8 @@ def test_every_version_is_pulled_read_and_checked_out(dvc: Dvc, shell: Shell, hi
     for version in ("v0.3", "v0.1", "v0.2"):  # DVC 3.50 can't put a file where a folder was, which v0.2 has
         second.git("switch", "--quiet", "--detach", version)
         dvc.ok(second, "checkout", "--quiet")
-        assert tree(second) == history.versions[version]
-        assert dvc.ok(second, "status") == "Data and pipelines are up to date.\n"
+        assert outs(second) == history.versions[version]
+        assert dvc.ok(second, "status") == IN_STEP
         assert bool((second.cwd / "run").stat().st_mode & 0o100) == (version != "v0.2")
 
 
@@ -154,17 +142,17 @@ def test_names_that_dvc_reads_only_where_they_are_checked_out(dvc: Dvc, shell: S
         versions[f"v0.{number}"] = checkpoint(first, 1 / number)
     second = clone(shell)
     dvc.ok(second, "pull", "--quiet", "--all-tags")
-    assert tree(second) == versions["v0.2"]
+    assert outs(second) == versions["v0.2"]
     second.git("switch", "--quiet", "--detach", "v0.1")
     dvc.ok(second, "checkout", "--quiet")
-    assert tree(second) == versions["v0.1"]
-    assert dvc.ok(second, "status") == "Data and pipelines are up to date.\n"
+    assert outs(second) == versions["v0.1"]
+    assert dvc.ok(second, "status") == IN_STEP
 
 
 def test_dvc_has_nothing_to_send_and_finds_no_object_missing(
     dvc: Dvc, shell: Shell, history: History
 ) -> None:
-    assert dvc.ok(history.first, "status") == "Data and pipelines are up to date.\n"
+    assert dvc.ok(history.first, "status") == IN_STEP
     assert dvc.ok(history.first, "push", "--all-tags") == "Everything is up to date.\n"
     second = history.clone(shell)
     dvc.ok(second, "fetch", "--quiet", "--all-tags")
