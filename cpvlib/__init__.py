@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from cpvlib.api.artifacts import DataArtifacts as DataArtifacts
     from cpvlib.api.artifacts import ModelArtifacts as ModelArtifacts
     from cpvlib.api.combined import CombinedCheckpointsManage as CombinedCheckpointsManage
+    from cpvlib.api.config import Checks as Checks
+    from cpvlib.api.config import CPVConfig as CPVConfig
     from cpvlib.api.data import DataCheckpointsManage as DataCheckpointsManage
     from cpvlib.api.models import ModelsCheckpointsManage as ModelsCheckpointsManage
     from cpvlib.api.run import Run as Run
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CPVConfig": "cpvlib.api.config",
+    "Checks": "cpvlib.api.config",
     "CombinedCheckpointsManage": "cpvlib.api.combined",
     "DataArtifacts": "cpvlib.api.artifacts",
     "DataCheckpointsManage": "cpvlib.api.data",
