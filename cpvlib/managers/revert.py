@@ -148,6 +148,9 @@ def detach(
 def _tip(ws: Workspace, request: RevertRequest) -> str:
     head = ws.repo.head()
     if request.branch is not None and request.branch != head.branch:
+        from cpvlib.stores.git.commits import check_branch
+
+        check_branch(ws.repo, request.branch)
         tip = ws.repo.resolve(f"refs/heads/{request.branch}") or head.commit
     else:
         tip = head.commit

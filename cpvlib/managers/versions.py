@@ -31,7 +31,7 @@ _TURN = re.compile(r"(?P<name>[^/]+)/(?P<turn>[1-9][0-9]{0,8})", re.ASCII)
 @dataclass(frozen=True)
 class VersionRecord:
     """One version and its tag. `pruned`: only the pending ref is left of it. `on_branch` is whether HEAD
-    contains the commit, None where that was not asked."""
+    contains the commit, None where that was not asked, or a shallow clone can't tell."""
 
     name: TagName
     source: TagRecord
@@ -191,6 +191,8 @@ class Tags:
         waiting = tag if pruned else self._pending.get(tag.name)
         pending = waiting is not None and waiting.object == tag.object
         on_branch = None if self._on_branch is None else tag.commit in self._on_branch
+        if on_branch is False and self._ws.repo.is_shallow:
+            on_branch = None  # the history that a shallow clone left out may hold it
         return VersionRecord(name, tag, pending, pruned, on_branch)
 
     def _foreign(self, named: Iterable[tuple[TagName, TagRecord]]) -> set[str]:
@@ -246,6 +248,8 @@ class Tags:
         near = difflib.get_close_matches(text, [*names, LATEST, *self.aliases], 3, cutoff=0.5)
         if near:
             hint = f"nearest: {listed(near)}; git cpv list shows all"
+        elif self._ws.repo.is_shallow:
+            hint = "this clone is shallow, and it may lie before its beginning: git fetch --unshallow"
         else:
             hint = "git cpv list shows the versions" if names else "there are no versions yet: git cpv tag"
         what = f"no {wanted[0]} version or revision" if one else "no version or revision"

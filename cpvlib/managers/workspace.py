@@ -36,17 +36,38 @@ _WAYS_OUT = {
 }
 
 
+def _way_in(repo: GitRepository) -> str:
+    """A branch from before the adoption, or one of other code, lies beside those that are CPV's."""
+    from shlex import quote
+
+    from cpvlib.stores.git.refs import refs
+
+    branches = [ref.removeprefix("refs/heads/") for ref in refs(repo, "refs/heads")][:100]
+    found = repo.objects.read_all([f"refs/heads/{branch}:{FILE}" for branch in branches])
+    having = [branch for branch, config in zip(branches, found, strict=True) if config is not None]
+    if not having:
+        return "git cpv init"
+    branch = "main" if "main" in having else having[0]
+    return f"'{branch}' has one: git switch {quote(branch)}; to adopt this branch too: git cpv init"
+
+
 class Workspace:
     """One worktree of a CPV repository. `note` takes lines worth saying at once, such as what is waited
     for."""
 
     def __init__(
-        self, repo: GitRepository, settings: Settings, *, note: Callable[[str], None] = lambda _: None
+        self,
+        repo: GitRepository,
+        settings: Settings,
+        *,
+        note: Callable[[str], None] = lambda _: None,
+        requests: Callable[[str], None] | None = None,
     ) -> None:
         self.repo = repo
         self.settings = settings
         self.top: Path = repo.top
         self.note = note
+        self._requests = requests
         self._storages: dict[bool, Storage] = {}
         self._roles: dict[str, Roles] = {}
         self._pointer_blobs: dict[str, dict[str, str]] = {}
@@ -60,18 +81,19 @@ class Workspace:
         *,
         note: Callable[[str], None] = lambda _: None,
         trace: Trace | None = None,
+        requests: Callable[[str], None] | None = None,
     ) -> Workspace:
-        """The repository that `cwd` lies in; `trace` is told of each git process. Raises RepositoryError
-        where there is none, or none of CPV's."""
+        """The repository that `cwd` lies in; `trace` is told of each git process, `requests` of each request
+        to S3, from any thread. Raises RepositoryError where there is none, or none of CPV's."""
         from cpvlib.stores.git.repository import GitRepository, NoRepositoryError
 
         repo = GitRepository.discover(cwd, environ, trace)
         settings = Settings.of(repo, environ, options)
         if not settings.is_adopted:
             raise NoRepositoryError(
-                f"'{repo.top}' is not a CPV repository: it has no '{FILE}'", hint="git cpv init"
+                f"'{repo.top}' is not a CPV repository: it has no '{FILE}'", hint=_way_in(repo)
             )
-        return cls(repo, settings, note=note)
+        return cls(repo, settings, note=note, requests=requests)
 
     @cached_property
     def dvc(self) -> DvcConfig:
@@ -128,7 +150,7 @@ class Workspace:
             from cpvlib.stores.storage.open import open_storage
 
             self._storages[write] = open_storage(
-                self.place(write=write), jobs=self.settings.jobs, note=self.note
+                self.place(write=write), jobs=self.settings.jobs, note=self.note, trace=self._requests
             )
         return self._storages[write]
 
@@ -148,7 +170,7 @@ class Workspace:
         """The same worktree as it is now, with nothing remembered; the two share one repository to close."""
         self.repo.forget()
         settings = Settings.of(self.repo, self.settings.environ, self.settings.options)
-        return Workspace(self.repo, settings, note=self.note)
+        return Workspace(self.repo, settings, note=self.note, requests=self._requests)
 
     def alone(self) -> AbstractContextManager[None]:
         """No other thread or process that asks for the same changes the repository meanwhile."""

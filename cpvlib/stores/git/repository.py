@@ -218,7 +218,12 @@ def _facts(git: Git) -> _Facts:
     if words[3].startswith("--"):
         raise _too_old(git)
     if words[0] == "true":
-        raise RepositoryError(f"'{git.cwd}' is a bare repository", hint="git cpv clone URL, and work there")
+        from shlex import quote
+
+        raise RepositoryError(
+            f"'{git.cwd}' is a bare repository",
+            hint=f"git cpv clone {quote(str(git.cwd))} DIR, and work there",
+        )
     if words[1] != "true" or len(parts) < 6:
         raise RepositoryError(f"'{git.cwd}' is not in a worktree", hint="cd to the worktree's top")
     git_dir, common_dir, hooks_dir = (Path(os.path.normpath(git.cwd / each)) for each in parts[1:4])
