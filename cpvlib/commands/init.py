@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import DONE
+from cpvlib.base.errors import DONE, UsageError
 from cpvlib.cli.options import DRY_RUN, OUTPUT
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 from cpvlib.domain.text import human_size, plural, printable
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 
     from cpvlib.cli.ui import UI
     from cpvlib.managers.adoption import Proposal
+    from cpvlib.managers.hosting import HostingPlan
     from cpvlib.managers.init import InitPlan, InitResult
 
 
 def run(args: Namespace, ui: UI) -> int:
     from cpvlib.managers.init import InitRequest, init, plan_init
 
+    _check_options(args)
     request = InitRequest(
         folder=Path(args.dir) if args.dir else None,
         team=args.team,
@@ -33,12 +36,17 @@ def run(args: Namespace, ui: UI) -> int:
         commit=not args.no_commit,
     )
     plan = plan_init(Path.cwd(), request)
+    home = _home(args, plan) if args.create else None
+    if home:
+        plan = plan_init(Path.cwd(), replace(request, git_remote_url=home.url))
     if args.dry_run:
-        _tell_plan(plan, ui)
+        _tell_plan(plan, ui, home)
         return DONE
+    if home:
+        _make_home(home, ui)
     result = init(plan)
     if ui.json_wanted:
-        ui.json(_facts(result))
+        ui.json({**_facts(result), "git_remote": home.url if home else args.remote})
         return DONE
     ui.report(f"{_did(result)}; {_storage(plan)}")
     for line in _notes(plan):
@@ -51,6 +59,41 @@ def run(args: Namespace, ui: UI) -> int:
     for path in result.written:
         ui.detail(f"wrote {printable(path)}")
     return DONE
+
+
+def _check_options(args: Namespace) -> None:
+    if args.create and args.remote:
+        raise UsageError("--create makes the git remote that --remote would name")
+    for name in ("workspace", "project", "repository"):
+        if getattr(args, name) and not args.create:
+            raise UsageError(f"--{name} goes with --create")
+
+
+def _home(args: Namespace, plan: InitPlan) -> HostingPlan:
+    from cpvlib.managers.configuring import user_settings
+    from cpvlib.managers.hosting import plan_hosting
+
+    return plan_hosting(
+        user_settings(),
+        team=plan.team,
+        model=plan.model,
+        workspace=args.workspace,
+        project=args.project,
+        repository=args.repository,
+    )
+
+
+def _make_home(home: HostingPlan, ui: UI) -> None:
+    """First of all: where it can't be made, nothing here has changed yet."""
+    from cpvlib.managers.configuring import user_settings
+    from cpvlib.managers.hosting import create
+
+    hosted = create(home, user_settings())
+    if hosted.made_project:
+        ui.say(f"made the private Bitbucket project '{home.project_name}' ({home.project})")
+    ui.say(f"made {home.page}, private" if hosted.made_repository else f"{home.page} is there already")
+    if not hosted.is_private:
+        ui.warn(f"{home.page} is public: everyone can read the pointers, names and metrics")
 
 
 def _did(result: InitResult) -> str:
@@ -98,13 +141,15 @@ def _proposed(proposal: Proposal) -> str:
     return f"found {path} ({size}): git cpv track {series}{path}"
 
 
-def _tell_plan(plan: InitPlan, ui: UI) -> None:
+def _tell_plan(plan: InitPlan, ui: UI, home: HostingPlan | None) -> None:
     from cpvlib.managers.init import changed
 
     paths = changed(plan.top, plan.edits)
     if ui.json_wanted:
         ui.json({**_planned(plan), "written": list(paths)})
         return
+    if home:
+        ui.answer(f"would make {home.page} in the project {home.project}, where it is missing")
     if plan.repo is None:
         ui.answer(f"would make a git repository in '{printable(str(plan.top))}'")
     for path in (*paths, *plan.local_files):
@@ -151,6 +196,10 @@ COMMAND = Command(
         " `CPV_STORAGE`, git's `cpv.storage`, the user's configuration, or a folder of this user, so"
         " that everything works without an account. An S3 place is committed in `.dvc/config`; a folder"
         " goes to `.dvc/config.local`, since it is this machine's.\n\n"
+        "`--create` makes the repository's home at Bitbucket, through its REST API: a private repository in"
+        " the private project `AI-TEAM-model-checkpoints`, made where it is missing, in the workspace that"
+        " `--workspace` or git-cpv-setup(1) names. The token comes from `CPV_BITBUCKET_TOKEN` or git's"
+        " credential helper, and is kept nowhere. Other git hosts are named by `--remote`.\n\n"
         "Typed again, init completes what was interrupted and changes what an option says. Once pointers"
         " name stored objects, team, model and storage stay."
     ),
@@ -165,6 +214,12 @@ COMMAND = Command(
             complete=Complete.FOLDER,
         ),
         option("--remote", metavar="URL", help="add this git remote, as `origin` (or `cpv.remote`)"),
+        flag("--create", help="make the git remote at Bitbucket: a private repository, named as the model"),
+        option("--workspace", metavar="NAME", help="the Bitbucket workspace to make it in"),
+        option(
+            "--project", metavar="KEY", help="the Bitbucket project to make it in, which is there already"
+        ),
+        option("--repository", metavar="NAME", help="another name for it at Bitbucket than the model's"),
         option(
             "--tag-prefix",
             metavar="PREFIX",
@@ -180,8 +235,17 @@ COMMAND = Command(
             "Adopt the repository you are in, and keep objects on S3",
             "git cpv init --storage s3://checkpoints",
         ),
+        Example(
+            "Make its home at Bitbucket, too",
+            "git cpv init --create --workspace acme --team AI-Convo --model faster-whisper",
+        ),
         Example("See what init would do", "git cpv init --dry-run"),
     ),
-    see_also=("clone", "track", "push", "storage", "git-init(1)"),
+    see_also=("setup", "clone", "track", "push", "storage", "git-init(1)"),
+    environment=(
+        ("CPV_BITBUCKET_TOKEN", "the token for `--create`; an API token goes with its account's email"),
+        ("CPV_BITBUCKET_USER", "that email; git-cpv-setup(1) stores it"),
+        ("CPV_BITBUCKET_API", "another address of Bitbucket's API, such as a proxy's"),
+    ),
     run=run,
 )

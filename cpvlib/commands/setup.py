@@ -248,7 +248,12 @@ COMMAND = Command(
         flag("--local", help="store the answers for this repository only"),
         option("--key", metavar="FILE", help="the SSH key to use, or to make", complete=Complete.FILE),
         flag("--passphrase", help="let ssh-keygen ask for a passphrase for the key it makes"),
-        option("--port", metavar="PORT", type=positive, help="443 where port 22 is closed"),
+        option(
+            "--port",
+            metavar="PORT",
+            type=positive,
+            help="the port of the git host; for Bitbucket 443, where 22 is closed",
+        ),
         option("--host", metavar="[USER@]HOST", help="another git host than `git@bitbucket.org`"),
         option("--host-key", metavar="FINGERPRINT", help="the host key to accept, as `SHA256:…`"),
         option("--user", metavar="EMAIL", help="the Atlassian account that API tokens belong to"),
