@@ -1,4 +1,4 @@
-"""Where a command can't be typed, or not now: it says why and what to type, and leaves everything as it was."""
+"""Where a command can't be typed, or not now: it says why and what to type, and leaves all as it was."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_detached_head(repo: Shell) -> None:
                 "hint: git switch -c NAME"
             )
     repo.ok("git cpv push -q --branch found --metric loss=0.1")
-    assert "weights 2" == repo.read("model.bin")
+    assert repo.read("model.bin") == "weights 2"
     repo.ok("git switch -q found && git cpv push")
 
 
@@ -117,7 +117,8 @@ def test_no_commits_yet(shell: Shell) -> None:
         )
         for command, name in (("show", "HEAD"), ("diff", "HEAD"), ("show v0.1", "v0.1"), ("diff @", "@")):
             assert shell.fails(f"git cpv {command}") == (
-                f"error: there are no commits yet, and so no '{name}'\nhint: git cpv push makes the first checkpoint"
+                f"error: there are no commits yet, and so no '{name}'\n"
+                "hint: git cpv push makes the first checkpoint"
             )
         assert shell.run("git cpv list").err == "there are no versions yet (git cpv tag makes one)\n"
         assert shell.fails("git cpv push") == (
