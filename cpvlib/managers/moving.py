@@ -302,6 +302,7 @@ class _Survey:
                 transfer.download(storage, {oid: None}, cache.receiver, Silent(), self.jobs, key=key)
             except ObjectMissingError:
                 continue
+            cache.settle()
             return True
         return False
 
