@@ -110,6 +110,7 @@ def _tell_extracted(ui: UI, result: Extracted, dry_run: bool) -> None:
 
 
 def _tell_plan(ui: UI, plan: PullPlan) -> None:
+    from cpvlib.cli.steps import step_in_words
     from cpvlib.domain.text import plural, printable
 
     if ui.json_wanted:
@@ -118,17 +119,25 @@ def _tell_plan(ui: UI, plan: PullPlan) -> None:
     if plan.commit:
         ui.answer(f"would take in {plural(plan.n_commits, 'commit')} from {plan.git_remote}")
     for step in plan.restoration.steps:
-        ui.answer(f"would {'bring' if step.target else 'remove'} {printable(step.path)}")
-    if not plan.commit and not plan.restoration.steps:
+        ui.answer(f"would {'bring' if step.target else 'remove'} {step_in_words(step)}")
+    if plan.log_union:
+        ui.answer("would unite the lines of metrics.log")
+    if not plan.commit and not plan.restoration.steps and not plan.log_union:
         ui.answer("everything is up to date")
+    for path in plan.left:
+        ui.answer(f"would leave {printable(path)} as changed here")
 
 
 def _tell(ui: UI, result: PullResult) -> None:
     from cpvlib.domain.text import human_size, listed, plural, printable
 
     plan, restored = result.plan, result.restored
-    for ref in plan.clashes:
-        ui.warn(f"'{ref}' names something else at {plan.git_remote}; yours was kept: git cpv list shows it")
+    for name in plan.clashes:
+        shown, place = printable(name), printable(plan.git_remote or "")
+        if name in plan.taken:
+            ui.warn(f"the number of your pending {shown} was taken at {place}; git cpv push settles it")
+        else:
+            ui.warn(f"'{shown}' is another at {place} than here, and versions never move; yours was kept")
     if restored.kept:
         ui.say(f"your own files are kept in {printable(str(restored.kept))}")
     if ui.json_wanted:
@@ -169,6 +178,7 @@ def _facts(plan: PullPlan) -> dict[str, Any]:
         "left": list(plan.left),
         "elsewhere": list(plan.restoration.elsewhere),
         "clashes": list(plan.clashes),
+        "taken": list(plan.taken),
     }
 
 

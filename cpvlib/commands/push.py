@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cpvlib.cli.ui import UI
     from cpvlib.managers.gathering import Change
     from cpvlib.managers.push import PushPlan, PushRequest, PushResult
+    from cpvlib.managers.workspace import Workspace
 
 
 def run(args: Namespace, ui: UI) -> int:
@@ -32,7 +33,7 @@ def run(args: Namespace, ui: UI) -> int:
     for warning in plan.warnings:
         ui.warn(warning)
     if args.dry_run:
-        _tell_plan(ui, plan)
+        _tell_plan(ui, ws, plan, request)
         return DONE
     result = push(ws, plan, request, progress=progress)
     _tell(ui, result, time.monotonic() - started)
@@ -82,25 +83,35 @@ def _read(name: str) -> bytes:
         ) from error
 
 
-def _tell_plan(ui: UI, plan: PushPlan) -> None:
+def _tell_plan(ui: UI, ws: Workspace, plan: PushPlan, request: PushRequest) -> None:
     from cpvlib.domain.text import printable
+    from cpvlib.managers import publish
+    from cpvlib.managers.pending import ready
+    from cpvlib.stores.git import trees
 
+    commits = plan.writes or (request.also_tracked and bool(trees.changed_tracked(ws.repo)))
+    publishes, versions = False, []
+    if plan.git_remote and plan.tip:
+        versions = [str(each.name) for each in ready(ws, plan.tip)]
+        publishes = bool(versions) or not publish.is_published(ws, plan.git_remote, plan.branch, plan.tip)
     if ui.json_wanted:
-        ui.json({"dry_run": True, **_facts(plan)})
+        ui.json({"dry_run": True, "versions": versions, **_facts(plan)})
         return
-    for path in _first_outs(plan):
-        ui.answer(f"would track {printable(path)}")
-    for change in plan.changes:
-        ui.answer(f"would record {_change(change)}")
-    if plan.writes:
-        ui.answer(f"would commit to {plan.branch}: {plan.message}")
-    where = f"publish to {plan.git_remote}" if plan.git_remote else "publish nothing: there is no git remote"
-    for change in plan.mends:
-        ui.answer(f"would restore {printable(change.out.pointer_path)}")
-    ui.answer(f"would {where}" if plan.writes or plan.git_remote else "everything is up to date")
+    told = [f"would track {printable(path)}" for path in _first_outs(plan)]
+    told += [f"would record {_change(change)}" for change in plan.changes]
+    if commits:
+        told.append(f"would commit to {printable(plan.branch)}: {printable(plan.message.splitlines()[0])}")
+    told += [f"would restore {printable(change.out.pointer_path)}" for change in plan.mends]
+    if plan.git_remote and (commits or publishes):
+        told.append(f"would publish to {plan.git_remote}{', with ' if versions else ''}{', '.join(versions)}")
+    elif commits:
+        told.append("would publish nothing: there is no git remote")
+    for line in told or ["everything is up to date"]:
+        ui.answer(line)
 
 
 def _tell(ui: UI, result: PushResult, seconds: float) -> None:
+    from cpvlib.cli.publishing import tell_versions
     from cpvlib.domain.text import printable
 
     for oid, proof in sorted(result.stored.proofs.items()):
@@ -116,7 +127,8 @@ def _tell(ui: UI, result: PushResult, seconds: float) -> None:
         ui.say(_summary(result, seconds))
     for change in result.plan.mends:
         ui.say(f"restored {printable(change.out.pointer_path)}, as it was committed")
-    _tell_versions(ui, result)
+    if result.publication is not None:
+        tell_versions(ui, result.publication)
     if result.commit and not sys.stdout.isatty():
         ui.answer(result.commit)
 
@@ -164,18 +176,6 @@ def _published(result: PushResult) -> str:
         return "no git remote"
     moved = publication.branch_moved or publication.published
     return f"published to {publication.git_remote}" if moved else ""
-
-
-def _tell_versions(ui: UI, result: PushResult) -> None:
-    publication = result.publication
-    if publication is None:
-        return
-    for old, new in publication.renamed.items():
-        ui.say(f"{old} is now {new}: the number was taken at {publication.git_remote} in the meantime")
-    for old, winner in publication.dropped.items():
-        ui.say(f"{old} was dropped: {winner} at {publication.git_remote} names the same objects")
-    if publication.published:
-        ui.say(f"versions published: {', '.join(map(str, publication.published))}")
 
 
 def _first_outs(plan: PushPlan) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cpvlib.base.errors import DONE, UsageError
+from cpvlib.base.errors import DONE, NegativeAnswer, UsageError
 from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, version
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
@@ -30,14 +30,22 @@ def run(args: Namespace, ui: UI) -> int:
     if args.detach:
         _tell_detached(ui, revert.detach(ws, request, dry_run=args.dry_run, progress=progress), args.dry_run)
         return DONE
-    plan = revert.plan_revert(ws, request, progress=progress)
+    try:
+        plan = revert.plan_revert(ws, request, progress=progress)
+    except NegativeAnswer as answer:
+        tip = revert.unpublished(ws, request) if args.push and not args.dry_run else None
+        if tip is None:
+            raise
+        ui.say(answer.message)
+        _publish(ui, ws, request, tip)
+        return DONE
     if args.dry_run:
         _tell_plan(ui, plan)
         return DONE
     result = revert.revert(ws, plan, request, commit=not args.no_commit, progress=progress)
     _tell(ui, ws, result, request, args.series)
-    if args.push and result.commit is not None:
-        _publish(ui, ws, request, result.commit)
+    if args.push:
+        _publish(ui, ws, request, result.commit or plan.tip)
     return DONE
 
 
@@ -65,20 +73,27 @@ def _request(args: Namespace) -> RevertRequest:
 
 
 def _publish(ui: UI, ws: Workspace, request: RevertRequest, commit: str) -> None:
+    from cpvlib.cli.publishing import tell_versions
     from cpvlib.managers import publish
 
     publication = publish.publish_branch(
         ws, request.branch, commit, progress=ui.progress(), jobs=request.jobs
     )
-    ui.say("no git remote" if publication is None else f"published to {publication.git_remote}")
+    if publication is None:
+        ui.say("no git remote")
+        return
+    ui.say(f"published to {publication.git_remote}")
+    tell_versions(ui, publication)
 
 
 def _tell_plan(ui: UI, plan: RevertPlan) -> None:
+    from cpvlib.cli.steps import step_in_words
+
     if ui.json_wanted:
         ui.json({"dry_run": True, **_facts(plan)})
         return
     for step in plan.restoration.steps:
-        ui.answer(f"would {'bring back' if step.target else 'remove'} {step.path}")
+        ui.answer(f"would {'bring back' if step.target else 'remove'} {step_in_words(step)}")
     if plan.commits:
         ui.answer(f"would commit: {plan.message}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from cpvlib.cli.ui import UI
-    from cpvlib.domain.version import Series
+    from cpvlib.domain.version import Series, TagName
     from cpvlib.managers.pending import Pending
     from cpvlib.managers.publish import Publication
     from cpvlib.managers.tagging import TagPlan, TagRequest
@@ -37,18 +38,42 @@ def _tag(ws: Workspace, args: Namespace, ui: UI, message: str | None) -> int:
     from cpvlib.managers import tagging
 
     request = _request(ws, args, message)
-    plan = tagging.plan_tag(ws, request)
+    try:
+        plan = tagging.plan_tag(ws, request)
+    except tagging.AlreadyNamed as answer:
+        if not args.push or not answer.awaiting:
+            raise
+        return _publish_named(ws, args, ui, answer.awaiting)
     progress = ui.progress()
     if args.dry_run:
-        _answer(ui, plan, None)
+        ui.say(f"{' and '.join(str(half.name) for half in plan.halves)} would name {plan.commit[:7]}")
+        _answer(ui, [half.name for half in plan.halves], plan.commit, None)
         return DONE
     plan, made = tagging.tag(ws, plan, request)
     publication = tagging.publish_tags(ws, made, progress=progress, jobs=args.jobs) if args.push else None
-    _tell(ui, plan, made, publication, pushed=args.push)
-    _answer(ui, plan, publication)
+    if publication is None:
+        _tell_pending(ui, made, tagging.has_git_remote(ws), pushed=args.push)
+    else:
+        _tell_published(ui, publication)
+    _answer(ui, [each.name for each in made], plan.commit, publication)
     changed = tagging.moved_on(ws, plan.commit, request.series)
     if changed:
         ui.say(_moved_on(changed, plan))
+    return DONE
+
+
+def _publish_named(ws: Workspace, args: Namespace, ui: UI, awaiting: Sequence[Pending]) -> int:
+    """`--push` of what has a version that still awaits publication: a run that was interrupted goes on."""
+    from cpvlib.managers import tagging
+
+    publication = None
+    if not args.dry_run:
+        publication = tagging.publish_tags(ws, awaiting, progress=ui.progress(), jobs=args.jobs)
+    if publication is None:
+        _tell_pending(ui, awaiting, tagging.has_git_remote(ws), pushed=args.push)
+    else:
+        _tell_published(ui, publication)
+    _answer(ui, [each.name for each in awaiting], awaiting[0].commit, publication)
     return DONE
 
 
@@ -111,31 +136,31 @@ def _message(args: Namespace) -> str | None:
         ) from error
 
 
-def _tell(
-    ui: UI, plan: TagPlan, made: list[Pending], publication: Publication | None, *, pushed: bool
-) -> None:
+def _tell_pending(ui: UI, made: Sequence[Pending], has_git_remote: bool, *, pushed: bool) -> None:
     names = " and ".join(str(each.name) for each in made)
     verb = "name" if len(made) > 1 else "names"
-    if publication is None:
-        state = "there is no git remote to publish to" if pushed else "pending until git cpv push"
-        ui.say(f"{names} {verb} {plan.commit[:7]}; {state}")
-        return
-    for old, new in publication.renamed.items():
-        ui.say(f"{old} is now {new}: the number was taken at {publication.git_remote} in the meantime")
-    for old, winner in publication.dropped.items():
-        ui.say(f"{old} was dropped: {winner} at {publication.git_remote} names the same objects")
+    if has_git_remote:
+        state = "pending until git cpv push"
+    else:
+        state = "there is no git remote to publish to" if pushed else "no git remote"
+    ui.say(f"{names} {verb} {made[0].commit[:7]}; {state}")
+
+
+def _tell_published(ui: UI, publication: Publication) -> None:
+    from cpvlib.cli.publishing import tell_lost_races
+
+    tell_lost_races(ui, publication)
     if publication.published:
         ui.say(f"{' and '.join(map(str, publication.published))} published to {publication.git_remote}")
 
 
-def _answer(ui: UI, plan: TagPlan, publication: Publication | None) -> None:
-    names = {half.name: half.name for half in plan.halves}
+def _answer(ui: UI, names: Sequence[TagName], commit: str, publication: Publication | None) -> None:
     if publication is not None:
-        names = {name: publication.renamed.get(name, name) for name in names}
-    version = str(next(iter(names.values())).version)
+        names = [publication.renamed.get(name, name) for name in names]
+    version = str(names[0].version)
     if ui.json_wanted:
-        tags = [_facts(name, publication) for name in names.values()]
-        ui.json({"version": version, "commit": plan.commit, "tags": tags})
+        tags = [_facts(name, publication) for name in names]
+        ui.json({"version": version, "commit": commit, "tags": tags})
     else:
         ui.answer(version)
 

@@ -77,7 +77,7 @@ def _renumber(
     if any(p.typed for p in pair):
         raise RepositoryError(
             f"version '{names[0].version}' was taken at '{git_remote}' in the meantime",
-            hint=f"git cpv tag -d {names[0].version}, then git cpv tag for the next free number",
+            hint=f"git cpv tag -d {names[0]} && git cpv pull, then git cpv tag for the next free number",
         )
     number = next_version(_taken(ws, names, theirs))
     moved = []
@@ -120,8 +120,12 @@ def _retag(ws: Workspace, pending: Pending, name: TagName, number: Version) -> s
     from cpvlib.stores.git import refs
 
     manifest = parse_manifest(refs.tag_message(ws.repo, pending.tag_object))
-    companion = manifest.companion and _renamed_companion(manifest.companion, ws.settings.tag_prefix, number)
-    message = replace(manifest, version=number, companion=companion).render()
+    companion, data = manifest.companion, manifest.data
+    if companion is not None:
+        companion = _renamed_companion(companion, ws.settings.tag_prefix, number)
+        if data is not None and data.version == str(pending.name.version):
+            data = replace(data, version=str(number))
+    message = replace(manifest, version=number, companion=companion, data=data).render()
     return refs.make_tag(ws.repo, str(name), pending.commit, message)
 
 

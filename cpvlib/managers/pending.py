@@ -48,11 +48,13 @@ def ready(ws: Workspace, commit: str) -> list[Pending]:
 
 
 def settle(ws: Workspace, versions: Iterable[Pending]) -> None:
-    """The versions are published: they stop being pending."""
-    from cpvlib.stores.git.refs import RefUpdate, update_refs
+    """The versions are published: they stop being pending. Tags that a prune took are put back."""
+    from cpvlib.stores.git.refs import RefUpdate, refs, update_refs
 
-    updates = []
-    for p in versions:
+    settled = list(versions)
+    there = refs(ws.repo, *(p.name.ref for p in settled)) if settled else {}
+    updates = [RefUpdate(p.name.ref, p.tag_object, None) for p in settled if p.name.ref not in there]
+    for p in settled:
         updates.append(RefUpdate(p.name.pending_ref, None, p.tag_object))
         if p.typed:
             updates.append(RefUpdate(typed_ref(p.name), None, p.tag_object))

@@ -35,10 +35,9 @@ class PullRequest:
 @dataclass(frozen=True)
 class PullPlan:
     """`commit` is where the branch will be, None where it stays; `left` are the outs whose changes stay as
-    they are;
-    `log_union` is the other side's `metrics.log` where both changed it: it becomes the union of its lines.
-    `clashes`
-    are tags that name something else at the git remote than here, and were left as they are here."""
+    they are; `log_union` is the other side's `metrics.log` where both changed it: it becomes the union of its
+    lines. `clashes` are tags that name something else at the git remote than here, and were left as they are
+    here; `taken` those of them that are pending versions, whose number somebody else was first with."""
 
     git_remote: str | None
     commit: str | None
@@ -47,6 +46,7 @@ class PullPlan:
     left: tuple[str, ...]
     log_union: OutEntry | None = None
     clashes: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,10 @@ def plan_pull(
         if out.oid is not None and path not in left and not (union and path == LOG)
     }
     restoration = restoring.plan_restoration(ws, targets, found, force=request.force)
-    return PullPlan(git_remote, commit, n_commits, restoration, tuple(left), union, tuple(clashes))
+    taken = _pending(ws) & set(clashes) if clashes else ()
+    return PullPlan(
+        git_remote, commit, n_commits, restoration, tuple(left), union, tuple(clashes), tuple(sorted(taken))
+    )
 
 
 def pull(
@@ -116,6 +119,12 @@ def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[s
         return git_remote, tips.get(wanted[0]) if wanted else None, []
     clashes = remotes.fetch(ws.repo, git_remote, [*_branches(ws, git_remote), *_versions(ws)])
     return git_remote, ws.repo.resolve("@{upstream}") if upstream else None, clashes
+
+
+def _pending(ws: Workspace) -> set[str]:
+    from cpvlib.managers.pending import pending_versions
+
+    return {str(each.name) for each in pending_versions(ws)}
 
 
 def fetch_versions(ws: Workspace) -> bool:

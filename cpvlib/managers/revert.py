@@ -69,7 +69,9 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
     tip = _tip(ws, request)
     found, name, target = _resolve(ws, request)
     current = in_series(outs_at(ws, tip), request.series)
-    edits = _edits(ws, request, found.commit, current, target)
+    edits = _edits(current, target)
+    if Series.MODEL in request.series:
+        edits |= _facts_edit(ws, tip, found.commit)
     restoration = restoring.Restoration((), {})
     if request.branch is None:
         restoration = _restoration(ws, request, current, target, progress)
@@ -86,6 +88,17 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
         message=f"Revert {_words(request.series)} to {name}",
         tip=tip,
     )
+
+
+def unpublished(ws: Workspace, request: RevertRequest) -> str | None:
+    """The tip of the branch that a revert would go onto, where the git remote does not have it."""
+    from cpvlib.managers import publish
+
+    tip, git_remote = _tip(ws, request), publish.destination(ws)
+    branch = request.branch or ws.repo.head().branch
+    if git_remote is None or branch is None or publish.is_published(ws, git_remote, branch, tip):
+        return None
+    return tip
 
 
 def fetch(ws: Workspace, plan: RevertPlan, request: RevertRequest, progress: Progress) -> tuple[int, int]:
@@ -223,12 +236,8 @@ def _here(ws: Workspace, paths: Iterable[str]) -> list[Out]:
     return [here.get(path) or Out(path, None, f"{path}.dvc", None) for path in paths]
 
 
-def _edits(
-    ws: Workspace, request: RevertRequest, commit: str, current: Mapping[str, Out], target: Mapping[str, Out]
-) -> dict[str, Edit]:
-    """Pointers, `.cpvconfig` where the outs themselves changed, and with the model its `checkpoint.json`."""
-    from cpvlib.stores.git import trees
-
+def _edits(current: Mapping[str, Out], target: Mapping[str, Out]) -> dict[str, Edit]:
+    """Pointers, and `.cpvconfig` where the outs themselves changed."""
     edits: dict[str, Edit] = {}
     for path, out in target.items():
         if out.entry is not None and out.oid != _oid(current, path):
@@ -238,11 +247,17 @@ def _edits(
             edits[out.pointer_path] = _removal(out, current)
     if current.keys() != target.keys():
         edits[cpvconfig.FILE] = partial(_outs_as_then, current=current, target=target)
-    if Series.MODEL in request.series:
-        then = trees.read_file(ws.repo, commit, CHECKPOINT)
-        if then is not None and then != trees.read_file(ws.repo, ws.repo.head().commit or commit, CHECKPOINT):
-            edits[CHECKPOINT] = lambda _: then
     return edits
+
+
+def _facts_edit(ws: Workspace, tip: str, commit: str) -> dict[str, Edit]:
+    """The `checkpoint.json` of `commit`, where `tip` has another."""
+    from cpvlib.stores.git import trees
+
+    then = trees.read_file(ws.repo, commit, CHECKPOINT)
+    if then is None or then == trees.read_file(ws.repo, tip, CHECKPOINT):
+        return {}
+    return {CHECKPOINT: lambda _: then}
 
 
 def _removal(out: Out, current: Mapping[str, Out]) -> Edit:

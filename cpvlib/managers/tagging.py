@@ -65,10 +65,19 @@ class TagPlan:
     pruned: tuple[VersionRecord, ...] = ()
 
 
+class AlreadyNamed(NegativeAnswer):
+    """Versions name these very objects. `awaiting` are they, where all await publication on one commit, and
+    the number is not another than the one typed."""
+
+    def __init__(self, message: str, hint: str, awaiting: Sequence[Pending]) -> None:
+        super().__init__(message, hint=hint)
+        self.awaiting = awaiting
+
+
 def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
     """Decides the version; nothing is written.
 
-    Raises NegativeAnswer where a version names these very objects, and RepositoryError where nothing of the
+    Raises AlreadyNamed where a version names these very objects, and RepositoryError where nothing of the
     series is committed, the typed number is taken, or an object is neither in the cache nor confirmed.
     """
     from cpvlib.stores.git.authorship import authorship
@@ -81,7 +90,7 @@ def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
     tags = Tags(ws)
     records = tags.versions()
     if not request.force:
-        _refuse_named_already(ws, commit, records, chosen)
+        _refuse_named_already(ws, commit, records, chosen, request.version)
     _refuse_missing(ws, [out for outs in chosen.values() for out in outs.values()])
     version = _number(ws, tags, request)
     text = authorship(ws.repo, commit).subject if request.message is None else request.message
@@ -136,10 +145,17 @@ def _content(ws: Workspace, path: str) -> tuple[bool, Content | None]:
     return (True, ws.worktree.identify(path)) if not sure and size <= _QUICKLY_READ_BYTES else (sure, content)
 
 
+def has_git_remote(ws: Workspace) -> bool:
+    """Whether there is anywhere to publish a version to."""
+    from cpvlib.stores.git import remotes
+
+    return remotes.choose_remote(ws.repo, ws.settings.remote) is not None
+
+
 def publish_tags(
     ws: Workspace, versions: Sequence[Pending], *, progress: Progress | None = None, jobs: int | None = None
 ) -> Publication | None:
-    """Publishes just-made versions of one commit without the branch, objects first. None: no git remote."""
+    """Publishes pending versions of one commit without the branch, objects first. None: no git remote."""
     from cpvlib.managers import objects, publish
 
     git_remote = publish.destination(ws)
@@ -196,17 +212,29 @@ def _refuse_named_already(
     commit: str,
     records: Sequence[VersionRecord],
     chosen: Mapping[Series, Mapping[str, Out]],
+    typed: Version | None,
 ) -> None:
-    named = {series: _naming(records, series, outs) for series, outs in chosen.items()}
-    if not all(named.values()):
+    found = [_naming(records, series, outs) for series, outs in chosen.items()]
+    named = [record for record in found if record is not None]
+    if len(named) < len(found):
         return
-    names = " and ".join(str(record.name) for record in named.values() if record)
+    names = " and ".join(str(record.name) for record in named)
     changed = moved_on(ws, commit, chosen)
     if changed:
         hint = f"{listed(changed)} changed since: git cpv push, then git cpv tag"
     else:
         hint = "git cpv tag --force names it again"
-    raise NegativeAnswer(f"already {names}", hint=hint)
+    raise AlreadyNamed(f"already {names}", hint, _awaiting(ws, named, typed))
+
+
+def _awaiting(ws: Workspace, named: Sequence[VersionRecord], typed: Version | None) -> list[Pending]:
+    from cpvlib.managers.pending import pending_versions
+
+    if not all(record.pending and typed in (None, record.version) for record in named):
+        return []
+    names = {record.name for record in named}
+    waiting = [each for each in pending_versions(ws) if each.name in names]
+    return waiting if len({each.commit for each in waiting}) == 1 else []
 
 
 def _naming(

@@ -129,6 +129,13 @@ def test_branch_leaves_the_worktree_alone(repo: Shell) -> None:
     assert repo.git("show", "hotfix:model.bin.dvc") == repo.git("show", "v0.1:model.bin.dvc")
 
 
+def test_a_branch_that_has_the_version_already(repo: Shell) -> None:
+    repo.ok("git cpv revert -q --branch prod v0.1")
+    tip = repo.git("rev-parse", "prod")
+    assert repo.fails("git cpv revert --branch prod v0.1", 1).startswith("this is v0.1")
+    assert repo.git("rev-parse", "prod") == tip
+
+
 def test_detach_checks_the_version_out_whole(repo: Shell) -> None:
     done = repo.run("git cpv revert --detach v0.1")
     assert done.code == 0, str(done)
@@ -142,7 +149,9 @@ def test_push_publishes(repo: Shell) -> None:
     repo.git("init", "-q", "--bare", "../origin.git")
     repo.git("remote", "add", "origin", "../origin.git")
     done = repo.run("git cpv revert --push v0.1")
-    assert done.err.endswith("published to origin\n"), str(done)
+    assert done.err.endswith(
+        "published to origin\nversions published: v0.1, v0.2, v0.3, data/v0.1, data/v0.2\n"
+    ), str(done)
     assert repo.git("ls-remote", "origin", "main").split()[0] == repo.git("rev-parse", "HEAD")
 
 

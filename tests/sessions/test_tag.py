@@ -43,7 +43,7 @@ def refs(repo: Shell) -> list[str]:
 def test_the_first_version(repo: Shell) -> None:
     done = repo.run("git cpv tag")
     assert (done.code, done.out) == (0, "v0.1\n")
-    assert done.masked.err == "v0.1 names <id>; pending until git cpv push\n"
+    assert done.masked.err == "v0.1 names <id>; no git remote\n"
     assert refs(repo) == ["refs/cpv/pending/v0.1", "refs/tags/v0.1"]
     assert repo.git("rev-parse", "v0.1^{commit}") == repo.git("rev-parse", "HEAD")
     message = repo.git("for-each-ref", "--format=%(contents)", "refs/tags/v0.1")
@@ -179,7 +179,7 @@ def test_a_combined_version_has_one_number_free_in_both(repo: Shell) -> None:
     repo.ok("git cpv tag --data v0.6")
     done = repo.run("git cpv tag --combined")
     assert (done.code, done.out) == (0, "v0.7\n")
-    assert done.masked.err == "v0.7 and data/v0.7 name <id>; pending until git cpv push\n"
+    assert done.masked.err == "v0.7 and data/v0.7 name <id>; no git remote\n"
     model = repo.git("cat-file", "tag", "v0.7")
     data = repo.git("cat-file", "tag", "data/v0.7")
     assert "\nCpv-With: data/v0.7\n" in model and "\nCpv-With: v0.7\n" in data

@@ -1,0 +1,28 @@
+"""What a publication did to versions, in words, for the commands that publish."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cpvlib.domain.text import printable
+
+if TYPE_CHECKING:
+    from cpvlib.cli.ui import UI
+    from cpvlib.managers.publish import Publication
+
+
+def tell_lost_races(ui: UI, publication: Publication) -> None:
+    """The versions that somebody else was first with: which number each has now, or what it was dropped
+    for."""
+    git_remote = printable(publication.git_remote or "")
+    for old, new in publication.renamed.items():
+        ui.say(f"{old} is now {new}: the number was taken at {git_remote} in the meantime")
+    for old, winner in publication.dropped.items():
+        ui.say(f"{old} was dropped: {winner} at {git_remote} names the same objects")
+
+
+def tell_versions(ui: UI, publication: Publication) -> None:
+    """Every version that a branch's publication took along."""
+    tell_lost_races(ui, publication)
+    if publication.published:
+        ui.say(f"versions published: {', '.join(map(str, publication.published))}")

@@ -1,0 +1,15 @@
+"""What a dry run of pull or revert says of one out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cpvlib.domain.text import printable
+
+if TYPE_CHECKING:
+    from cpvlib.managers.restoring import Step
+
+
+def step_in_words(step: Step) -> str:
+    """The out, and that its own content would be copied aside where it is nowhere else."""
+    return printable(step.path) + (", after a copy of yours" if step.keep else "")
