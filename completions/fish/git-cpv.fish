@@ -44,8 +44,8 @@ function _shtab_git_cpv_using
   test "$_shtab_git_cpv_cmdpath" = "$argv"
 end
 
-set -g _shtab_git_cpv_commands setup init clone track untrack storage push pull tag revert status list show diff foreach
-set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --message --metric --metrics --model --output --param --params --port --profile --region --remote --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
+set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage push pull tag revert status list show diff foreach
+set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --limit --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --repository --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
 
 complete -c git-cpv -e
 complete -c git-cpv -f
@@ -60,7 +60,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using setup' -l endpoint -x -d 'the serve
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l local -d 'store the answers for this repository only'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'the SSH key to use, or to make'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l passphrase -d 'let ssh-keygen ask for a passphrase for the key it makes'
-complete -c git-cpv -n '_shtab_git_cpv_using setup' -l port -x -d '443 where port 22 is closed'
+complete -c git-cpv -n '_shtab_git_cpv_using setup' -l port -x -d 'the port of the git host; for Bitbucket 443, where 22 is closed'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host -x -d 'another git host than git@bitbucket.org'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l host-key -x -d 'the host key to accept, as SHA256:…'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l user -x -d 'the Atlassian account that API tokens belong to'
@@ -74,11 +74,23 @@ complete -c git-cpv -n '_shtab_git_cpv_using setup' -l json -d 'print the answer
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using setup' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using setup; and test $_shtab_git_cpv_npos -eq 0' -ka "aws bitbucket" -d 'aws or bitbucket; both where neither is named'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a doctor -d 'Prove that everything works, from git to the storage'
+complete -c git-cpv -n '_shtab_git_cpv_using doctor' -l report -d 'mask what is private, for pasting into an issue'
+complete -c git-cpv -n '_shtab_git_cpv_using doctor' -l limit -x -d 'what each check may take at most'
+complete -c git-cpv -n '_shtab_git_cpv_using doctor' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
+complete -c git-cpv -n '_shtab_git_cpv_using doctor' -s q -l quiet -d 'say nothing but the answer and errors'
+complete -c git-cpv -n '_shtab_git_cpv_using doctor' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
+complete -c git-cpv -n '_shtab_git_cpv_using doctor' -s h -d 'print a short help'
+complete -c git-cpv -n '_shtab_git_cpv_using doctor' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a init -d 'Make a repository for a model, or adopt one'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -l team -x -d 'the team'"'"'s name (default: your login)'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -l model -x -d 'the model'"'"'s name (default: the folder'"'"'s)'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -l storage -xka "(__fish_complete_directories)" -d 'keep objects under s3://BUCKET[/PREFIX] or a folder'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -l remote -x -d 'add this git remote, as origin (or cpv.remote)'
+complete -c git-cpv -n '_shtab_git_cpv_using init' -l create -d 'make the git remote at Bitbucket: a private repository, named as the model'
+complete -c git-cpv -n '_shtab_git_cpv_using init' -l workspace -x -d 'the Bitbucket workspace to make it in'
+complete -c git-cpv -n '_shtab_git_cpv_using init' -l project -x -d 'the Bitbucket project to make it in, which is there already'
+complete -c git-cpv -n '_shtab_git_cpv_using init' -l repository -x -d 'another name for it at Bitbucket than the model'"'"'s'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -l tag-prefix -x -d 'begin the tags of versions with this, where v1.2 or data are taken'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -l no-commit -d 'stage what was written, and leave the commit to you'
 complete -c git-cpv -n '_shtab_git_cpv_using init' -s n -l dry-run -d 'check everything, say what would be done, and change nothing'

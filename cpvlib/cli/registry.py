@@ -8,6 +8,7 @@ from cpvlib.cli.record import Command
 
 COMMANDS = (
     "setup",
+    "doctor",
     "init",
     "clone",
     "track",

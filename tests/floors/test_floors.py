@@ -27,6 +27,7 @@ PROCESSES = {
     "cpvlib.stores.git.door": "git",
     "cpvlib.stores.ssh": "ssh and ssh-keygen",
     "cpvlib.stores.running": "what foreach was given",
+    "cpvlib.stores.dvc.program": "dvc",
     "cpvlib.cli.pager": "the user's pager",
     "cpvlib.cli.manual": "man",
 }

@@ -19,7 +19,7 @@ def test_alone_it_lists_its_commands_in_groups(shell: Shell) -> None:
     listing = shell.ok("git-cpv")
     names = [line.split()[0] for line in listing.splitlines() if line.startswith("   ")]
     assert sorted(names) == sorted(COMMANDS)
-    assert listing.startswith("usage: git cpv <command> [<args>]\n\nstart a repository\n   init ")
+    assert listing.startswith("usage: git cpv <command> [<args>]\n\nstart a repository\n   setup ")
     assert shell.ok("git cpv -h") == shell.ok("git cpv help") == listing
 
 

@@ -103,6 +103,38 @@ def is_local(url: str) -> bool:
     return "://" not in url and not _SCP.match(url)
 
 
+class SshHost(NamedTuple):
+    """Where an SSH URL leads; `user` is '' and `port` None where the URL leaves them to ssh."""
+
+    user: str
+    name: str
+    port: int | None
+
+
+def ssh_host(url: str) -> SshHost | None:
+    """The host of a git URL for SSH, in either of its forms; None for any other. git-clone(1), "GIT URLS"."""
+    if is_local(url):
+        return None
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme not in ("ssh", "git+ssh", "ssh+git"):
+        return None
+    authority = rest.partition("/")[0] if separator else url.partition(":")[0]
+    user, _, host = authority.rpartition("@")
+    name, _, port = host.partition(":") if not host.startswith("[") else (host, "", "")
+    return SshHost(user, name, int(port) if port.isdecimal() else None)
+
+
+def try_push(repo: GitRepository, git_remote: str, ref: str) -> None:
+    """Asks whether HEAD might be pushed as a new `ref`, and pushes nothing. git-push(1), `--dry-run`.
+
+    Raises GitError or CredentialError where the remote can't be reached or lets nobody of this name write.
+    """
+    args = ("push", "--dry-run", "--no-verify", "--porcelain", "--", git_remote, f"HEAD:{ref}")
+    done = _reach(repo, *args)
+    if done.code:
+        raise failure(args, done)
+
+
 def push(
     repo: GitRepository, git_remote: str, updates: Sequence[RefPush], *, atomic: bool = True
 ) -> list[PushResult]:

@@ -1,0 +1,1 @@
+complete -c git-cpv-doctor -w 'git-cpv doctor'
