@@ -34,7 +34,7 @@ def ask_aws(wizard: Wizard, given: Mapping[str, str], fixed: Collection[str]) ->
         if name not in fixed:
             default = answers.get(name) or settings.value(key)
             answer = wizard.ask(name, question, why, default, check if callable(check) else None)
-            answers.update({name: answer} if answer else {})
+            answers.update({name: answer} if answer is not None else {})
 
     ask(
         "storage",
@@ -43,7 +43,7 @@ def ask_aws(wizard: Wizard, given: Mapping[str, str], fixed: Collection[str]) ->
         "Where the bytes of all models are kept: s3://BUCKET[/PREFIX], or a folder of this machine.",
         lambda text: user_settings({"cpv.storage": text}).storage_root,
     )
-    if "storage" in answers and not answers["storage"].startswith("s3://"):
+    if answers.get("storage") and not answers["storage"].startswith("s3://"):
         return answers
     ask(
         "credential_path",
@@ -84,5 +84,5 @@ def ask_bitbucket(wizard: Wizard, given: Mapping[str, Any], fixed: Collection[st
         if name not in fixed:
             key = "cpv.bitbucketWorkspace" if name == "workspace" else "cpv.bitbucketUser"
             answer = wizard.ask(name, question, why, answers.get(name) or settings.value(key))
-            answers.update({name: answer} if answer else {})
+            answers.update({name: answer} if answer is not None else {})
     return answers

@@ -37,7 +37,7 @@ class Wizard:
         default: str | None = None,
         check: Callable[[str], object] | None = None,
     ) -> str | None:
-        """An answer, None where nothing was typed and there is no default.
+        """An answer; None where nothing was typed and there is no default, "" where `none` was typed.
 
         `check` raises CPVError for what can't be one, which is shown, and the question comes again.
         """
@@ -46,6 +46,9 @@ class Wizard:
             self._say(f"\n{why}")
             typed = self._read_line(f"{question} [{printable(default or 'none')}]: ")
             answer = typed or default
+            if typed == "none":
+                self._keep(name, "")
+                return ""
             try:
                 if answer and check:
                     check(answer)

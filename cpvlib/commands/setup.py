@@ -84,7 +84,7 @@ def _wizard(ui: UI) -> Wizard:
     from cpvlib.cli.wizard import Wizard
     from cpvlib.stores.userconfig import config_path
 
-    ui.say("Enter takes the answer in brackets. Ctrl-D leaves, and git cpv setup then goes on from there.")
+    ui.say("Enter takes the answer in brackets, none takes it away. Ctrl-D leaves; come back any time.")
     return Wizard(ui, config_path(os.environ).with_name("setup.json"))
 
 
@@ -212,7 +212,7 @@ COMMAND = Command(
         "Asks for what every repository needs, proves that it works, and stores it in `config.json`:"
         " paths and names, never a secret. Each question has a default, and whoever leaves in the middle"
         " goes on from there. Without a terminal nothing is asked: every answer is an option, a `CPV_*`"
-        " variable, or what was stored before.\n\n"
+        " variable, or what was stored before. An empty answer takes the stored one away.\n\n"
         "`git cpv setup aws` is about the storage. It checks that the profile is there, that it can"
         " sign in (with keys, session tokens, SSO or an assumed role, as the AWS tools do), and that the"
         " bucket answers; only then it stores. With `--local` the answers hold for the repository you"

@@ -33,7 +33,7 @@ def with_block(
     rest = without_block(data or b"", host)
     if data and data.startswith(block):
         return data
-    return block + (b"\n" if rest and not rest.startswith(b"\n") else b"") + rest
+    return block + (b"\n" if rest else b"") + rest
 
 
 def without_block(data: bytes, host: str) -> bytes:

@@ -6,6 +6,7 @@ Nothing here prints or asks; the command and the Python API are both made of it.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,6 +26,9 @@ __all__ = ["BitbucketSetup", "Check", "Checked", "setup_aws", "setup_bitbucket",
 
 BitbucketSetup = GitHostSetup
 FILE = "config.file"
+_LONGEST = 4096
+# Access keys of AWS; API tokens, access tokens and app passwords of Atlassian.
+_SECRET = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}$|ATATT|ATCTT|ATBB|BBDC-")
 _BITBUCKET_KEYS = {
     "bitbucket_ssh_keyfile": "cpv.bitbucketKeyfile",
     "bitbucket_user": "cpv.bitbucketUser",
@@ -135,7 +139,8 @@ def setup_aws(
 
     The checks are aws.profile, aws.sign-in and aws.bucket; where one fails nothing is stored. Without `check`
     nothing is asked over the network; without `save` nothing is stored; with `local` they are stored for the
-    current folder's repository alone. ConfigError for an answer that can't be.
+    current folder's repository alone. An empty answer takes the stored one away. ConfigError for an answer
+    that can't be.
     """
     answers = {
         "aws_credential_path": _absolute(credential_path),
@@ -144,9 +149,10 @@ def setup_aws(
         "region": region,
         "endpoint": signin.check_endpoint(endpoint),
     }
-    given = {name: value for name, value in answers.items() if value}
-    options = {signin.KEYS[name]: value for name, value in given.items()}
-    settings = user_settings(options, environ, user=answered(environ))
+    given = _names_only(answers)
+    options = {signin.KEYS[name]: value for name, value in given.items() if value}
+    held = {name: value for name, value in answered(environ).items() if given.get(name) != ""}
+    settings = user_settings(options, environ, user=held)
     if storage:
         given["storage"] = settings.storage_root.value
     if local:
@@ -176,16 +182,15 @@ def setup_bitbucket(
     """Makes what SSH to the git host needs, stores the names, then tests the login.
 
     The checks are ssh.key, ssh.config, ssh.host-key and ssh.login. What was done stays when a later one
-    fails: the login of a new key can't work before its public half was pasted. ConfigError for an answer that
-    can't be.
+    fails: the login of a new key can't work before its public half was pasted. An empty user or workspace
+    takes the stored one away. ConfigError for an answer that can't be.
     """
     request = _request(environ, keyfile, host, port, host_key)
     request = replace(request, confirm=confirm, ask_passphrase=passphrase, may_ask=may_ask)
+    given = _names_only({"bitbucket_user": user, "bitbucket_workspace": workspace})
     done = githost.set_up(githost.ssh_of(environ), request, check=check)
-    values = {"bitbucket_user": user, "bitbucket_workspace": workspace}
     if request.host == BITBUCKET and done.public_key:
-        values["bitbucket_ssh_keyfile"] = str(done.key)
-    given = {name: value for name, value in values.items() if value}
+        given["bitbucket_ssh_keyfile"] = str(done.key)
     aside = _store(given, environ) if given else None
     return replace(done, checks=(*done.checks, *_outranked(given, environ)), stored=given, kept_aside=aside)
 
@@ -260,6 +265,7 @@ def _setup_locally(
     from cpvlib.managers import localsignin
 
     scene = localsignin.look(environ)
+    localsignin.check(given)
     options = {signin.KEYS[name]: value for name, value in given.items()}
     settings = user_settings({**scene.options, **options}, environ)
     found = Checked(tuple(signin.check_sign_in(settings).checks) if check else ())
@@ -271,8 +277,10 @@ def _setup_locally(
 
 def _store(given: Mapping[str, str], environ: Mapping[str, str]) -> Path | None:
     def edit(content: dict[str, Any]) -> None:
-        if any(content.get(name) != value for name, value in given.items()):
+        if any(content.get(name, "") != value for name, value in given.items()):
             content.update(given)
+            for name in [name for name, value in given.items() if not value]:
+                del content[name]
             content["last_updated"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
     return userconfig.update(userconfig.config_path(environ), edit)
@@ -284,7 +292,7 @@ def _outranked(given: Mapping[str, str], environ: Mapping[str, str]) -> list[Che
     warnings = []
     for name, value in given.items():
         found = settings.get(_KEYS[name])
-        if found and found.origin != "config.json" and found.value != value:
+        if value and found and found.origin != "config.json" and found.value != value:
             finding = (
                 f"{found.origin} says '{found.value}' for {spelled(_KEYS[name])}, and outranks '{value}'"
             )
@@ -292,9 +300,17 @@ def _outranked(given: Mapping[str, str], environ: Mapping[str, str]) -> list[Che
     return warnings
 
 
+def _names_only(answers: Mapping[str, str | None]) -> dict[str, str]:
+    """The answers that were given. ConfigError for one that is a key or token, or no name at all."""
+    for name, value in answers.items():
+        if value and _SECRET.match(value):
+            raise ConfigError(f"the answer for {name} is a key or token, and nothing secret is stored")
+        if value and not (value.isprintable() and len(value) <= _LONGEST):
+            raise ConfigError(f"the answer for {name} can't be one: control characters, or too long")
+    return {name: value for name, value in answers.items() if value is not None}
+
+
 def _absolute(path: str | None) -> str | None:
     if not path:
         return path
-    if any(ord(character) < 0x20 for character in path):
-        raise ConfigError("a path can't hold control characters")
     return str(Path(path).expanduser().absolute())

@@ -57,13 +57,19 @@ def look(environ: Mapping[str, str]) -> LocalScene:
     return LocalScene(repo, remote if remote and remote.url.startswith("s3://") else None)
 
 
-def store(scene: LocalScene, given: Mapping[str, str]) -> None:
-    """Writes the answers down. ConfigError for a storage: that is `init`'s to choose, or `storage move`'s."""
+def check(given: Mapping[str, str]) -> None:
+    """ConfigError for a storage: that is `init`'s to choose, or `storage move`'s; and for an empty answer."""
+    if "" in given.values():
+        raise ConfigError("an empty answer takes nothing away here", hint="git config --unset, or dvc remote")
     if "storage" in given:
         raise ConfigError(
             "the storage of one repository is not chosen here",
             hint="git cpv init --storage s3://BUCKET, or git cpv storage move s3://BUCKET",
         )
+
+
+def store(scene: LocalScene, given: Mapping[str, str]) -> None:
+    """Writes the answers down."""
     if scene.remote is None:
         for name, value in given.items():
             scene.repo.git.run("config", "--local", spelled(KEYS[name]), value)

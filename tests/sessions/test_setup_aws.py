@@ -405,3 +405,18 @@ def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
     assert shell.fails("git cpv setup aws --key x", code=129).splitlines()[0] == (
         "error: some of these options belong to 'git cpv setup bitbucket'"
     )
+
+
+def test_an_empty_answer_takes_the_stored_one_away(shell: Shell, sealed: Path) -> None:
+    shell.ok("git cpv setup aws --no-check --profile p --region r --endpoint https://e")
+    shell.ok("git cpv setup aws --no-check --endpoint ''")
+    assert stored(sealed) == {"aws_profile": "p", "region": "r"}
+    assert shell.run("git cpv setup aws --no-check --endpoint ''").code == 0
+
+
+def test_a_key_or_token_is_no_name(shell: Shell, sealed: Path) -> None:
+    for words in ("aws --profile AKIAIOSFODNN7EXAMPLE", "aws --profile 'a\nb'"):
+        error = shell.fails(f"git cpv setup {words} --no-check")
+        assert error.startswith("error: the answer for aws_profile ")
+        assert "AKIA" not in error
+    assert not config_file(sealed).exists()

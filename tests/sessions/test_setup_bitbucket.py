@@ -253,3 +253,30 @@ def test_json(shell: Shell, host: SshServer, ssh_home: Path) -> None:
         "bitbucket_workspace": "acme",
     }
     assert result.code == 128
+
+
+def test_a_token_is_no_users_name(shell: Shell, ssh_home: Path) -> None:
+    error = shell.fails("git cpv setup bitbucket --user ATATT3xFfGF0secret")
+    assert error == "error: the answer for bitbucket_user is a key or token, and nothing secret is stored"
+    assert [path.name for path in ssh_home.iterdir()] == ["config"]
+
+
+def test_what_is_set_up_is_proved_again(shell: Shell, host: SshServer, ssh_home: Path) -> None:
+    """As the Python API and `doctor` do: nothing is changed, and each check has its name."""
+    from cpvlib.managers.configuring import is_bitbucket_configured, validate
+
+    def states() -> list[tuple[str, str]]:
+        return [(check.id, check.state) for check in validate(aws=False).checks]
+
+    assert states() == [("config.file", "ok"), ("ssh.login", "skipped")]
+    shell.run(command(host))
+    assert is_bitbucket_configured()
+    files = {path: path.read_bytes() for path in ssh_home.iterdir()}
+    proved = [("config.file", "ok"), ("ssh.key", "ok"), ("ssh.host-key", "ok")]
+    assert states() == [*proved, ("ssh.login", "failed")]
+    host.authorize((ssh_home / "id_ed25519.pub").read_text())
+    assert states() == [*proved, ("ssh.login", "ok")]
+    assert bool(validate(aws=False))
+    assert {path: path.read_bytes() for path in ssh_home.iterdir()} == files
+    shell_config(ssh_home).write_text("[]")
+    assert states() == [("config.file", "failed")]
