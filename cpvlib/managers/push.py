@@ -1,22 +1,22 @@
 """push: snapshot what changed, store it, commit the pointers, publish.
 
 The order is the promise. Contents go into the cache and to storage and are confirmed there; then the commit
-is made
-and the branch moves; then the git remote learns of it. A push that stops anywhere leaves the step before it
-whole,
-and typed again goes on from there.
+is made and the branch moves; then the git remote learns of it. A push that stops anywhere leaves the step
+before it whole, and typed again goes on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import CredentialError, GitError, RepositoryError
+from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
 from cpvlib.managers import facts, objects, publish
 from cpvlib.managers.gathering import Change, Gathering
@@ -123,8 +123,7 @@ def plan_push(
     """Decides the push. Contents are hashed and, unless in a dry run, put into the cache while they are read.
 
     Raises RepositoryError where the worktree is in no state to push from: detached, merging, behind its
-    pointers,
-    an out missing or unreadable.
+    pointers, an out missing or unreadable.
     """
     branch, tip, in_place = _target(ws, request)
     git_remote = publish.destination(ws)
@@ -152,7 +151,7 @@ def plan_push(
         message=request.message or facts.default_message([c.out for c in changes], decision.checkpoint),
         git_remote=git_remote,
         sources=gathered.sources,
-        warnings=decision.warnings,
+        warnings=(*_oddities(changes, committed), *decision.warnings),
         mends=_mends(outs, found, committed) if in_place else (),
         first_out=first_out,
     )
@@ -172,6 +171,7 @@ def push(
         progress=listener,
         jobs=request.jobs,
     )
+    step("push:stored")
     prepared = _prepare(ws, plan, request)
     tip = prepared.commit if prepared else plan.tip
     if tip is None:
@@ -179,11 +179,13 @@ def push(
     history = publish.store_history(
         ws, plan.git_remote, tip, check=request.check, progress=listener, jobs=request.jobs
     )
+    step("push:prepared")
     if prepared:
         _land(ws, plan, prepared)
     elif not plan.in_place:
         _begin_branch(ws, plan.branch, tip)
     _mend(ws, plan, tip)
+    step("push:landed")
     publication = _publish(ws, plan, tip)
     return PushResult(plan, tip, prepared is not None, stored + history, publication)
 
@@ -309,12 +311,26 @@ def _land(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> None:
 
     if plan.log is not None:
         plan.log.apply(ws.top)
+        step("push:logged")
     with ws.dvc_lock():
         commits.land(ws.repo, prepared)
+    step("push:committed")
     if plan.in_place:
         ws.bases.update(
             {change.out.path: change.content.oid for change in plan.changes if not change.elsewhere}
         )
+
+
+def _oddities(changes: Iterable[Change], committed: Mapping[str, Out]) -> Iterator[str]:
+    """What may be meant so, and is more often an accident of the training."""
+    for change in changes:
+        name, content, before = printable(change.out.path), change.content, committed.get(change.out.path)
+        is_folder = content.nfiles is not None
+        if before and before.entry and before.entry.is_dir != is_folder:
+            now, then = ("a folder", "a file") if is_folder else ("a file", "a folder")
+            yield f"'{name}' is {now} now, and was {then}"
+        if not content.size and not content.nfiles and not change.out.is_log:
+            yield f"'{name}' is empty"
 
 
 def _mends(

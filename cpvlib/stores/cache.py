@@ -131,7 +131,11 @@ class ObjectCache:
         `seen`, DiskFullError where a copy doesn't fit.
         """
         try:
-            with FileIO(file) as stream:
+            stream = FileIO(file)
+        except OSError as error:
+            raise disk_error(error, f"cannot read '{file}'") from error
+        try:
+            with stream:
                 before = FileStat.of(os.fstat(stream.fileno()))
                 if seen is not None and seen != before:
                     raise changed_while_read(file)

@@ -44,7 +44,9 @@ def culprit(error: OSError) -> str:
     """What to look at when access was denied, quoted for a shell: the file, or the nearest folder."""
     from shlex import quote
 
-    named = [name for name in (error.filename2, error.filename) if isinstance(name, (str, bytes))]
+    named = [
+        name for name in (error.filename2, error.filename) if isinstance(name, str | bytes | os.PathLike)
+    ]
     path = os.path.abspath(os.fsdecode(named[0] if named else "."))
     while not os.path.lexists(path):
         path = os.path.dirname(path)

@@ -108,6 +108,7 @@ def test_remove_tree_does_not_follow_links(tmp_path: Path) -> None:
         (OSError(errno.EACCES, "x", "/etc/no such/folder/file"), "/etc"),
         (OSError(errno.EACCES, "x", "/etc/hosts", 0, "/usr/lib/.a.tmp"), "/usr/lib"),
         (OSError(errno.EACCES, "x", b"/etc/hosts"), "/etc/hosts"),
+        (OSError(errno.EACCES, "x", Path("/etc/hosts")), "/etc/hosts"),
         (OSError(errno.EPERM, "x", 3), str(Path.cwd())),
     ],
 )
