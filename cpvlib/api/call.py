@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cpvlib.base.errors import CPVError, NegativeAnswer
 from cpvlib.base.progress import Silent
 from cpvlib.domain.text import printable, without_secrets
-from cpvlib.stores.logfile import Journal, LogFile, log_path
+from cpvlib.stores.logfile import Journal
 
 if TYPE_CHECKING:
     from cpvlib.managers.workspace import Workspace
@@ -26,7 +26,7 @@ class Voice(Silent):
         self._notify = notify
         self._journal = Journal()
         if log_file is not None:
-            self._journal.keep_in(LogFile(log_file))
+            self._journal.keep_in(lambda: log_file)
         self._has_file = log_file is not None
 
     def say(self, line: str) -> None:
@@ -62,10 +62,7 @@ class Voice(Silent):
     def log_of(self, ws: Workspace) -> None:
         """From here on the repository is known, and so is its log."""
         if not self._has_file:
-            settings = ws.settings.committed
-            self._journal.keep_in(
-                LogFile(log_path(settings.get("cpv.team"), settings.get("cpv.model"), ws.repo.common_dir))
-            )
+            self._journal.keep_in(lambda: ws.log_path)
 
     def _print(self, line: str, level: int) -> None:
         if self._verbose >= level:
@@ -85,7 +82,7 @@ def speaking(name: str, options: Mapping[str, Any], *, changes: bool) -> Iterato
     voice = Voice(
         options.get("verbose", 0),
         options.get("notify") if changes else None,
-        Path(log_file).expanduser() if log_file else None,
+        Path(log_file) if log_file is not None else None,
     )
     started = time.monotonic()
     try:

@@ -137,7 +137,7 @@ def open_workspace(folder: Path, options: Mapping[str, Any], voice: Voice) -> Wo
     from cpvlib.managers.workspace import Workspace
 
     settings = {"cpv.cache": "none"} if options.get("use_cache") is False else None
-    ws = Workspace.open(folder, options=settings, note=voice.say, trace=voice.trace)
+    ws = Workspace.open(folder, options=settings, note=voice.say, trace=voice.trace, requests=voice.request)
     voice.log_of(ws)
     return ws
 

@@ -113,6 +113,8 @@ def settled(defaults: Mapping[str, Any], given: Mapping[str, Any], kind: type, c
             raise OptionError(f"{caller}() takes no keyword '{name}'{_nearest(name, known)}")
     options = {**{key: value for key, value in defaults.items() if key in known}, **given}
     _check(options, caller)
+    if options.get("log_file") is not None:
+        options["log_file"] = path_of(options["log_file"]).absolute()  # wherever the process goes from here
     return options
 
 

@@ -76,7 +76,11 @@ def _run_command(name: str, words: Sequence[str]) -> int:
         verbose=getattr(args, "verbose", 0),
         json=getattr(args, "json", False),
     )
-    return command.run(args, ui)
+    try:
+        return command.run(args, ui)
+    except CPVError as error:
+        ui.failed(error)
+        raise
 
 
 def _unknown(name: str) -> UsageError:

@@ -1,8 +1,9 @@
-"""Opening the repository that a command was typed in, with its notes and traces going to the terminal."""
+"""Opening the repository that a command was typed in, with its notes and traces going to terminal and log."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,32 @@ if TYPE_CHECKING:
 
 
 def open_workspace(ui: UI, options: Mapping[str, str] | None = None) -> Workspace:
-    """The CPV repository of the current folder; `-v` shows the git commands it runs."""
+    """The CPV repository of the current folder; `-v` shows the git commands it runs, `-vv` its S3 requests.
+
+    From here on what the command says goes to the repository's log as well.
+    """
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.logfile import Journal
+
+    journal = ui.journal = Journal()
 
     def trace(words: Sequence[str], seconds: float, code: int) -> None:
         ui.detail(f"git {' '.join(words)} ({seconds * 1000:.0f} ms, exit {code})")
 
-    return Workspace.open(Path.cwd(), options=options, note=ui.say, trace=trace if ui.verbose else None)
+    ws = Workspace.open(
+        Path.cwd(), options=options, note=ui.say, trace=trace, requests=lambda line: ui.detail(line, 2)
+    )
+    journal.keep_in(lambda: ws.log_path)
+    return ws
+
+
+@contextmanager
+def changing(ui: UI, *, dry_run: bool = False) -> Iterator[Workspace]:
+    """The same for a command that changes the repository: other such commands wait, and it sees what they
+    did."""
+    ws = open_workspace(ui)
+    if dry_run:
+        yield ws
+        return
+    with ws.alone():
+        yield ws.again()

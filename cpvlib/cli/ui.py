@@ -7,10 +7,14 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from cpvlib.base.errors import CPVError
 from cpvlib.base.progress import Progress
 from cpvlib.domain.text import columns, printable, without_secrets
+
+if TYPE_CHECKING:
+    from cpvlib.stores.logfile import Journal
 
 _PAINTS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _PAINTED = re.compile("(\x1b\\[(?:" + "|".join(_PAINTS.values()) + ")?m)")
@@ -29,6 +33,8 @@ class UI:
         self.quiet = quiet
         self.verbose = verbose
         self.json_wanted = json
+        self.journal: Journal | None = None
+        """Where the conversation is written down, once the repository is known whose log that is."""
         self._colour: bool | None = None
 
     def answer(self, text: str) -> None:
@@ -49,17 +55,29 @@ class UI:
 
     def say(self, text: str) -> None:
         """A line for whoever watches, on stderr; not with `-q`."""
+        self._note_down(text)
         if not self.quiet:
             self._write(sys.stderr, text)
 
     def detail(self, text: str, level: int = 1) -> None:
-        """A line that only `-v` (at level 2: `-vv`) asks for, on stderr."""
+        """A line that only `-v` (at level 2: `-vv`) asks for, on stderr; from any thread."""
+        if self.journal is not None:
+            self.journal.detail(text)
         if self.verbose >= level and not self.quiet:
             self._write(sys.stderr, text)
 
     def warn(self, text: str) -> None:
         """Something the user should know although the command goes on; `-q` does not silence it."""
+        self._note_down(f"warning: {text}")
         self._write(sys.stderr, f"warning: {text}")
+
+    def failed(self, error: CPVError) -> None:
+        """Writes down how the command ends; `main` prints it."""
+        self._note_down(f"{type(error).__name__}: {error.message}")
+
+    def _note_down(self, text: str) -> None:
+        if self.journal is not None:
+            self.journal.say(text)
 
     def table(self, rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> None:
         """Rows in aligned columns on stdout; those numbered in `right` (from 0) end flush."""

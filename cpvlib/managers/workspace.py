@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import RepositoryError
+from cpvlib.base.errors import ConfigError, RepositoryError
 from cpvlib.domain.cpvconfig import FILE, CommittedConfig
 from cpvlib.managers.outs import Roles
 from cpvlib.managers.settings import Settings
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.dvc.config import DvcConfig
     from cpvlib.stores.git.door import Trace
     from cpvlib.stores.git.repository import GitRepository
+    from cpvlib.stores.journal import Journal
     from cpvlib.stores.state import Bases, Confirmations
     from cpvlib.stores.storage.open import StoragePlace
     from cpvlib.stores.storage.protocol import Storage
@@ -139,6 +140,12 @@ class Workspace:
         return find_place(self.settings, self.dvc, self.repo)
 
     @cached_property
+    def journal(self) -> Journal:
+        from cpvlib.stores.journal import Journal
+
+        return Journal(self.repo.git_dir)
+
+    @cached_property
     def confirmed(self) -> Confirmations:
         from cpvlib.stores.state import Confirmations
 
@@ -178,6 +185,18 @@ class Workspace:
 
         return alone(self.repo.common_dir / "cpv" / "lock", self.note)
 
+    @property
+    def log_path(self) -> Path:
+        """The repository's log, named after its team and model; nothing is created."""
+        from cpvlib.stores.logfile import log_path
+
+        try:
+            config = self.settings.committed
+            names = (config.get("cpv.team"), config.get("cpv.model"))
+        except ConfigError:
+            names = (None, None)
+        return log_path(*names, self.repo.common_dir)
+
     def pointer_blobs(self, commit: str) -> dict[str, str]:
         """The pointers of a commit: path to blob."""
         if commit not in self._pointer_blobs:
@@ -213,7 +232,15 @@ class Workspace:
             raise RepositoryError(f"cannot read '{path}': {error.strerror}") from error
 
     def refuse_unfinished(self) -> None:
-        """Raises RepositoryError in the middle of a merge, rebase, cherry-pick, revert or am."""
+        """Raises RepositoryError in the middle of a merge, rebase, cherry-pick or am, or of a revert, git's
+        or CPV's."""
+        self.refuse_unfinished_git()
+        from cpvlib.managers.resuming import settle_or_refuse
+
+        settle_or_refuse(self)
+
+    def refuse_unfinished_git(self) -> None:
+        """The same for what git has not finished."""
         operation = self.repo.unfinished()
         if operation is not None:
             raise RepositoryError(

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -90,20 +91,21 @@ class Journal:
     """
 
     def __init__(self) -> None:
+        self._place: Callable[[], Path] | None = None
         self._log: LogFile | None = None
         self._open = False
         self._waiting: list[str] = []
 
-    def keep_in(self, log: LogFile) -> None:
-        """Where the lines go; those said before this is known are written there too."""
-        self._log = log
+    def keep_in(self, place: Callable[[], Path]) -> None:
+        """Where the lines go, asked when there are some; those said before this is known go there too."""
+        self._place, self._log = place, None
         if self._open:
             self._flush()
 
     def detail(self, line: str) -> None:
         """What matters only beside something that was said: git's commands, requests to S3."""
-        if self._open and self._log:
-            self._log.write(line)
+        if self._open and self._place:
+            self._write(line)
         elif len(self._waiting) < _HELD_BACK:
             self._waiting.append(line)
 
@@ -113,6 +115,12 @@ class Journal:
         self._flush()
 
     def _flush(self) -> None:
-        if self._log and self._waiting:
-            self._log.write(*self._waiting)
-            self._waiting = []
+        if self._place and self._waiting:
+            lines, self._waiting = self._waiting, []
+            self._write(*lines)
+
+    def _write(self, *lines: str) -> None:
+        assert self._place is not None
+        if self._log is None:
+            self._log = LogFile(self._place())
+        self._log.write(*lines)

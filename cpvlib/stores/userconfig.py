@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,11 @@ def cache_dir() -> Path:
 
 def log_dir() -> Path:
     """Where logs go. Nothing is created."""
+    if sys.platform == "linux":
+        # What platformdirs says too, a test sees to that; every command that says something asks.
+        state = os.environ.get("XDG_STATE_HOME", "").strip() or f"{os.environ.get('HOME', '')}/.local/state"
+        if state.startswith("/"):
+            return Path(state) / "cpv" / "log"
     from platformdirs import user_log_path
 
     return user_log_path("cpv", appauthor=False)

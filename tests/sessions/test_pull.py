@@ -149,7 +149,11 @@ def test_version_into_a_folder_leaves_the_worktree(pair: tuple[Shell, Shell]) ->
     assert (ann.cwd / "../old/model.bin").read_text() == "weights 1"
     assert ann.files() == before
     assert sorted(ann.at("../old").files()) == ["model.bin"]
+    ann.ok("git cpv pull v0.1 --output ../old")  # what an interrupted run left is completed
+    assert sorted(ann.at("../old").files())[-1] == "model.bin"
+    ann.write("../old/model.bin", "mine")
     assert ann.fails("git cpv pull v0.1 --output ../old").startswith("error: the folder '")
+    assert ann.at("../old").read("model.bin") == "mine"
 
 
 def test_version_into_the_cache_only(pair: tuple[Shell, Shell]) -> None:

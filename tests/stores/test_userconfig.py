@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from cpvlib.base.errors import ConfigError
@@ -100,3 +101,12 @@ def test_what_is_broken_is_named(tmp_path: Path, content: bytes) -> None:
 def test_a_place_that_can_not_be_written() -> None:
     with pytest.raises(ConfigError, match="cannot write"):
         userconfig.update(Path("/proc/nowhere/config.json"), lambda content: content.update(region="b"))
+
+
+@pytest.mark.parametrize("state", ["/elsewhere/state", "", None])
+def test_logs_go_where_platformdirs_says(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
+    if state is None:
+        monkeypatch.delenv("XDG_STATE_HOME")
+    else:
+        monkeypatch.setenv("XDG_STATE_HOME", state)
+    assert userconfig.log_dir() == platformdirs.user_log_path("cpv", appauthor=False)

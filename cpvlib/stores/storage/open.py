@@ -29,13 +29,17 @@ class StoragePlace:
 
 
 def open_storage(
-    place: StoragePlace, *, jobs: int | None = None, note: Callable[[str], None] | None = None
+    place: StoragePlace,
+    *,
+    jobs: int | None = None,
+    note: Callable[[str], None] | None = None,
+    trace: Callable[[str], None] | None = None,
 ) -> Storage:
     """The storage at `place`; nothing is asked of it yet, so that it may not exist.
 
-    `note` is told, from any thread, when storage keeps a call waiting. `jobs` bounds the calls made at once;
-    without it the remote's own `jobs` option or the kind's default does. Raises StorageError for a kind of
-    storage that is not supported, ConfigError for an option that can't be obeyed.
+    `note` is told, from any thread, when storage keeps a call waiting, `trace` of each request. `jobs` bounds
+    the calls made at once; without it the remote's own `jobs` option or the kind's default does. Raises
+    StorageError for a kind of storage that is not supported, ConfigError for an option that can't be obeyed.
     """
     jobs = jobs or _jobs_option(place.options)
     scheme, separator, rest = place.url.partition("://")
@@ -50,7 +54,7 @@ def open_storage(
         from cpvlib.stores.storage.s3 import S3Storage
         from cpvlib.stores.storage.s3_settings import S3Settings
 
-        return S3Storage(S3Settings.of(place.url, place.options, jobs=jobs), note)
+        return S3Storage(S3Settings.of(place.url, place.options, jobs=jobs), note, trace)
     raise StorageError(
         printable(
             f"cannot use the storage '{scheme}://{_without_user(rest)}': cpv knows no '{scheme}' storage"

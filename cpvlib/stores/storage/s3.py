@@ -47,11 +47,11 @@ Sink = Callable[[int, bytes], None]
 class S3Storage:
     """Objects in one bucket, below one prefix. S3 API reference: the operation is named at each call."""
 
-    def __init__(self, settings: S3Settings, note: Note | None = None) -> None:
+    def __init__(self, settings: S3Settings, note: Note | None = None, trace: Note | None = None) -> None:
         self.settings = settings
         self.url = settings.url
         self.jobs = settings.jobs
-        self._line = S3Line(settings, note or (lambda _: None))
+        self._line = S3Line(settings, note or (lambda _: None), trace)
         self._bucket_seen = False
 
     def stat(self, key: str) -> ObjectStat | None:

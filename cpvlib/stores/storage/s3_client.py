@@ -29,11 +29,15 @@ Note = Callable[[str], None]
 
 
 class S3Line:
-    """One client of boto3's, shared by all threads, with at most `jobs` calls under way."""
+    """One client of boto3's, shared by all threads, with at most `jobs` calls under way.
 
-    def __init__(self, settings: S3Settings, note: Note) -> None:
+    `trace` is told of each request that was answered, or was not, from any thread.
+    """
+
+    def __init__(self, settings: S3Settings, note: Note, trace: Note | None = None) -> None:
         self.settings = settings
         self._note = note
+        self._trace = trace
         self._noted_at = -_NOTE_EVERY_S
         self._slots = threading.BoundedSemaphore(settings.jobs)
         self._connecting = threading.Lock()
@@ -82,9 +86,21 @@ class S3Line:
                 self._client.meta.events.register("needs-retry.s3", self._say_trouble)
             return self._client
 
-    def _say_trouble(self, attempts: int, response: Any, caught_exception: Any, **_: object) -> None:
+    def _say_trouble(
+        self,
+        attempts: int,
+        response: Any,
+        caught_exception: Any,
+        operation: Any,
+        request_dict: Any,
+        **_: object,
+    ) -> None:
         """botocore's event after each answer or broken connection, in the thread of the call."""
         status = response[0].status_code if response else 0
+        if self._trace:
+            # The path alone: headers hold the signature, and a query may hold one.
+            path, answer = request_dict.get("url_path", ""), status or type(caught_exception).__name__
+            self._trace(printable(f"s3 {operation.name} {self._host} {path}: {answer}"))
         trouble = caught_exception is not None or status >= 500 or status == 429
         now = time.monotonic()
         if trouble and attempts > 1 and now - self._noted_at >= _NOTE_EVERY_S:
