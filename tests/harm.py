@@ -36,7 +36,8 @@ def unharmed(shell: Shell) -> Iterator[None]:
     before = state(shell)
     yield
     after = state(shell)
-    assert after == before
+    changed = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+    assert not changed, f"harmed: {changed}"
 
 
 @lru_cache

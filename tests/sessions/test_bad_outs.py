@@ -289,5 +289,8 @@ def test_two_pointers_for_one_out(repo: Shell) -> None:
 def test_outs_that_lie_in_one_another(repo: Shell) -> None:
     repo.write("data/train/points.csv.dvc", repo.read("model.bin.dvc").replace("model.bin", "points.csv"))
     repo.ok("git add -f data/train/points.csv.dvc && git commit -q -m nested")
-    said = "error: out 'data/train/points.csv' lies inside out 'data'\nhint: git cpv untrack data/train/points.csv"
+    said = (
+        "error: out 'data/train/points.csv' lies inside out 'data'\n"
+        "hint: git cpv untrack data/train/points.csv"
+    )
     refused(repo, said, ("push", "pull", "status"))

@@ -132,7 +132,9 @@ def edit_index(
 
 
 def check_worktree(repo: GitRepository, edits: Mapping[str, Edit]) -> None:
-    """Raises RepositoryError where an edit would write through a symlink or over what is no file."""
+    """Raises RepositoryError where an edit would write through a symlink or over what is no file, and what
+    the edit itself raises of a file's content.
+    """
     for path in edits:
         parts = _parts(path)
         for depth in range(1, len(parts)):
@@ -143,6 +145,18 @@ def check_worktree(repo: GitRepository, edits: Mapping[str, Edit]) -> None:
         mode = _mode(repo.top / path)
         if mode is not None and not stat.S_ISREG(mode):
             raise _not_plain(path)
+    for path, edit in edits.items():
+        edit(worktree_content(repo, path))
+
+
+def worktree_content(repo: GitRepository, path: str) -> bytes | None:
+    """A file's bytes, None where there is none. Raises RepositoryError where it can't be read."""
+    try:
+        return (repo.top / path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise disk_error(error, f"cannot read '{path}'") from error
 
 
 def _mode(path: Path) -> int | None:

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from cpvlib.base.errors import CPVError
-from cpvlib.stores.files import disk_error
 from cpvlib.stores.git import indexes
-from cpvlib.stores.git.edits import Edit, edit_file
+from cpvlib.stores.git.edits import Edit, edit_file, worktree_content
 from cpvlib.stores.git.indexes import Entry
 from cpvlib.stores.git.repository import GitRepository
 
@@ -22,7 +21,7 @@ class Former:
     def __init__(self, repo: GitRepository, paths: Iterable[str]) -> None:
         self._repo = repo
         self.entries: dict[str, Entry | None] = {}
-        self._files = {path: _content(repo, path) for path in paths}
+        self._files = {path: worktree_content(repo, path) for path in paths}
 
     def put_back(self) -> None:
         """As far as the disk lets it: the failure that led here is what the user has to hear of."""
@@ -39,12 +38,3 @@ class Former:
 
 def _back_to(content: bytes | None) -> Edit:
     return lambda _: content
-
-
-def _content(repo: GitRepository, path: str) -> bytes | None:
-    try:
-        return (repo.top / path).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise disk_error(error, f"cannot read '{path}'") from error

@@ -496,6 +496,8 @@ def test_an_edit_that_fails_in_the_worktree_leaves_nothing_staged(repo: GitRepos
     shell.write("sub/deep/x", "unfinished\n")
     before = (shell.files(), shell.git("status", "--porcelain"), shell.git("ls-files", "--stage"))
     with pytest.raises(RepositoryError, match="no"):
+        commits.prepare(repo, {"sub/deep/x": picky}, "x")
+    with pytest.raises(RepositoryError, match="no"):
         commits.stage(repo, PUSH | {"new/file": to(b"new\n"), "train.py": to(None), "sub/deep/x": picky})
     assert (shell.files(), shell.git("status", "--porcelain"), shell.git("ls-files", "--stage")) == before
 
