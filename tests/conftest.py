@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from servers import ceph
 from shell import Shell
 from template import MakeTemplate, Template
 
@@ -51,8 +52,11 @@ def write_identity(home: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every test, in-process ones too, runs in a sealed environment; its HOME is returned."""
+def sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Every test, in-process ones too, runs in a sealed environment; its HOME is returned.
+
+    Whatever it did, no log and no configuration of CPV's may hold the servers' secret afterwards.
+    """
     home = tmp_path / "home"
     write_identity(home)
     environment = sealed_environment(home)
@@ -60,7 +64,10 @@ def sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return home
+    yield home
+    places = (home / ".local/state/cpv", home / ".config/cpv", home / ".cpv")
+    written = [path for place in places for path in place.rglob("*") if path.is_file()]
+    assert [path for path in written if ceph.SECRET_KEY.encode() in path.read_bytes()] == []
 
 
 @pytest.fixture
