@@ -299,7 +299,7 @@ class _Survey:
             return True
         for storage in (*self.sources, self.target):
             try:
-                transfer.download(storage, {oid: None}, cache.receiver, Silent(), self.jobs, key=key)
+                transfer.download(storage, {oid: None}, cache, Silent(), self.jobs, key=key)
             except ObjectMissingError:
                 continue
             cache.settle()

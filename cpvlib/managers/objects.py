@@ -76,10 +76,7 @@ class _Lane:
     def download(self, wanted: Mapping[str, int | None], progress: Progress, jobs: int | None) -> None:
         from cpvlib.stores import transfer
 
-        try:
-            transfer.download(self.ws.storage(), wanted, self.cache.receiver, progress, jobs, key=self.key)
-        finally:
-            self.cache.settle()
+        transfer.download(self.ws.storage(), wanted, self.cache, progress, jobs, key=self.key)
 
 
 def listing_of(ws: Workspace, entry: OutEntry) -> Listing:

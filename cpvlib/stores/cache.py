@@ -22,6 +22,7 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.listing import Listing, parse_listing
 from cpvlib.domain.text import human_size
 from cpvlib.stores import files, hashing
+from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.cacherecords import Records
 from cpvlib.stores.files import DiskFullError, Scratch, StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
@@ -31,9 +32,6 @@ from cpvlib.stores.statindex import FileStat
 _OID = re.compile(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 _MODE = 0o444
 _SMALL_BYTES = hashing.BLOCK_BYTES
-_BATCH = 512
-_BATCH_BYTES = 64 << 20
-_FEW = 8
 _SPARE_BYTES = 4 << 20  # for listings, pointers and git's own objects
 
 
@@ -56,9 +54,7 @@ class ObjectCache:
         self._records = Records(records)
         self._scratch = Scratch(root / "cpv" / "tmp")
         self._lock = threading.Lock()
-        self._waiting: list[tuple[str, str]] = []
-        self._waiting_bytes = 0
-        self._expected: set[str] = set()
+        self._arrivals = Arrivals(entered=self._note_new)
         self._no_clone: set[int] = set()
 
     @property
@@ -146,8 +142,8 @@ class ObjectCache:
 
     def settle(self) -> None:
         """Give all new objects their names, when their bytes last; then record what is known of them."""
-        with self._lock:
-            self._settle_waiting()
+        with self._settling():
+            self._arrivals.settle()
         self._records.flush()
 
     def copy_to(
@@ -260,7 +256,7 @@ class ObjectCache:
                 self._make_room(file, len(data))
                 self._write_small(md5, data)
             except BaseException:
-                self._expected.discard(md5)
+                self._arrivals.give_up(self._where(md5))
                 raise
         on_bytes(len(data))
         return md5
@@ -277,13 +273,12 @@ class ObjectCache:
                 if size != before.size or FileStat.of(os.fstat(stream.fileno())) != before:
                     raise changed_while_read(file)
                 os.fchmod(copy.fileno(), _MODE)
-                os.fsync(copy.fileno())
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
         if self._claim(md5):
-            self._wait(temporary, md5, size)
+            self._add(temporary, md5, size)
         else:
             os.unlink(temporary)
         return md5
@@ -311,13 +306,7 @@ class ObjectCache:
 
     def _claim(self, oid: str) -> bool:
         """Whether the caller is to write this object, for nobody has or is about to."""
-        if self.has(oid):
-            return False
-        with self._lock:
-            if oid in self._expected:
-                return False
-            self._expected.add(oid)
-        return True
+        return not self.has(oid) and self._arrivals.claim(self._where(oid))
 
     def _write_small(self, oid: str, data: bytes) -> None:
         temporary = self._scratch.new()
@@ -330,43 +319,21 @@ class ObjectCache:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
-        self._wait(temporary, oid, len(data))
+        self._add(temporary, oid, len(data))
 
-    def _wait(self, temporary: str, oid: str, size: int) -> None:
-        with self._lock:
-            self._waiting.append((temporary, oid))
-            self._waiting_bytes += size
-            if len(self._waiting) >= _BATCH or self._waiting_bytes >= _BATCH_BYTES:
-                self._settle_waiting()
+    def _add(self, temporary: str, oid: str, size: int) -> None:
+        with self._settling():
+            self._arrivals.add(temporary, self._where(oid), size)
 
-    def _settle_waiting(self) -> None:
-        """Bytes first, then names, then their folders: few by fsync, many by one syncfs."""
-        if not self._waiting:
-            return
-        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+    def _note_new(self, path: str) -> None:
+        self._records.note(path[len(self._root) + 1 :], FileStat.of(os.stat(path)))
+
+    @contextmanager
+    def _settling(self) -> Iterator[None]:
         try:
-            files.sync_files([temporary for temporary, _ in batch], self._scratch.folder, few=_FEW)
-            for temporary, oid in batch:
-                self._enter(temporary, oid)
-            folders = {os.path.dirname(self._where(oid)) for _, oid in batch}
-            files.sync_folders(folders, few=_FEW)
+            yield
         except OSError as error:
-            for temporary, _ in batch:
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary)
             raise disk_error(error, f"cannot write to the cache '{self.root}'") from error
-        finally:
-            self._expected.difference_update(oid for _, oid in batch)
-
-    def _enter(self, temporary: str, oid: str) -> None:
-        """Give a temporary file, whose bytes last, its object's name."""
-        path = self._where(oid)
-        try:
-            os.replace(temporary, path)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            os.replace(temporary, path)
-        self._records.note(self._key(oid), FileStat.of(os.stat(path)))
 
     @contextmanager
     def _writing(self, oid: str) -> Iterator[None]:
@@ -386,10 +353,7 @@ class ObjectCache:
                     hint="push it again where it is whole: git cpv push --check",
                 )
             os.chmod(temporary, _MODE)
-            size = os.stat(temporary).st_size
-            if size > _SMALL_BYTES:
-                files.sync_file(temporary)  # takes long, and whoever settles keeps the other threads waiting
-            self._wait(temporary, oid, size)
+            self._add(temporary, oid, os.stat(temporary).st_size)
 
 
 class Receiver:

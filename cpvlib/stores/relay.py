@@ -62,7 +62,8 @@ def relay(
 
     progress.begin("moving", sum(size or 0 for size in sizes.values()), len(sizes))
     try:
-        return dict(crew.each(carry, sizes))
+        with target.together():
+            return dict(crew.each(carry, sizes))
     finally:
         progress.end()
 

@@ -23,13 +23,22 @@ class Receiver(Protocol):
         """A temporary file for the bytes."""
 
     def accept(self) -> None:
-        """Take it for the object, which has its name by now or once its receiver's maker settles.
+        """Take it for the object, which has its name once all is settled.
 
         Raises StorageError where its content has another md5.
         """
 
     def discard(self) -> None:
         """Remove the temporary file; nothing happens where it is gone or was accepted."""
+
+
+class Receiving(Protocol):
+    """The cache, as a place where objects arrive. Usable from many threads."""
+
+    def receiver(self, oid: str) -> Receiver: ...
+
+    def settle(self) -> None:
+        """Give all that was accepted their names, when their bytes last."""
 
 
 def present(
@@ -88,7 +97,8 @@ def upload(
                 progress.advance(n_files=1)
                 return proof
 
-            proofs.update(crew.each(send, oids))
+            with storage.together():
+                proofs.update(crew.each(send, oids))
     finally:
         progress.end()
     return proofs
@@ -97,7 +107,7 @@ def upload(
 def download(
     storage: Storage,
     wanted: Mapping[str, int | None],
-    receive: Callable[[str], Receiver],
+    target: Receiving,
     progress: Progress | None = None,
     jobs: int | None = None,
     *,
@@ -105,16 +115,16 @@ def download(
 ) -> None:
     """Bring every wanted oid to its receiver, which checks the md5 before the object takes its name.
 
-    `receive` is called in worker threads. Raises ObjectMissingError for what storage lacks, StorageError for
+    Raises ObjectMissingError for what storage lacks, StorageError for
     what is there but is not what its name says, RepositoryError where this machine's disk is full. The first
-    failure stops the rest; what was accepted before stays, and is the caller's to settle however this ends.
+    failure stops the rest; what was accepted before is settled.
     """
     progress = progress or Silent()
     crew = Crew(min(jobs or storage.jobs, storage.jobs))
     on_bytes = _counted(crew, progress)
 
     def fetch(oid: str) -> None:
-        receiver = receive(oid)
+        receiver = target.receiver(oid)
         try:
             storage.get(key(oid), receiver.path, on_bytes=on_bytes)
             _check_size(storage, key(oid), receiver.path, wanted[oid])
@@ -130,6 +140,7 @@ def download(
         for _ in crew.each(fetch, _largest_first(wanted)):
             pass
     finally:
+        target.settle()
         progress.end()
 
 

@@ -18,7 +18,8 @@ from typing import BinaryIO
 
 from cpvlib.base.errors import ConfigError, StorageError
 from cpvlib.domain.text import printable
-from cpvlib.stores.files import culprit
+from cpvlib.stores.arrivals import Arrivals
+from cpvlib.stores.files import culprit, write_all
 from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat, OnBytes, Proof, Source
 
 _BLOCK = 1 << 20
@@ -37,7 +38,7 @@ class FolderStorage:
     """Objects as files below one folder, as DVC's local remote lays them out: mode 0444, two-letter
     subfolders.
 
-    Bytes arrive in `cpv/tmp` below the folder, are synced, and are renamed to their key.
+    Bytes arrive in `cpv/tmp` below the folder, are synced, and are renamed to their key: see `Arrivals`.
     """
 
     def __init__(self, path: Path, *, jobs: int | None = None, shared: bool = False) -> None:
@@ -45,7 +46,9 @@ class FolderStorage:
         self.url = str(path)
         self.jobs = jobs or _JOBS
         self._shared = shared
-        self._incoming: Path | None = None
+        self._incoming: str | None = None
+        self._arrivals = Arrivals(make_folder=self._make_folder)
+        self._puts_wait = False
 
     @classmethod
     def of(cls, path: Path, options: Mapping[str, str], *, jobs: int | None = None) -> FolderStorage:
@@ -61,7 +64,7 @@ class FolderStorage:
     def stat(self, key: str) -> ObjectStat | None:
         with self._explained("read", key):
             try:
-                facts = os.stat(self._file(key))  # noqa: PTH116  # ten thousand Paths are slow
+                facts = os.stat(self._file(key))
             except (FileNotFoundError, NotADirectoryError):
                 return None
             return _object_stat(key, facts) if modes.S_ISREG(facts.st_mode) else None
@@ -82,17 +85,27 @@ class FolderStorage:
             if source.size <= _BLOCK:
                 return self._store_bytes(key, reader.read(), md5, on_bytes, source.check)
 
-            def write(writer: BinaryIO) -> str:
+            def write(writer: FileIO) -> str:
                 return _copy_hashed(reader, writer, on_bytes)
 
             return self._store(key, write, md5, source.check)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        self._puts_wait = True
+        try:
+            yield
+        finally:
+            self._puts_wait = False
+            with self._explained("write", _INCOMING):
+                self._arrivals.settle()
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
         with self._explained("write", key):
             return self._store_bytes(key, data, _md5(data), _ignore, _nothing)
 
     def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
-        with self._open(key) as reader, target.open("wb", buffering=0) as writer:
+        with self._open(key) as reader, FileIO(target, "w") as writer:
             # Not a whole block for a small object: to clear it would take longer than to copy.
             buffer = memoryview(bytearray(min(_BLOCK, os.fstat(reader.fileno()).st_size + 1)))
             while True:
@@ -100,13 +113,13 @@ class FolderStorage:
                     count = reader.readinto(buffer)
                 if not count:
                     break
-                _write(writer, buffer[:count])
+                write_all(writer, buffer[:count])
                 on_bytes(count)
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         with self._explained("read", key):
             try:
-                with open(self._file(key), "rb") as reader:  # noqa: PTH123
+                with open(self._file(key), "rb") as reader:
                     data = reader.read(limit + 1)
             except (FileNotFoundError, NotADirectoryError):
                 return None
@@ -117,9 +130,9 @@ class FolderStorage:
     def copy(self, from_key: str, to_key: str) -> None:
         with self._open(from_key) as reader, self._explained("copy", from_key):
 
-            def write(writer: BinaryIO) -> None:
+            def write(writer: FileIO) -> None:
                 while block := reader.read(_BLOCK):
-                    _write(writer, memoryview(block))
+                    write_all(writer, block)
 
             self._store(to_key, write, None, _nothing)
 
@@ -160,8 +173,8 @@ class FolderStorage:
     def _store_bytes(
         self, key: str, data: bytes, md5: str, on_bytes: OnBytes, check: Callable[[], None]
     ) -> Proof:
-        def write(writer: BinaryIO) -> str:
-            _write(writer, memoryview(data))
+        def write(writer: FileIO) -> str:
+            write_all(writer, data)
             on_bytes(len(data))
             return _md5(data)
 
@@ -170,15 +183,15 @@ class FolderStorage:
     def _store(
         self,
         key: str,
-        write: Callable[[BinaryIO], str | None],
+        write: Callable[[FileIO], str | None],
         md5: str | None,
         check: Callable[[], None],
     ) -> Proof:
         """What `write` writes takes the name `key`, if it says `md5` and nothing happened to its source."""
-        target = Path(self._file(key))
-        temporary = self._make_incoming() / f"{target.name}.{os.urandom(8).hex()}"
+        target = self._file(key)
+        temporary = f"{self._make_incoming()}/{os.path.basename(target)}.{os.urandom(8).hex()}"
         try:
-            with temporary.open("xb", buffering=0) as writer:
+            with FileIO(temporary, "x") as writer:
                 found = write(writer)
                 check()
                 if found != md5:
@@ -187,28 +200,31 @@ class FolderStorage:
                         hint="it changed while it was read, or is damaged here; run the command again",
                     )
                 os.fchmod(writer.fileno(), _OBJECT_MODE)
-                os.fsync(writer.fileno())
-            self._make_folder(target.parent)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+                size = writer.tell()
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        self._arrivals.add(temporary, target, size)
+        if not self._puts_wait:
+            self._arrivals.settle()
         return Proof("md5 while copying" if md5 else "size")
 
-    def _make_incoming(self) -> Path:
+    def _make_incoming(self) -> str:
         """The folder for temporary files, without those that were abandoned a day ago."""
         if self._incoming is None:
-            incoming = self.path / _INCOMING
+            incoming = self._file(_INCOMING)
             self._make_folder(incoming)
             _sweep(incoming, time.time() - _ABANDONED_S)
             self._incoming = incoming
         return self._incoming
 
-    def _make_folder(self, folder: Path) -> None:
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    def _make_folder(self, path: str) -> None:
+        folder = Path(path)
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        for path in missing if self._shared else ():
-            path.chmod(_GROUP_FOLDER_MODE)
+        for made in missing if self._shared else ():
+            made.chmod(_GROUP_FOLDER_MODE)
 
     def _missing(self, key: str) -> StorageError:
         if not self.path.is_dir():
@@ -248,7 +264,7 @@ def _object_stat(key: str, facts: os.stat_result) -> ObjectStat:
     return ObjectStat(key, facts.st_size, modified=datetime.fromtimestamp(facts.st_mtime, timezone.utc))
 
 
-def _copy_hashed(reader: BinaryIO, writer: BinaryIO, on_bytes: OnBytes) -> str:
+def _copy_hashed(reader: BinaryIO, writer: FileIO, on_bytes: OnBytes) -> str:
     """All bytes from one to the other, and their hex md5: taken in a thread beside, being the slower."""
     digest = hashlib.md5(usedforsecurity=False)
     full: SimpleQueue[tuple[memoryview, int]] = SimpleQueue()
@@ -271,7 +287,7 @@ def _copy_hashed(reader: BinaryIO, writer: BinaryIO, on_bytes: OnBytes) -> str:
         while count:
             buffer = free.get()
             count = _read_into(reader, buffer)
-            _write(writer, buffer[:count])
+            write_all(writer, buffer[:count])
             full.put((buffer, count))
             on_bytes(count)
     finally:
@@ -286,27 +302,12 @@ def _read_into(reader: BinaryIO, buffer: memoryview) -> int:
     return count
 
 
-def _write(writer: BinaryIO, block: memoryview) -> None:
-    while block:
-        block = block[writer.write(block) :]
-
-
-def _sweep(incoming: Path, before: float) -> None:
+def _sweep(incoming: str, before: float) -> None:
     with os.scandir(incoming) as entries:
         for entry in entries:
             with suppress(OSError):
                 if entry.stat(follow_symlinks=False).st_mtime < before:
                     Path(entry.path).unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power loss; some network filesystems can't, and are none the worse for it."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _md5(data: bytes) -> str:

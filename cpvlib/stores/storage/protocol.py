@@ -16,6 +16,7 @@ where DVC 3 keeps them. Rules that hold for every method:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -116,6 +117,13 @@ class Storage(Protocol):
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
         """The same for a small object that is in memory."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """A block in which objects that are `put` may wait for each other: they have their names at its end.
+
+        For many small ones, which a folder makes last all at once; S3 has no use for it. Where the block
+        fails, what was put before has its name all the same.
+        """
 
     def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
         """Write an object's bytes to the file `target` (made or overwritten); memory stays bounded.

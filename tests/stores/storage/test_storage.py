@@ -125,6 +125,20 @@ def test_small_objects_in_memory(storage: Storage) -> None:
         storage.get_bytes("cpv/large", limit=3)
 
 
+def test_objects_put_together_have_their_names_in_the_end(storage: Storage, tmp_path: Path) -> None:
+    with storage.together():
+        keys = [store(storage, str(number).encode()) for number in range(20)]
+    assert storage.has(keys) == {key: len(str(number)) for number, key in enumerate(keys)}
+    assert fetch(storage, keys[7], tmp_path / "back") == b"7"
+
+
+def test_what_was_put_before_a_failure_has_its_name(storage: Storage) -> None:
+    with pytest.raises(KeyboardInterrupt), storage.together():
+        key = store(storage, b"whole")
+        raise KeyboardInterrupt
+    assert storage.has([key]) == {key: 5}
+
+
 def test_has_tells_sizes_of_those_that_exist(storage: Storage) -> None:
     keys = [store(storage, data) for data in (b"", b"a", b"bc")]
     assert storage.has([*keys, key_of(b"absent")]) == {keys[0]: 0, keys[1]: 1, keys[2]: 2}

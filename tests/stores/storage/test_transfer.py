@@ -53,8 +53,12 @@ class Shelf:
         self.folder = folder
         folder.mkdir()
 
-    def receive(self, oid: str) -> Receiver:
+    def receiver(self, oid: str) -> Receiver:
         return Receiver(self.folder, oid)
+
+    def settle(self) -> None:
+        for path in self.folder.glob("*.accepted"):
+            path.rename(path.with_suffix(""))
 
     def names(self) -> set[str]:
         return {path.name for path in self.folder.iterdir()}
@@ -68,7 +72,7 @@ class Receiver:
     def accept(self) -> None:
         if md5(self.path.read_bytes()) != self._oid.removesuffix(".dir"):
             raise StorageError("wrong content")
-        self.path.rename(self.path.with_name(self._oid))
+        self.path.rename(self.path.with_name(f"{self._oid}.accepted"))
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -93,7 +97,7 @@ def test_up_and_down_again(storage: Storage, tmp_path: Path) -> None:
     proofs = transfer.upload(storage, sources(contents), told)
     assert set(proofs) == set(contents)
     assert transfer.present(storage, sizes(contents)) == set(contents)
-    transfer.download(storage, sizes(contents), shelf.receive, told)
+    transfer.download(storage, sizes(contents), shelf, told)
     assert shelf.names() == set(contents)
     assert told.stages == [("uploading", total, 60), ("downloading", total, 60)]
     assert (told.bytes, told.files, told.ended) == (2 * total, 120, 2)
@@ -120,7 +124,7 @@ def test_content_of_the_right_size_that_is_another_is_not_present(storage: Stora
 def test_nothing_to_move(storage: Storage, tmp_path: Path) -> None:
     assert transfer.upload(storage, {}) == {}
     assert transfer.present(storage, {}) == set()
-    transfer.download(storage, {}, Shelf(tmp_path / "shelf").receive)
+    transfer.download(storage, {}, Shelf(tmp_path / "shelf"))
 
 
 def test_the_layout_of_dvc_2(storage: Storage, tmp_path: Path) -> None:
@@ -129,7 +133,7 @@ def test_the_layout_of_dvc_2(storage: Storage, tmp_path: Path) -> None:
     assert {found.key for found in storage.list("")} == {legacy_key(oid) for oid in contents}
     assert transfer.present(storage, sizes(contents)) == set()
     assert transfer.present(storage, sizes(contents), key=legacy_key) == set(contents)
-    transfer.download(storage, sizes(contents), shelf.receive, key=legacy_key)
+    transfer.download(storage, sizes(contents), shelf, key=legacy_key)
     assert shelf.names() == set(contents)
 
 
@@ -147,7 +151,7 @@ def test_a_missing_object_is_named(storage: Storage, tmp_path: Path) -> None:
     contents, shelf = objects(3), Shelf(tmp_path / "shelf")
     transfer.upload(storage, sources(contents))
     with pytest.raises(ObjectMissingError, match=files_key("b" * 32)):
-        transfer.download(storage, {**sizes(contents), "b" * 32: 10**9}, shelf.receive)
+        transfer.download(storage, {**sizes(contents), "b" * 32: 10**9}, shelf)
     assert not [name for name in shelf.names() if name.endswith(".tmp")]
 
 
@@ -156,7 +160,7 @@ def test_a_damaged_object_is_named_and_never_accepted(storage: Storage, tmp_path
     model, shelf = b"real of the right size", Shelf(tmp_path / "shelf")
     storage.put_bytes(files_key(md5(model)), held)
     with pytest.raises(StorageError) as caught:
-        transfer.download(storage, {md5(model): len(model)}, shelf.receive)
+        transfer.download(storage, {md5(model): len(model)}, shelf)
     assert caught.value.message.startswith(f"object '{files_key(md5(model))}' in '{storage.url}' is damaged")
     assert shelf.names() == set()
 
