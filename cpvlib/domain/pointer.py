@@ -123,6 +123,14 @@ def parse_pointer(path: str, data: bytes) -> Pointer:
     return Pointer(path, wdir, entries, imported=bool(deps))
 
 
+def past_pointer(path: str, data: bytes) -> Pointer | None:
+    """The same of a commit that others came after; None for a broken one: it names nothing, and stays so."""
+    try:
+        return parse_pointer(path, data)
+    except RepositoryError:
+        return None
+
+
 def render_pointer(entry: OutEntry) -> bytes:
     """A new pointer with one out, byte for byte as `dvc add` writes it."""
     return _render(_fields(entry))

@@ -95,7 +95,7 @@ def store_history(
 
 
 def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[OutEntry]:
-    from cpvlib.domain.pointer import parse_pointer
+    from cpvlib.domain.pointer import parse_pointer, past_pointer
     from cpvlib.managers.objects import storable
     from cpvlib.stores.git import trees
 
@@ -105,7 +105,11 @@ def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[Ou
     blobs = {found.blob: found.path for found in trees.introduced(ws.repo, [tip], exclude)}
     blobs |= {blob: path for path, blob in ws.pointer_blobs(tip).items()}
     contents = trees.read_blobs(ws.repo, blobs)
-    return [entry for blob, data in contents.items() for entry in storable(parse_pointer(blobs[blob], data))]
+    today = set(ws.pointer_blobs(tip).values())
+    pointers = [
+        (parse_pointer if blob in today else past_pointer)(blobs[blob], data) for blob, data in contents.items()
+    ]
+    return [entry for pointer in pointers if pointer for entry in storable(pointer)]
 
 
 def follow(ws: Workspace, git_remote: str, branch: str) -> None:

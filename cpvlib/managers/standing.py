@@ -130,15 +130,17 @@ def _older(ws: Workspace, out: Out, oid: str, base: str | None) -> str | None:
 
 def _ancestors(ws: Workspace, out: Out) -> list[OutEntry]:
     """What the pointers in the history of HEAD say of this out; asked where no base can tell."""
-    from cpvlib.domain.pointer import parse_pointer
+    from cpvlib.domain.pointer import past_pointer
     from cpvlib.stores.git import trees
 
     head = ws.repo.head().commit
     if head is None:
         return []
     blobs = {found.blob for found in trees.introduced(ws.repo, [head], paths=[out.pointer_path])}
-    pointers = [parse_pointer(out.pointer_path, data) for data in trees.read_blobs(ws.repo, blobs).values()]
-    return [entry for pointer in pointers for entry in pointer.outs if pointer.out_path(entry) == out.path]
+    pointers = [past_pointer(out.pointer_path, data) for data in trees.read_blobs(ws.repo, blobs).values()]
+    return [
+        entry for pointer in pointers if pointer for entry in pointer.outs if pointer.out_path(entry) == out.path
+    ]
 
 
 def _remember(ws: Workspace, standings: Iterable[Standing], bases: Mapping[str, str]) -> None:

@@ -37,6 +37,12 @@ _WAYS_OUT = {
 }
 
 
+def _back(path: str) -> str:
+    from shlex import quote
+
+    return f"put it out of the way, then git checkout HEAD -- {quote(path)}"
+
+
 def _way_in(repo: GitRepository) -> str:
     """A branch from before the adoption, or one of other code, lies beside those that are CPV's."""
     from shlex import quote
@@ -222,14 +228,16 @@ class Workspace:
         followed."""
         place = self.top / path
         if place.is_symlink():
-            raise RepositoryError(f"'{path}' is a symbolic link, which a pointer may not be")
+            raise RepositoryError(f"'{path}' is a symbolic link, which a pointer may not be", hint=_back(path))
         try:
             with place.open("rb") as stream:
                 return stream.read(_POINTER_LIMIT_BYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise RepositoryError(f"cannot read '{path}': {error.strerror}") from error
+            raise RepositoryError(
+                f"cannot read '{path}': {(error.strerror or '').lower()}", hint=_back(path)
+            ) from error
 
     def refuse_unfinished(self) -> None:
         """Raises RepositoryError in the middle of a merge, rebase, cherry-pick or am, or of a revert, git's
