@@ -106,9 +106,10 @@ def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[Ou
     blobs |= {blob: path for path, blob in ws.pointer_blobs(tip).items()}
     contents = trees.read_blobs(ws.repo, blobs)
     today = set(ws.pointer_blobs(tip).values())
-    pointers = [
-        (parse_pointer if blob in today else past_pointer)(blobs[blob], data) for blob, data in contents.items()
-    ]
+    pointers = (
+        (parse_pointer if blob in today else past_pointer)(blobs[blob], data)
+        for blob, data in contents.items()
+    )
     return [entry for pointer in pointers if pointer for entry in storable(pointer)]
 
 

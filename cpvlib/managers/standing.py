@@ -138,9 +138,8 @@ def _ancestors(ws: Workspace, out: Out) -> list[OutEntry]:
         return []
     blobs = {found.blob for found in trees.introduced(ws.repo, [head], paths=[out.pointer_path])}
     pointers = [past_pointer(out.pointer_path, data) for data in trees.read_blobs(ws.repo, blobs).values()]
-    return [
-        entry for pointer in pointers if pointer for entry in pointer.outs if pointer.out_path(entry) == out.path
-    ]
+    sound = [pointer for pointer in pointers if pointer is not None]
+    return [entry for pointer in sound for entry in pointer.outs if pointer.out_path(entry) == out.path]
 
 
 def _remember(ws: Workspace, standings: Iterable[Standing], bases: Mapping[str, str]) -> None:

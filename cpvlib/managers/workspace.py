@@ -228,7 +228,9 @@ class Workspace:
         followed."""
         place = self.top / path
         if place.is_symlink():
-            raise RepositoryError(f"'{path}' is a symbolic link, which a pointer may not be", hint=_back(path))
+            raise RepositoryError(
+                f"'{path}' is a symbolic link, which a pointer may not be", hint=_back(path)
+            )
         try:
             with place.open("rb") as stream:
                 return stream.read(_POINTER_LIMIT_BYTES + 1)
