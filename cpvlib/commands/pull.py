@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 def run(args: Namespace, ui: UI) -> int:
     if args.source is not None:
         return _run_borrowed(args, ui)
-    from cpvlib.cli.opening import open_workspace
+    from cpvlib.cli.opening import changing
 
-    ws = open_workspace(ui)
+    with changing(ui, dry_run=args.dry_run) as ws:
+        return _run_here(args, ui, ws)
+
+
+def _run_here(args: Namespace, ui: UI, ws: Workspace) -> int:
     paths, version = _split(ws, args.words)
     if version is not None or args.output is not None:
         if paths:

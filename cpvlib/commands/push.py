@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace, ui: UI) -> int:
+    from cpvlib.cli.opening import changing
+
+    request = _request(args)
+    with changing(ui, dry_run=args.dry_run) as ws:
+        return _push(args, ui, ws, request)
+
+
+def _push(args: Namespace, ui: UI, ws: Workspace, request: PushRequest) -> int:
     import time
 
-    from cpvlib.cli.opening import open_workspace
     from cpvlib.managers.push import plan_push, push
 
     started = time.monotonic()
-    ws = open_workspace(ui)
-    request = _request(args)
     progress = ui.progress()
     plan = plan_push(ws, request, dry_run=args.dry_run, progress=progress)
     for warning in plan.warnings:
@@ -127,10 +132,21 @@ def _tell(ui: UI, result: PushResult, seconds: float) -> None:
         ui.say(_summary(result, seconds))
     for change in result.plan.mends:
         ui.say(f"restored {printable(change.out.pointer_path)}, as it was committed")
+    _tell_gate(ui, result)
     if result.publication is not None:
         tell_versions(ui, result.publication)
     if result.commit and not sys.stdout.isatty():
         ui.answer(result.commit)
+
+
+def _tell_gate(ui: UI, result: PushResult) -> None:
+    """`v0.2: loss 0.231 improves on 0.245 (v0.1)`, or why there is no version."""
+    from cpvlib.domain.text import printable
+
+    for version in result.versions:
+        ui.say(f"{version.name}: {printable(result.reason) or 'the model changed'}")
+    if result.reason and not result.versions:
+        ui.say(f"no version: {printable(result.reason)}")
 
 
 def _summary(result: PushResult, seconds: float) -> str:
@@ -223,6 +239,8 @@ def _result_facts(result: PushResult) -> dict[str, Any]:
         "commit": result.commit,
         "created": result.created,
         "up_to_date": result.up_to_date,
+        "tagged": [str(version.name) for version in result.versions],
+        "gate": result.reason or None,
         "sent_objects": result.stored.n_sent,
         "sent_bytes": result.stored.sent_bytes,
         "published": publication is not None and bool(publication.branch_moved or publication.published),
@@ -249,7 +267,11 @@ COMMAND = Command(
         "the commit and says so. With nothing changed since the last confirmed push it asks nobody.\n\n"
         "Metrics come from `--metric` and `--metrics`, or else from the last line that the "
         "training appended to "
-        "`metrics.log` as JSON. On stdout is the commit, where stdout is not a terminal."
+        "`metrics.log` as JSON.\n\n"
+        "Where `cpv.autotag` is `changed`, or conditions such as `loss improves, accuracy >= 0.9` that "
+        "hold, a new model gets its version with the commit, as `git cpv tag` would give it; one line says "
+        "which, or with the numbers why there is none.\n\n"
+        "On stdout is the commit, where stdout is not a terminal."
     ),
     arguments=(
         option(

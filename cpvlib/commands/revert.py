@@ -17,12 +17,30 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace, ui: UI) -> int:
-    from cpvlib.cli.opening import open_workspace
-    from cpvlib.managers import revert
+    from cpvlib.cli.opening import changing
 
+    _check(args)
+    with changing(ui, dry_run=args.dry_run) as ws:
+        if args.resume:
+            return _resume(args, ui, ws)
+        if args.abort:
+            return _abort(args, ui, ws)
+        return _revert(args, ui, ws)
+
+
+def _check(args: Namespace) -> None:
     if args.push and args.no_commit:
         raise UsageError("--push needs the commit that --no-commit leaves out")
-    ws = open_workspace(ui)
+    if args.resume or args.abort:
+        if args.version is not None or args.dry_run:
+            raise UsageError("--continue and --abort go alone: the revert they are about is known")
+    elif args.version is None:
+        raise UsageError("name the version to bring back", hint="git cpv list shows the versions")
+
+
+def _revert(args: Namespace, ui: UI, ws: Workspace) -> int:
+    from cpvlib.managers import revert
+
     if args.series is None and _names_data(ws, args.version):
         args.series = "data"
     request = _request(args)
@@ -43,9 +61,35 @@ def run(args: Namespace, ui: UI) -> int:
         _tell_plan(ui, plan)
         return DONE
     result = revert.revert(ws, plan, request, commit=not args.no_commit, progress=progress)
-    _tell(ui, ws, result, request, args.series)
+    _tell(ui, ws, result, request.branch, args.series)
     if args.push:
         _publish(ui, ws, request, result.commit or plan.tip)
+    return DONE
+
+
+def _resume(args: Namespace, ui: UI, ws: Workspace) -> int:
+    from cpvlib.managers import resuming, revert
+
+    entry = resuming.unfinished(ws)
+    result = revert.resume(ws, entry, progress=ui.progress(), jobs=args.jobs)
+    if result is not None:
+        series = "combined" if len(entry.series) > 1 else entry.series[0]
+        _tell(ui, ws, result, None, None if series == "model" else series)
+    elif ui.json_wanted:
+        ui.json({"version": entry.name, "target": entry.commit, "commit": ws.repo.head().commit})
+    else:
+        ui.say(f"the revert to {entry.name} was complete already")
+    return DONE
+
+
+def _abort(args: Namespace, ui: UI, ws: Workspace) -> int:
+    from cpvlib.managers import resuming
+
+    entry = resuming.abort(ws, progress=ui.progress(), jobs=args.jobs)
+    if ui.json_wanted:
+        ui.json({"aborted": entry.name, "outs": sorted(entry.outs)})
+    else:
+        ui.say(f"the revert to {entry.name} is taken back; everything is as it was before it")
     return DONE
 
 
@@ -98,7 +142,7 @@ def _tell_plan(ui: UI, plan: RevertPlan) -> None:
         ui.answer(f"would commit: {plan.message}")
 
 
-def _tell(ui: UI, ws: Workspace, result: RevertResult, request: RevertRequest, series: str | None) -> None:
+def _tell(ui: UI, ws: Workspace, result: RevertResult, branch: str | None, series: str | None) -> None:
     """`[main 9c02e7f] Revert model to v0.1; 2 files changed (undo: git cpv revert v0.2)`."""
     from cpvlib.domain.text import plural, printable
 
@@ -112,12 +156,12 @@ def _tell(ui: UI, ws: Workspace, result: RevertResult, request: RevertRequest, s
     option = f" --{series}" if series else ""
     undo = f" (undo: git cpv revert{option} {plan.undo})"
     files = f"{plural(plan.n_files or result.restored.n_files, 'file')} changed"
-    branch = printable(request.branch or ws.repo.head().branch or "HEAD")
+    onto = printable(branch or ws.repo.head().branch or "HEAD")
     if result.commit is None:
         staged = "staged, not committed" if plan.commits else "it was committed already"
         ui.say(f"{plan.message}: {files}; {staged}")
     else:
-        ui.say(f"[{branch} {result.commit[:7]}] {plan.message}; {files}{undo}")
+        ui.say(f"[{onto} {result.commit[:7]}] {plan.message}; {files}{undo}")
 
 
 def _tell_detached(ui: UI, result: RevertResult, dry_run: bool) -> None:
@@ -168,7 +212,11 @@ COMMAND = Command(
         "VERSION is a version such as `v1.2`, `latest`, or any git revision."
     ),
     arguments=(
-        version("the version to bring back", nargs=None),
+        version("the version to bring back"),
+        flag("--continue", dest="resume", exclusive="way", help="go on with a revert that was interrupted"),
+        flag(
+            "--abort", exclusive="way", help="take an interrupted revert back, exactly"
+        ),
         flag("--no-commit", help="change the files and stage the pointers, but make no commit"),
         flag(
             "--detach",

@@ -56,7 +56,7 @@ def _tell(ui: UI, report: Status) -> None:
     here = f" ({', '.join(report.versions_here)})" if report.versions_here else ""
     ui.answer(f"{where}{here}{_distance(report)}")
     if report.unfinished:
-        ui.answer(f"a {report.unfinished} is not finished: git status tells more")
+        ui.answer(report.unfinished)
     ui.answer("")
     ui.table([_row(ui, out, lost=out.path in report.lost) for out in report.outs], right=(3,))
     ui.answer("")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpvlib.base.errors import DONE, RepositoryError, UsageError
+from cpvlib.base.errors import DONE, NegativeAnswer, RepositoryError, UsageError
 from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, version
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace, ui: UI) -> int:
-    from cpvlib.cli.opening import open_workspace
+    from cpvlib.cli.opening import changing
 
     if args.list:
         return _list(args, ui)
     message = _message(args)
-    ws = open_workspace(ui)
-    if args.delete:
-        return _delete(ws, args, ui)
-    return _tag(ws, args, ui, message)
+    if args.auto:
+        _check_auto(args)
+    with changing(ui, dry_run=args.dry_run) as ws:
+        if args.delete:
+            return _delete(ws, args, ui)
+        return _auto(ws, args, ui) if args.auto else _tag(ws, args, ui, message)
 
 
 def _tag(ws: Workspace, args: Namespace, ui: UI, message: str | None) -> int:
@@ -44,21 +46,67 @@ def _tag(ws: Workspace, args: Namespace, ui: UI, message: str | None) -> int:
         if not args.push or not answer.awaiting:
             raise
         return _publish_named(ws, args, ui, answer.awaiting)
-    progress = ui.progress()
     if args.dry_run:
-        ui.say(f"{' and '.join(str(half.name) for half in plan.halves)} would name {plan.commit[:7]}")
-        _answer(ui, [half.name for half in plan.halves], plan.commit, None)
-        return DONE
+        return _tell_plan(ui, plan)
+    plan = _carry_out(ws, args, ui, plan, request)
+    changed = tagging.moved_on(ws, plan.commit, request.series)
+    if changed:
+        ui.say(_moved_on(changed, plan))
+    return DONE
+
+
+def _tell_plan(ui: UI, plan: TagPlan) -> int:
+    ui.say(f"{' and '.join(str(half.name) for half in plan.halves)} would name {plan.commit[:7]}")
+    _answer(ui, [half.name for half in plan.halves], plan.commit, None)
+    return DONE
+
+
+def _carry_out(ws: Workspace, args: Namespace, ui: UI, plan: TagPlan, request: TagRequest) -> TagPlan:
+    """Makes the version, publishes it where asked to, and tells; the plan as it was carried out."""
+    from cpvlib.managers import tagging
+
     plan, made = tagging.tag(ws, plan, request)
-    publication = tagging.publish_tags(ws, made, progress=progress, jobs=args.jobs) if args.push else None
+    publication = None
+    if args.push:
+        publication = tagging.publish_tags(ws, made, progress=ui.progress(), jobs=args.jobs)
     if publication is None:
         _tell_pending(ui, made, tagging.has_git_remote(ws), pushed=args.push)
     else:
         _tell_published(ui, publication)
     _answer(ui, [each.name for each in made], plan.commit, publication)
-    changed = tagging.moved_on(ws, plan.commit, request.series)
-    if changed:
-        ui.say(_moved_on(changed, plan))
+    return plan
+
+
+def _check_auto(args: Namespace) -> None:
+    if any([args.version, args.major, args.message, args.file, args.force, args.delete]):
+        raise UsageError(
+            "--auto finds number and message by itself, and forces nothing", hint="git cpv tag --auto"
+        )
+    if args.series == "data":
+        raise UsageError(
+            "--auto is about the model, or with --combined about both", hint="git cpv tag --data"
+        )
+
+
+def _auto(ws: Workspace, args: Namespace, ui: UI) -> int:
+    """Silence where there is nothing to name; a refusal is one line, and a negative answer."""
+    from cpvlib.domain.version import Series
+    from cpvlib.managers import gating
+
+    gate = gating.load(ws)
+    commit = ws.repo.head().commit
+    if gate is None or commit is None:
+        return DONE
+    decision = gating.decide(ws, gate, commit, _series(args.series) or (Series.MODEL,))
+    if decision is None:
+        return DONE
+    if decision.plan is None:
+        raise NegativeAnswer(f"no version: {decision.reason}")
+    if decision.reason:
+        ui.say(decision.reason)
+    if args.dry_run:
+        return _tell_plan(ui, decision.plan)
+    _carry_out(ws, args, ui, decision.plan, decision.request)
     return DONE
 
 
@@ -236,6 +284,11 @@ COMMAND = Command(
             complete=Complete.FILE,
             help="take the message from FILE; `-` is standard input",
         ),
+        flag(
+            "--auto",
+            help="name the checkpoint only if it is new and `cpv.autotag` wants it named; where there is "
+            "nothing to do, say nothing",
+        ),
         flag("--push", help="publish the version at once, objects first"),
         flag("-d", "--delete", help="delete a version that is still pending"),
         flag("-l", "--list", help="list the versions, as `git cpv list` does"),
@@ -249,9 +302,10 @@ COMMAND = Command(
         Example("Name what was pushed last", "git cpv tag"),
         Example("Name the model and its data together", 'git cpv tag --combined -m "first release"'),
         Example("Begin a new major number and publish it at once", "git cpv tag --major --push"),
+        Example("In a script, name what is better", "git -c cpv.autotag='loss improves' cpv tag --auto"),
         Example("Take a version back that is not yet published", "git cpv tag -d v0.3"),
     ),
     see_also=("list", "push", "show", "git-tag(1)"),
-    negative="the checkpoint has a version already",
+    negative="the checkpoint has a version already, or what `--auto` asks for does not hold",
     run=run,
 )

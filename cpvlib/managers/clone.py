@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, UsageError
+from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.managers.settings import Settings
 from cpvlib.managers.workspace import Workspace
@@ -57,6 +58,7 @@ def clone(
     listener = progress or Silent()
     folder = cwd / (request.folder or folder_of_url(request.url))
     repo = remotes.clone(request.url, folder, branch=request.branch, environ=environ)
+    step("clone:cloned")
     options = {"cpv.storage": request.storage} if request.storage else {}
     settings = Settings.of(repo, environ, options)
     commit = repo.head().commit

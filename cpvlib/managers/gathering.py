@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.domain.version import Series
@@ -49,8 +50,7 @@ class Gathering:
     """One push's reading of the worktree, under the pointers that are `committed` at the branch's tip.
 
     Unless in a dry run, what changed goes into the cache while it is hashed; `sources` then has all that may
-    have
-    to be stored, by oid.
+    have to be stored, by oid.
     """
 
     def __init__(
@@ -129,6 +129,7 @@ class Gathering:
         if path == LOG and mode == "none":
             mode = "auto"  # one that grows would no longer be what was hashed when it is sent
         snapshot = ws.worktree.snapshot(path, ws.cache, mode, source=source, progress=progress, jobs=jobs)
+        step("push:gathered")
         self._kept.append(snapshot.sources)
         if snapshot.uncached and mode == "auto":
             progress.note(

@@ -146,10 +146,10 @@ def store(
     """Sees to it that storage holds every object of the entries, whole, and records that as confirmed.
 
     `sources` are contents that the cache need not hold; `since` are oids named before, whose confirmed
-    listings
-    need not be asked about again; `check` asks storage whatever was confirmed. Promise P1 stands on this.
-    Raises StorageError for a storage folder that held objects and is gone, unless `check` begins it anew.
-    Entries that the storage isn't for are passed over; RepositoryError for one with a DVC remote of its own.
+    listings need not be asked about again; `check` asks storage whatever was confirmed. Promise P1 stands on
+    this. Raises StorageError for a storage folder that held objects and is gone, unless `check` begins it
+    anew. Entries that the storage isn't for are passed over; RepositoryError for one with a DVC remote of its
+    own.
     """
     pending = [e for e in entries if e.oid and _belongs(e) and (check or not ws.confirmed.has(e.oid))]
     if pending:

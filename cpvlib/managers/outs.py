@@ -26,8 +26,7 @@ class Out:
     """A tracked file or folder, and the entry of the pointer that names its content.
 
     `series` is None for `metrics.log`, which belongs to neither and is never rewound, and for outs that only
-    DVC
-    knows of. `entry` is None for an out that was tracked and not yet pushed.
+    DVC knows of. `entry` is None for an out that was tracked and not yet pushed.
     """
 
     path: str

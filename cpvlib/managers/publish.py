@@ -2,9 +2,8 @@
 push.
 
 A version's name is claimed at the git remote by create-only compare-and-swap (git-push(1),
-`--force-with-lease=ref:`).
-Whoever loses the race gets the next free number, unless the number was typed or the winner names the same
-objects.
+`--force-with-lease=ref:`). Whoever loses the race gets the next free number, unless the number was typed or
+the winner names the same objects.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import TagName
@@ -79,8 +79,7 @@ def store_history(
     jobs: int | None = None,
 ) -> Stored:
     """P1 for a branch: storage holds all that the pointers of `tip`, and of every commit that the remote
-    would
-    learn of with it, name.
+    would learn of with it, name.
 
     Commits that the remote has were proved when they were published; those from before the adoption may name
     objects long gone.
@@ -130,8 +129,7 @@ def publish_branch(
     ws: Workspace, branch: str | None, tip: str, *, progress: Progress | None = None, jobs: int | None = None
 ) -> Publication | None:
     """Stores what `tip` and its history name, then publishes `branch` (None: the current one) with its
-    pending
-    versions. None where there is no git remote."""
+    pending versions. None where there is no git remote."""
     git_remote = destination(ws)
     store_history(ws, git_remote, tip, progress=progress, jobs=jobs)
     name = branch or ws.repo.head().branch
@@ -152,6 +150,7 @@ def publish(ws: Workspace, git_remote: str, branch: str | None, versions: Sequen
     outcome = Outcome()
     for _ in range(_ATTEMPTS):
         lost, moved = _try_push(ws, git_remote, branch, waiting)
+        step("publish:pushed")
         if not lost:
             settle(ws, waiting)
             names = tuple(p.name for p in waiting)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.text import listed
 from cpvlib.domain.version import Series
@@ -91,10 +92,12 @@ def pull(
     listener = progress or Silent()
     wanted = [*plan.restoration.entries, *([plan.log_union] if plan.log_union else [])]
     n_fetched, fetched_bytes = objects.fetch(ws, wanted, progress=listener, jobs=request.jobs)
+    step("pull:fetched")
     if plan.commit is not None:
         from cpvlib.stores.git import remotes
 
         remotes.fast_forward(ws.repo, plan.commit)
+        step("pull:forwarded")
     with ws.dvc_lock():
         restored = restoring.carry_out(ws, plan.restoration, progress=listener, jobs=request.jobs)
         if plan.log_union is not None:
@@ -104,8 +107,7 @@ def pull(
 
 def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[str]]:
     """The git remote, the tip of the upstream branch there (None: the branch follows nothing), and the
-    versions
-    that are something else there than here."""
+    versions that are something else there than here."""
     from cpvlib.stores.git import remotes
 
     git_remote = remotes.choose_remote(ws.repo, ws.settings.remote)
@@ -171,8 +173,7 @@ def _count(ws: Workspace, commits: str) -> int:
 
 def _moved(ws: Workspace, here: Mapping[str, Out], commit: str) -> dict[str, Out]:
     """The outs once the branch is at `commit`: what it changed counts, what is edited here and was not
-    touched
-    there stays. Git itself refuses where one pointer was both edited here and moved there."""
+    touched there stays. Git itself refuses where one pointer was both edited here and moved there."""
     head = ws.repo.head().commit
     before = outs_at(ws, head) if head else {}
     after = outs_at(ws, commit)

@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpvlib.base.errors import CredentialError, GitError, RepositoryError
+from cpvlib.base.errors import CPVError, CredentialError, GitError, RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import facts, objects, publish
+from cpvlib.managers import facts, gating, objects, publish, tagging
 from cpvlib.managers.gathering import Change, Gathering
 from cpvlib.managers.outs import (
     CHECKPOINT,
@@ -29,11 +29,12 @@ from cpvlib.managers.outs import (
     outs_here,
     refuse_held_by_git,
 )
-from cpvlib.managers.pending import ready
+from cpvlib.managers.pending import Pending, ready
 from cpvlib.managers.standing import Standing, State, standings
 
 if TYPE_CHECKING:
     from cpvlib.domain.checkpoint import Checkpoint, Code, Number
+    from cpvlib.domain.gate import Gate
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.tracking import TrackPlan
     from cpvlib.managers.workspace import Workspace
@@ -77,7 +78,7 @@ class PushPlan:
     the branch of the worktree. `checkpoint` is the new `checkpoint.json`, None where it stays. `sources` are
     the contents to store, by oid; empty in a dry run. `mends` are outs that did not change and whose pointers
     in the worktree are missing, or name nothing. `first_out` makes the out that `source` is the content of,
-    where its series had none.
+    where its series had none. `gate` is what `cpv.autotag` says, None for off.
     """
 
     branch: str
@@ -93,6 +94,7 @@ class PushPlan:
     warnings: tuple[str, ...] = ()
     mends: tuple[Change, ...] = ()
     first_out: TrackPlan | None = None
+    gate: Gate | None = None
 
     @property
     def writes(self) -> bool:
@@ -103,13 +105,19 @@ class PushPlan:
 
 @dataclass(frozen=True)
 class PushResult:
-    """What a push did: `commit` is the branch's tip now, `created` whether this push made it."""
+    """What a push did: `commit` is the branch's tip now, `created` whether this push made it.
+
+    `versions` are those that `cpv.autotag` made; `reason` says why, or why there is none, '' where it had
+    nothing to say.
+    """
 
     plan: PushPlan
     commit: str | None
     created: bool
     stored: objects.Stored
     publication: publish.Publication | None
+    versions: tuple[Pending, ...] = ()
+    reason: str = ""
 
     @property
     def up_to_date(self) -> bool:
@@ -126,6 +134,7 @@ def plan_push(
     pointers, an out missing or unreadable.
     """
     branch, tip, in_place = _target(ws, request)
+    gate = gating.load(ws)
     git_remote = publish.destination(ws)
     committed = outs_at(ws, tip) if tip else {}
     outs = _selected(ws, request)
@@ -154,6 +163,7 @@ def plan_push(
         warnings=(*_oddities(changes, committed), *decision.warnings),
         mends=_mends(outs, found, committed) if in_place else (),
         first_out=first_out,
+        gate=gate,
     )
 
 
@@ -180,14 +190,17 @@ def push(
         ws, plan.git_remote, tip, check=request.check, progress=listener, jobs=request.jobs
     )
     step("push:prepared")
+    versions: tuple[Pending, ...] = ()
+    reason = ""
     if prepared:
-        _land(ws, plan, prepared)
+        decision, reason = _decide(ws, plan, prepared)
+        versions = _land(ws, plan, prepared, decision)
     elif not plan.in_place:
         _begin_branch(ws, plan.branch, tip)
     _mend(ws, plan, tip)
     step("push:landed")
     publication = _publish(ws, plan, tip)
-    return PushResult(plan, tip, prepared is not None, stored + history, publication)
+    return PushResult(plan, tip, prepared is not None, stored + history, publication, versions, reason)
 
 
 def _target(ws: Workspace, request: PushRequest) -> tuple[str, str | None, bool]:
@@ -306,19 +319,48 @@ def _then(first: Edit | None, second: Edit) -> Edit:
     return second if first is None else lambda before: second(first(before))
 
 
-def _land(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> None:
+def _decide(
+    ws: Workspace, plan: PushPlan, prepared: PreparedCommit
+) -> tuple[gating.Decision | None, str]:
+    """What the gate says of the commit. It never stops the push: what goes wrong is told as its reason."""
+    if plan.gate is None:
+        return None, ""
+    try:
+        decision = gating.decide(ws, plan.gate, prepared.commit)
+    except CPVError as error:
+        return None, error.message
+    return decision, decision.reason if decision else ""
+
+
+def _land(
+    ws: Workspace, plan: PushPlan, prepared: PreparedCommit, decision: gating.Decision | None
+) -> tuple[Pending, ...]:
+    """Moves the branch, and with it in one transaction the version that the gate wants."""
     from cpvlib.stores.git import commits
+    from cpvlib.stores.git.refs import RefMovedError
 
     if plan.log is not None:
         plan.log.apply(ws.top)
         step("push:logged")
+    written = tagging.write_tags(ws, decision.plan) if decision and decision.plan else None
+    versions = written.pending if written else ()
     with ws.dvc_lock():
-        commits.land(ws.repo, prepared)
+        try:
+            commits.land(ws.repo, prepared, written.updates if written else ())
+        except RefMovedError:
+            if written is None:
+                raise
+            commits.land(ws.repo, prepared)  # the number was taken, or the branch moved: then this says so
+            versions = ()
     step("push:committed")
     if plan.in_place:
         ws.bases.update(
             {change.out.path: change.content.oid for change in plan.changes if not change.elsewhere}
         )
+    if decision and decision.plan and not versions:
+        _, again = tagging.tag(ws, tagging.plan_tag(ws, decision.request), decision.request)
+        versions = tuple(again)
+    return versions
 
 
 def _oddities(changes: Iterable[Change], committed: Mapping[str, Out]) -> Iterator[str]:

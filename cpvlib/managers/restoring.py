@@ -6,12 +6,13 @@ touched; what only the worktree holds stops the whole, or is copied aside first 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
 from cpvlib.domain.text import listed
 from cpvlib.managers import objects
@@ -68,11 +69,12 @@ def plan_restoration(
     found: Mapping[str, Standing],
     *,
     force: bool = False,
+    known: Collection[str] = (),
 ) -> Restoration:
     """Decides what has to change. `found` holds a standing for each path of `targets`.
 
     Raises RepositoryError, with every such path, where the worktree holds work that is saved nowhere, unless
-    forced.
+    forced. `known` are contents that an interrupted run may have left, which are nobody's work.
     """
     steps, in_step, unsaved, elsewhere = [], {}, [], []
     for path, target in targets.items():
@@ -85,7 +87,7 @@ def plan_restoration(
         if target is not None and not objects.at_hand(ws, target):
             elsewhere.append(path)
             continue
-        lost = standing.state.has_own_content and not _made_of_known_files(ws, standing, wanted)
+        lost = standing.state.has_own_content and not _is_known(ws, standing, {*known, wanted})
         if lost and not force:
             unsaved.append(path)
         steps.append(Step(path, target, standing, keep=lost))
@@ -102,8 +104,9 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
     cache."""
     _save_contents(ws, plan.steps)
     kept = _keep(ws, [step.path for step in plan.steps if step.keep])
+    step_done("restore:saved")
     n_files = 0
-    for step in plan.steps:
+    for nth, step in enumerate(plan.steps, 1):
         done = ws.worktree.install(
             step.path,
             step.target.oid if step.target else None,
@@ -114,11 +117,13 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
             jobs=jobs,
         )
         n_files += len(done.changes)
+        step_done(f"restore:installed-{nth}")
     bases: dict[str, str | None] = {
         **plan.in_step,
         **{s.path: s.target.oid if s.target else None for s in plan.steps},
     }
     ws.bases.update(bases)
+    step_done("restore:recorded")
     return Restored(tuple(step.path for step in plan.steps), n_files, kept=kept)
 
 
@@ -129,25 +134,27 @@ def fetch(
     return objects.fetch(ws, plan.entries, progress=progress, jobs=jobs)
 
 
-def _made_of_known_files(ws: Workspace, standing: Standing, wanted: str | None) -> bool:
-    """Whether a folder only mixes files of its base, its pointer and the target: as an interrupted run leaves
-    it."""
+def _is_known(ws: Workspace, standing: Standing, known: set[str | None]) -> bool:
+    """Whether the content is one of `known`, or a folder that only mixes files of those, of its base and of
+    its pointer: as an interrupted run leaves it."""
     content = standing.content
-    if content is None or content.nfiles is None:
+    if content is None or content.oid in known:
+        return True
+    if content.nfiles is None:
         return False
-    known: set[tuple[str, str]] = set()
-    for oid in {standing.base, standing.out.oid, wanted} - {None}:
+    pairs: set[tuple[str, str]] = set()
+    for oid in {standing.base, standing.out.oid, *known}:
         listing = ws.cache.read_listing(oid) if oid is not None and oid.endswith(".dir") else None
-        known.update(listing.entries.items() if listing else ())
-    return all(pair in known for pair in content.files.items())
+        pairs.update(listing.entries.items() if listing else ())
+    return all(pair in pairs for pair in content.files.items())
 
 
 def _save_contents(ws: Workspace, steps: Iterable[Step]) -> None:
     """P3: what is about to be replaced is in the cache, or was proved at the storage; else it is put there
-    now."""
+    now. So an interrupted run can be taken back."""
     for step in steps:
         content = step.standing.content
-        if step.keep or content is None or ws.confirmed.has(content.oid):
+        if content is None or ws.confirmed.has(content.oid):
             continue
         if ws.cache.missing(content.files.values()):
             ws.worktree.snapshot(step.path, ws.cache, "copy")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, NegativeAnswer, RepositoryError
+from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import objects, restoring
+from cpvlib.managers import objects, restoring, resuming
 from cpvlib.managers.outs import CHECKPOINT, Out, in_series, outs_at, outs_here
 from cpvlib.managers.push import pointer_edit
 from cpvlib.managers.standing import standings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cpvlib.managers.versions import Found, VersionRecord
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.commits import Edit
+    from cpvlib.stores.journal import Entry
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,19 @@ class RevertResult:
 
 def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | None = None) -> RevertPlan:
     """Decides the revert. Raises NegativeAnswer where the version is what is there already, RepositoryError
-    where
-    work that is saved nowhere would be overwritten."""
-    ws.refuse_unfinished()
+    where work that is saved nowhere would be overwritten. An interrupted revert to the same version is gone
+    on with."""
+    ws.refuse_unfinished_git()
     tip = _tip(ws, request)
     found, name, target = _resolve(ws, request)
+    known = resuming.left_over(ws, found.commit, request)
     current = in_series(outs_at(ws, tip), request.series)
     edits = _edits(current, target)
     if Series.MODEL in request.series:
         edits |= _facts_edit(ws, tip, found.commit)
     restoration = restoring.Restoration((), {})
     if request.branch is None:
-        restoration = _restoration(ws, request, current, target, progress)
+        restoration = _restoration(ws, request, target, known, progress)
     if not edits and not restoration.steps:
         raise _already_there(ws, found, name)
     changed = [path for path in current.keys() | target.keys() if _oid(current, path) != _oid(target, path)]
@@ -88,6 +91,19 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
         message=f"Revert {_words(request.series)} to {name}",
         tip=tip,
     )
+
+
+def resume(
+    ws: Workspace, entry: Entry, *, progress: Progress | None = None, jobs: int | None = None
+) -> RevertResult | None:
+    """Goes on with an interrupted revert; None where the branch had moved already, and only its record was
+    left."""
+    if resuming.is_landed(ws, entry):
+        resuming.settle(ws, entry)
+        return None
+    request = RevertRequest(entry.commit, frozenset(map(Series, entry.series)), jobs=jobs)
+    plan = plan_revert(ws, request, progress=progress)
+    return revert(ws, plan, request, commit=entry.made, progress=progress)
 
 
 def unpublished(ws: Workspace, request: RevertRequest) -> str | None:
@@ -119,15 +135,22 @@ def revert(
 
     listener = progress or Silent()
     n_fetched, fetched_bytes = fetch(ws, plan, request, listener)
+    step("revert:fetched")
     prepared = None
     if plan.commits and commit:
         prepared = commits.prepare(ws.repo, plan.edits, plan.message, branch=request.branch)
     with ws.dvc_lock():
+        if request.branch is None:
+            resuming.begin(ws, plan, request, made=commit)
+            step("revert:begun")
         restored = restoring.carry_out(ws, plan.restoration, progress=listener, jobs=request.jobs)
         if prepared is not None:
             commits.land(ws.repo, prepared)
         elif plan.commits:
             commits.stage(ws.repo, plan.edits)
+        step("revert:landed")
+        if request.branch is None:
+            ws.journal.end()
     restored = replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes)
     return RevertResult(plan, prepared.commit if prepared else None, restored)
 
@@ -218,8 +241,8 @@ def _check_both_halves(ws: Workspace, request: RevertRequest, found: Found) -> N
 def _restoration(
     ws: Workspace,
     request: RevertRequest,
-    current: Mapping[str, Out],
     target: Mapping[str, Out],
+    known: Collection[str],
     progress: Progress | None,
 ) -> restoring.Restoration:
     here = in_series(outs_here(ws), request.series)
@@ -228,7 +251,7 @@ def _restoration(
         for path in [*target, *(here.keys() - target.keys())]
     }
     stands = standings(ws, _here(ws, wanted), progress=progress, jobs=request.jobs)
-    return restoring.plan_restoration(ws, wanted, stands, force=request.force)
+    return restoring.plan_restoration(ws, wanted, stands, force=request.force, known=known)
 
 
 def _here(ws: Workspace, paths: Iterable[str]) -> list[Out]:

@@ -1,10 +1,8 @@
 """How each out of the worktree stands towards its pointer: changed, behind, in step, missing.
 
 *Behind is not changed.* The base is the content that the worktree was last in step with. A file that still
-equals
-its base while the pointer moved (after a plain `git pull`, `checkout` or `stash`) is behind, and must never
-be
-published as if it were new; a file that differs from its base is the user's work, and must never be
+equals its base while the pointer moved (after a plain `git pull`, `checkout` or `stash`) is behind, and must
+never be published as if it were new; a file that differs from its base is the user's work, and must never be
 overwritten.
 """
 

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutStatus:
-    """One out. `stored` is whether storage was proved to hold what the pointer names (None: it names
-    nothing, or nothing that belongs there);
-    `committed` is whether HEAD has the pointer as the worktree has it."""
+    """One out. `stored` is whether storage was proved to hold what the pointer names (None: it names nothing,
+    or nothing that belongs there); `committed` is whether HEAD has the pointer as the worktree has it."""
 
     standing: Standing
     stored: bool | None
@@ -98,7 +97,7 @@ def status(
         ),
         versions_here=_versions_here(ws, head.commit),
         pending=tuple(str(p.name) for p in pending_versions(ws)),
-        unfinished=ws.repo.unfinished(),
+        unfinished=_unfinished(ws),
         storage_url=place.url,
         storage_is_folder=is_folder(place),
         shallow=ws.repo.is_shallow,
@@ -139,6 +138,17 @@ def _lost(
             else:
                 ws.confirmed.add([entry.oid])
     return missing
+
+
+def _unfinished(ws: Workspace) -> str | None:
+    """What is not finished, and how it goes on, in words."""
+    operation = ws.repo.unfinished()
+    if operation is not None:
+        return f"a {operation} is not finished: git status tells more"
+    entry = ws.journal.read()
+    if entry is None:
+        return None
+    return f"a revert to {entry.name} is not finished: git cpv revert --continue, or git cpv revert --abort"
 
 
 def _versions_here(ws: Workspace, commit: str | None) -> tuple[str, ...]:

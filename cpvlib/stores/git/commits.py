@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from cpvlib.base.errors import GitError, RepositoryError, UsageError
+from cpvlib.base.faults import step
 from cpvlib.stores.git import indexes
 from cpvlib.stores.git.edits import Edit, check_worktree, edit_file, edit_index, edit_tree
 from cpvlib.stores.git.former import Former
@@ -107,6 +108,7 @@ def land(
     first = "commit" if prepared.parent else "commit (initial)"
     moves = [RefUpdate(prepared.ref, prepared.commit, prepared.old), *extra_refs]
     with _staged(repo, {} if prepared.elsewhere else prepared.edits, prepared):
+        step("land:staged")
         update_refs(repo, moves, reason or f"{first}: {prepared.subject}")
 
 

@@ -1,0 +1,173 @@
+"""kill -9 at every named step: the promises hold, and the same command typed again completes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from faults.checker import check
+from shell import Shell
+from template import MakeTemplate, Template
+
+KILLED = 137
+
+PUSH_STEPS = (
+    "push:gathered",
+    "push:stored",
+    "push:prepared",
+    "push:logged",
+    "land:staged",
+    "push:committed",
+    "push:landed",
+    "publish:pushed",
+)
+TAG_STEPS = ("tag:written", "tag:made", "publish:pushed")
+RESTORE_STEPS = ("restore:saved", "restore:installed-1", "restore:installed-2", "restore:recorded")
+REVERT_STEPS = ("revert:fetched", "revert:begun", *RESTORE_STEPS, "land:staged", "revert:landed")
+PULL_STEPS = ("pull:fetched", "pull:forwarded", *RESTORE_STEPS)
+
+OLD, NEW = "weights 2", "weights 1"
+OLD_DATA, NEW_DATA = {"a.txt": "data 2\n", "c.txt": "more\n"}, {"a.txt": "data 1\n", "b.txt": "less\n"}
+
+
+@pytest.fixture(scope="module")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(two_versions)
+
+
+def two_versions(shell: Shell) -> None:
+    """A published repository with two combined versions, of which the second is checked out, and a clone of
+    it."""
+    shell.git("init", "-q", "--bare", "origin.git")
+    shell.ok("git cpv init -q --team T --model m --remote ../origin.git repo")
+    repo = shell.at("repo")
+    repo.ok("rm -r data")
+    for number, data in ((1, NEW_DATA), (2, OLD_DATA)):
+        repo.ok("rm -rf data")
+        repo.write("model.bin", f"weights {number}")
+        for name, content in data.items():
+            repo.write(f"data/{name}", content)
+        repo.ok(f"git cpv push -q --metric loss=0.{number} && git cpv tag -q --combined && git cpv push -q")
+    shell.ok("git cpv clone -q origin.git clone")
+
+
+def users_files(shell: Shell) -> dict[str, bytes]:
+    """All of the worktree but DVC's own folders of objects and locks."""
+    return {
+        path: content
+        for path, content in shell.files().items()
+        if not path.startswith((".dvc/cache/", ".dvc/tmp/"))
+    }
+
+
+class Scene:
+    """The repository, its clone, its git remote and its storage."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.origin = shell.cwd / "origin.git"
+        self.repo, self.clone = shell.at("repo"), shell.at("clone")
+        for each in (self.repo, self.clone):
+            each.git("remote", "set-url", "origin", "../origin.git")
+        self.storage = Path(json.loads(self.repo.ok("git cpv storage show --json"))["url"])
+
+    def killed(self, shell: Shell, command: str, step: str) -> None:
+        """Runs the command up to the step; whatever it left, the promises hold."""
+        assert shell.run(f"exec git-cpv-{command}", CPV_KILL_AT=step).code in (KILLED, -9), step
+        check(shell, self.origin, self.storage)
+
+    def settled(self, shell: Shell) -> None:
+        """Nothing is unfinished, and nothing is left to do."""
+        assert shell.git("status", "--short") == ""
+        said = shell.ok("git cpv status")
+        assert "not finished" not in said
+        assert "nothing to push" in said
+        check(shell, self.origin, self.storage)
+
+
+@pytest.fixture
+def scene(template: Template, shell: Shell, sealed: Path) -> Scene:
+    template.copy(sealed, shell.cwd)
+    return Scene(shell)
+
+
+@pytest.mark.parametrize("step", PUSH_STEPS)
+def test_push(scene: Scene, step: str) -> None:
+    repo = scene.repo
+    repo.ok("git cpv tag -q --force")
+    repo.write("model.bin", "weights 3")
+    repo.write("data/d.txt", "yet more\n")
+    before = repo.files("data")
+    scene.killed(repo, "push --metric loss=0.3", step)
+    assert (repo.read("model.bin"), repo.files("data")) == ("weights 3", before)
+    repo.ok("git cpv push --metric loss=0.3")
+    assert (repo.read("model.bin"), repo.files("data")) == ("weights 3", before)
+    assert len(repo.git("rev-list", "main").splitlines()) == 4
+    assert repo.read("metrics.log").count('"loss": 0.3}') == 1
+    assert repo.git("ls-remote", "origin", "main").split()[0] == repo.git("rev-parse", "main")
+    assert "refs/tags/v0.3" in repo.git("ls-remote", "origin")
+    scene.settled(repo)
+
+
+@pytest.mark.parametrize("step", TAG_STEPS)
+def test_combined_tag(scene: Scene, step: str) -> None:
+    repo = scene.repo
+    scene.killed(repo, "tag --combined --force --push", step)
+    local = {tag for tag in repo.git("tag").splitlines() if tag.endswith("v0.3")}
+    assert local in (set(), {"v0.3", "data/v0.3"})
+    repo.ok("git cpv push" if local else "git cpv tag --combined --force --push")
+    assert repo.git("ls-remote", "--tags", "--refs", "origin", "*v0.3").count("v0.3") == 2
+    scene.settled(repo)
+
+
+@pytest.mark.parametrize("step", REVERT_STEPS)
+@pytest.mark.parametrize("way", ["again", "continue", "abort"])
+def test_revert(scene: Scene, step: str, way: str) -> None:
+    repo = scene.repo
+    repo.write("staged.py", "print('staged')\n")
+    repo.git("add", "staged.py")
+    repo.write("README.md", "unfinished\n")
+    before, head = users_files(repo), repo.git("rev-parse", "HEAD")
+    scene.killed(repo, "revert --combined v0.1", step)
+    assert repo.read("model.bin") in (OLD, NEW)
+    begun = step not in ("revert:fetched",)
+    if begun and step != "revert:landed":
+        assert "a revert to v0.1 is not finished" in repo.ok("git cpv status")
+        assert "error: a revert to v0.1 is not finished here" in repo.fails("git cpv push")
+    if way == "abort" and begun and step != "revert:landed":
+        repo.ok("git cpv revert --abort")
+        assert (users_files(repo), repo.git("rev-parse", "HEAD")) == (before, head)
+        assert repo.git("status", "--short") == " M README.md\nA  staged.py"
+        assert "nothing to push" in repo.ok("git cpv status")
+        return
+    if way == "continue" and begun:
+        repo.ok("git cpv revert --continue")
+    else:
+        assert repo.run("git cpv revert --combined v0.1").code in (0, 1)
+    assert repo.read("model.bin") == NEW
+    assert {name: repo.read(f"data/{name}") for name in repo.files("data")} == NEW_DATA
+    assert repo.git("rev-parse", "HEAD^") == head
+    assert repo.git("status", "--short") == " M README.md\nA  staged.py"
+    assert repo.fails("git cpv revert --continue", code=1) == "no revert is unfinished here"
+
+
+@pytest.mark.parametrize("step", PULL_STEPS)
+def test_pull(scene: Scene, step: str) -> None:
+    scene.repo.ok("git cpv revert -q --combined v0.1 --push")
+    clone = scene.clone
+    scene.killed(clone, "pull", step)
+    assert clone.read("model.bin") in (OLD, NEW)
+    clone.ok("git cpv pull")
+    assert clone.read("model.bin") == NEW
+    assert {name: clone.read(f"data/{name}") for name in clone.files("data")} == NEW_DATA
+    scene.settled(clone)
+
+
+@pytest.mark.parametrize("step", ["clone:cloned", "restore:installed-1", "restore:recorded"])
+def test_clone(scene: Scene, shell: Shell, step: str) -> None:
+    assert shell.run("exec git-cpv-clone origin.git third", CPV_KILL_AT=step).code in (KILLED, -9)
+    third = shell.at("third")
+    third.ok("git cpv pull")
+    assert third.read("model.bin") == OLD
+    scene.settled(third)
