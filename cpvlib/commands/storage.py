@@ -106,9 +106,8 @@ def _tell_plan(plan: MovePlan, ui: UI) -> None:
 
 def _tell_move(moved: Moved, ui: UI) -> None:
     plan = moved.plan
-    lead = (
-        f"copied {_amount(plan.n_to_send, plan.bytes_to_send)} to {printable(plan.target.url)}{_rest(plan)}"
-    )
+    sent = _amount(moved.stored.n_sent, moved.stored.sent_bytes)
+    lead = f"copied {sent} to {printable(plan.target.url)}{_rest(plan)}"
     if plan.is_there:
         ui.answer(f"{lead}; it is the storage already")
         return
@@ -196,8 +195,8 @@ COMMAND = Command(
         " values; what changes later needs it again.\n\n"
         "`git cpv storage move URL` takes the objects of every version, branch and pending version, and of"
         " all commits between them, to `URL/TEAM/MODEL`: from the folder on a laptop to S3, or from any"
-        " place to any. What the cache has is sent from there, the rest goes from storage to storage, each checked"
-        " against its md5 on the way and looked for at the end. Only then does one commit name the new place"
+        " place to any. What the cache has is sent from there, the rest goes from storage to storage, each"
+        " checked against its md5 on the way and looked for at the end. Only then does one commit name the new place"
         " (a folder is named in `.dvc/config.local` instead, being this machine's own). After an interruption"
         " the same command goes on where it stopped. Nothing is removed from the old place; this clone"
         " remembers it as the DVC remote `former-storage`, and the same command, typed again later, fetches"

@@ -75,7 +75,7 @@ def mask(text: str, words: Mapping[str, str]) -> str:
     """`text` with each of `words` replaced where it stands as a word, the longest first."""
     text = without_secrets(text)
     for word in sorted(words, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w<]){re.escape(word)}(?![\w>])", lambda _, w=word: words[w], text)
+        text = words[word].join(re.split(rf"(?<![\w<]){re.escape(word)}(?![\w>])", text))
     for pattern, mark in _MARKS:
         text = pattern.sub(mark, text)
     return text

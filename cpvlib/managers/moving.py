@@ -58,10 +58,11 @@ class Freight:
 class MovePlan:
     """A move from `source` to `target`, which is `placed` in DVC's configuration.
 
-    `sources` are the storages to copy from; `dropped` are options of the old DVC remote that the new one will
-    not have.
+    `root` is what was typed; `sources` are the storages to copy from; `dropped` are options of the old DVC
+    remote that the new one will not have.
     """
 
+    root: str
     source: StoragePlace
     target: StoragePlace
     placed: Placement
@@ -152,31 +153,47 @@ def plan_move(
     dropped = (
         () if remote is None or remote.url == target.url else tuple(sorted(set(remote.options) - _MADE_ANEW))
     )
-    return MovePlan(source, target, placed, sources, freight, tuple(entries.values()), dropped)
+    return MovePlan(root, source, target, placed, sources, freight, tuple(entries.values()), dropped)
 
 
 def move(
     ws: Workspace, plan: MovePlan, *, progress: Progress | None = None, jobs: int | None = None
 ) -> Moved:
-    """Carries the plan out: files, then folders' listings, then a look at all of it, then the switch."""
+    """Carries the plan out: copies; then, while no push or tag may add to it, copies what came meanwhile,
+    looks at all of it, and switches.
+    """
     from cpvlib.stores.git import remotes
     from cpvlib.stores.state import Confirmations
-    from cpvlib.stores.storage.open import open_storage
 
     placement.make_folder(plan.placed, "name another folder")
-    target = open_storage(plan.target, jobs=jobs or ws.settings.jobs)
-    stored = Stored()
-    for part in plan.freight:
-        stored += _send(plan, part, target, progress or Silent(), jobs)
-    _verify(plan, target)
-    lost = set(plan.lost)
-    Confirmations(ws.repo.common_dir, plan.target.url).add(
-        e.oid for e in plan.entries if e.oid and e.oid not in lost and not _has_lost(e, plan, lost)
-    )
-    commit = _switch(ws, plan)
-    branch = ws.repo.head().branch
+    stored = _copy(ws, plan, progress or Silent(), jobs)
+    with ws.alone():
+        ws = ws.again()
+        last = plan_move(ws, plan.root, progress=progress, jobs=jobs)
+        stored += _copy(ws, last, progress or Silent(), jobs)
+        _verify(last, _open(ws, last, jobs))
+        lost = set(last.lost)
+        Confirmations(ws.repo.common_dir, last.target.url).add(
+            e.oid for e in last.entries if e.oid and e.oid not in lost and not _has_lost(e, last, lost)
+        )
+        commit = _switch(ws, last)
+        branch = ws.repo.head().branch
     has_remote = remotes.choose_remote(ws.repo, ws.settings.remote) is not None
     return Moved(plan, stored, commit, branch, _behind(ws, branch) if commit else (), has_remote)
+
+
+def _open(ws: Workspace, plan: MovePlan, jobs: int | None) -> Storage:
+    from cpvlib.stores.storage.open import open_storage
+
+    return open_storage(plan.target, jobs=jobs or ws.settings.jobs)
+
+
+def _copy(ws: Workspace, plan: MovePlan, progress: Progress, jobs: int | None) -> Stored:
+    target = _open(ws, plan, jobs)
+    stored = Stored()
+    for part in plan.freight:
+        stored += _send(plan, part, target, progress, jobs)
+    return stored
 
 
 def _placed(ws: Workspace, root: str) -> Placement:
