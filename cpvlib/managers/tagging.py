@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, NegativeAnswer, RepositoryError
+from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
 from cpvlib.domain.checkpoint import Checkpoint, DataUsed, data_md5
 from cpvlib.domain.manifest import Manifest, ManifestOut
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cpvlib.managers.pending import Pending
     from cpvlib.managers.publish import Publication
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git.refs import RefUpdate
     from cpvlib.stores.worktree import Content
 
 _ATTEMPTS = 5
@@ -36,6 +38,7 @@ class TagRequest:
 
     `message` is None where none was given: then the commit's subject serves. `force` names objects again that
     have a version. `data_message` is for the data's tag of a combined version, None for the same one.
+    `commit` is what to name, None for HEAD; no ref need name it yet.
     """
 
     series: tuple[Series, ...] = (Series.MODEL,)
@@ -44,6 +47,7 @@ class TagRequest:
     message: str | None = None
     force: bool = False
     data_message: str | None = None
+    commit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,14 @@ class AlreadyNamed(NegativeAnswer):
         self.awaiting = awaiting
 
 
+@dataclass(frozen=True)
+class Written:
+    """Tag objects that no ref names yet: `updates` name them, and then they are `pending`."""
+
+    updates: tuple[RefUpdate, ...]
+    pending: tuple[Pending, ...]
+
+
 def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
     """Decides the version; nothing is written.
 
@@ -82,7 +94,7 @@ def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
     """
     from cpvlib.stores.git.authorship import authorship
 
-    commit = ws.repo.head().commit
+    commit = request.commit or ws.repo.head().commit
     if commit is None:
         raise RepositoryError("there is no commit yet, so no checkpoint to name", hint="git cpv push")
     outs = outs_at(ws, commit)
@@ -106,19 +118,20 @@ def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
 def tag(ws: Workspace, plan: TagPlan, request: TagRequest) -> tuple[TagPlan, list[Pending]]:
     """Makes the tags, pending. Where another process took the number meanwhile, an automatic one moves on:
     the plan that was carried out is returned."""
-    from cpvlib.managers.pending import Pending
-    from cpvlib.stores.git.refs import RefMovedError
+    from cpvlib.stores.git.refs import RefMovedError, update_refs
 
     for attempt in range(_ATTEMPTS):
         try:
-            made = _make(ws, plan)
+            made = write_tags(ws, plan)
+            step("tag:written")
+            update_refs(ws.repo, made.updates, f"cpv: tag {plan.version}")
+            step("tag:made")
             break
         except RefMovedError:
             if attempt == _ATTEMPTS - 1:
                 raise
             plan = plan_tag(ws, request)
-    halves = zip(plan.halves, made, strict=True)
-    return plan, [Pending(half.name, oid, plan.commit, plan.typed) for half, oid in halves]
+    return plan, list(made.pending)
 
 
 def moved_on(ws: Workspace, commit: str, series: Iterable[Series]) -> list[str]:
@@ -214,7 +227,7 @@ def _refuse_named_already(
     chosen: Mapping[Series, Mapping[str, Out]],
     typed: Version | None,
 ) -> None:
-    found = [_naming(records, series, outs) for series, outs in chosen.items()]
+    found = [naming(records, series, outs) for series, outs in chosen.items()]
     named = [record for record in found if record is not None]
     if len(named) < len(found):
         return
@@ -237,10 +250,8 @@ def _awaiting(ws: Workspace, named: Sequence[VersionRecord], typed: Version | No
     return waiting if len({each.commit for each in waiting}) == 1 else []
 
 
-def _naming(
-    records: Iterable[VersionRecord], series: Series, outs: Mapping[str, Out]
-) -> VersionRecord | None:
-    """The newest version that names these objects."""
+def naming(records: Iterable[VersionRecord], series: Series, outs: Mapping[str, Out]) -> VersionRecord | None:
+    """The newest version that names exactly these objects, if any does."""
     wanted = {(path, out.oid) for path, out in outs.items()}
     oids = [out.oid or "" for out in outs.values()]
     # The look at the text spares parsing thousands of manifests.
@@ -343,10 +354,10 @@ def _data_md5_of(record: VersionRecord) -> str | None:
     return data_md5({out.path: out.oid for out in record.manifest.outs})
 
 
-def _make(ws: Workspace, plan: TagPlan) -> list[str]:
-    """The tag objects and their refs."""
-    from cpvlib.managers.pending import typed_ref
-    from cpvlib.stores.git.refs import RefUpdate, make_tag, tagger, update_refs
+def write_tags(ws: Workspace, plan: TagPlan) -> Written:
+    """The tag objects, and the refs that make them versions: one transaction has to move them all."""
+    from cpvlib.managers.pending import Pending, typed_ref
+    from cpvlib.stores.git.refs import RefUpdate, make_tag, tagger
 
     who = tagger(ws.repo)
     made = [
@@ -356,5 +367,6 @@ def _make(ws: Workspace, plan: TagPlan) -> list[str]:
     for half, oid in zip(plan.halves, made, strict=True):
         created = [half.name.ref, half.name.pending_ref, *([typed_ref(half.name)] if plan.typed else [])]
         updates += [RefUpdate(ref, oid, None) for ref in created]
-    update_refs(ws.repo, updates, f"cpv: tag {plan.version}")
-    return made
+    halves = zip(plan.halves, made, strict=True)
+    pending = (Pending(half.name, oid, plan.commit, plan.typed) for half, oid in halves)
+    return Written(tuple(updates), tuple(pending))
