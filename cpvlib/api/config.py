@@ -47,6 +47,10 @@ class BitbucketOptions(SetupOptions, total=False):
 
     workspace: str | None
     """The Bitbucket workspace in which repositories are made."""
+    host: str | None
+    """Another git host, `[USER@]HOST`; default `bitbucket.org`."""
+    port: int | None
+    """Another port of it."""
     host_key: str | None
     """The fingerprint (`SHA256:…`) of the host's key, where it is not one that Bitbucket publishes."""
 
@@ -125,6 +129,8 @@ class CPVConfig:
                 keyfile=str(path_of(keygen_filename)) if keygen_filename is not None else None,
                 user=bitbucket_user,
                 workspace=given.get("workspace"),
+                host=given.get("host"),
+                port=given.get("port"),
                 host_key=given.get("host_key"),
                 check=given.get("check", True),
             )
