@@ -1,0 +1,64 @@
+"""Twelve people publish at once: every one gets a number, none is lost, none is given twice."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from faults.checker import check
+from shell import Shell
+from template import MakeTemplate, Template
+
+PEOPLE = 12
+
+
+@pytest.fixture(scope="module")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(one_clone)
+
+
+def one_clone(shell: Shell) -> None:
+    """A published repository, and the clone that everybody begins with."""
+    shell.git("init", "-q", "--bare", "origin.git")
+    shell.ok("git cpv init -q --team T --model m --remote ../origin.git repo")
+    repo = shell.at("repo")
+    repo.write("model.bin", "base")
+    repo.ok("git cpv push -q --metric loss=1")
+    shell.ok("git cpv clone -q origin.git clone")
+    shell.at("clone").git("remote", "set-url", "origin", "../origin.git")
+
+
+@pytest.mark.parametrize(
+    ("series", "prefixes"), [("--model", [""]), ("--data", ["data/"]), ("--combined", ["", "data/"])]
+)
+def test_versions_are_unique(
+    template: Template, shell: Shell, sealed: Path, series: str, prefixes: list[str]
+) -> None:
+    template.copy(sealed, shell.cwd)
+    people = [shell.at(f"person{nth}") for nth in range(PEOPLE)]
+    for nth, person in enumerate(people):
+        shutil.copytree(shell.cwd / "clone", person.cwd, symlinks=True)
+        person.git("switch", "-q", "-c", f"branch{nth}")
+        person.write("model.bin", f"weights of {nth}")
+        person.write("data/train/mine.txt", f"data of {nth}\n")
+        person.ok(f"git cpv push -q --metric loss=0.{nth} && git cpv tag -q {series}")
+    publishing = [subprocess.Popen(["git", "cpv", "push", "-q"], cwd=person.cwd) for person in people]
+    assert [process.wait(120) for process in publishing] == [0] * PEOPLE
+    published = {
+        ref.removeprefix("refs/tags/"): oid
+        for oid, ref in (
+            line.split("\t") for line in shell.git("ls-remote", "--tags", "origin.git").splitlines()
+        )
+        if ref.endswith("^{}")
+    }
+    numbers = {f"{prefix}v0.{nth}^{{}}" for prefix in prefixes for nth in range(1, PEOPLE + 1)}
+    assert published.keys() == numbers
+    tips = {person.git("rev-parse", "HEAD") for person in people}
+    for prefix in prefixes:
+        assert {oid for name, oid in published.items() if name.startswith(f"{prefix}v")} == tips
+    for person in people:
+        assert person.git("for-each-ref", "refs/cpv/pending") == ""
+    check(people[0], shell.cwd / "origin.git", sealed / ".local/share/cpv/storage/T/m")
