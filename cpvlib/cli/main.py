@@ -79,6 +79,8 @@ def _run_command(name: str, words: Sequence[str]) -> int:
     try:
         return command.run(args, ui)
     except CPVError as error:
+        if isinstance(error, UsageError):
+            error.hint = error.hint or f"see 'git cpv {name} -h'"
         ui.failed(error)
         raise
 

@@ -245,7 +245,8 @@ class Tags:
         one = len(wanted) == 1
         mine = reversed(self.versions(wanted))
         names = [str(record.version if one else record.name) for record in mine]
-        near = difflib.get_close_matches(text, [*names, LATEST, *self.aliases], 3, cutoff=0.5)
+        asked = text.removeprefix(self._prefix).removeprefix("data/") if one else text
+        near = difflib.get_close_matches(asked, [*names, LATEST, *self.aliases], 3, cutoff=0.5)
         if near:
             hint = f"nearest: {listed(near)}; git cpv list shows all"
         elif self._ws.repo.is_shallow:
