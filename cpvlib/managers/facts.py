@@ -80,14 +80,18 @@ def decide(
 
     Numbers describe the model they were given with: where the model changed and nothing was given, they are
     those that the training logged since the last push, or that the log has of this very model, as an
-    interrupted push leaves it, or none. They are never carried over to another model. Raises RepositoryError
-    or UsageError where numbers were given and there is no model that they could describe.
+    interrupted push leaves it, or none. They are never carried over to another model. A model that came back
+    with its `checkpoint.json`, by `revert --no-commit` or by hand, keeps that. Raises RepositoryError or
+    UsageError where numbers were given and there is no model that they could describe.
     """
     model = {out.path: oid for out, oid in oids.items() if out.series is Series.MODEL}
     if not model and (request.metrics or request.params):
         raise _no_model(ws, request)
     model_changed = any(_changed(path, oid, committed) for path, oid in model.items())
     log = _read_log(ws) if Series.MODEL in request.series else b""
+    back = _brought_back(ws, oids, before) if model_changed and not _given(request) else None
+    if back is not None:
+        return Decision(back, _append(log, model, back) if back.metrics or back.params else None)
     old = before or Checkpoint()
     logged = _logged(log, model) if model_changed and request.metrics is None else None
     metrics = _metrics(request, log, logged or old, kept=logged is not None or not model_changed)
@@ -103,6 +107,20 @@ def decide(
         warnings += ("no metrics were given for this model (--metric loss=0.2)",)
     new = Checkpoint(metrics, params, code, data, utc())
     return Decision(new, _append(log, model, new) if metrics or params else None, warnings)
+
+
+def _given(request: PushRequest) -> bool:
+    return not (request.metrics is None and request.params is None and request.code is None)
+
+
+def _brought_back(ws: Workspace, oids: Mapping[Out, str], before: Checkpoint | None) -> Checkpoint | None:
+    """The worktree's `checkpoint.json`, where it is not the committed one and the pointers beside it name
+    this model already."""
+    if any(out.oid != oid for out, oid in oids.items() if out.series is Series.MODEL):
+        return None
+    content = ws.read_worktree(CHECKPOINT)
+    found = Checkpoint.parse(content) if content is not None else None
+    return found if found != before else None
 
 
 def default_message(changed: Iterable[Out], checkpoint: Checkpoint | None) -> str:

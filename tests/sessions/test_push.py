@@ -361,6 +361,18 @@ def test_the_first_push_of_a_repository_without_commits(shell: Shell) -> None:
     assert "model.bin.dvc" not in staged
 
 
+def test_a_model_brought_back_by_hand_keeps_what_was_said_of_it(repo: Shell) -> None:
+    repo.ok("git cpv push -q --metric loss=0.5 --param lr=0.1 && git cpv tag -q")
+    facts = repo.read("checkpoint.json")
+    repo.write("model.bin", b"weights 2")
+    repo.ok("git cpv push -q --metric loss=0.4")
+    repo.ok("git cpv revert -q --no-commit v0.1")
+    done = repo.run("git cpv push")
+    assert (done.code, "warning" in done.err) == (0, False), str(done)
+    assert repo.read("checkpoint.json") == repo.git("show", "HEAD:checkpoint.json") + "\n" == facts
+    assert repo.read("metrics.log").count("\n") == 2
+
+
 def test_the_first_model_may_come_from_anywhere(shell: Shell) -> None:
     repo = shell.at("training")
     repo.write("checkpoints/epoch_12/model-00001-of-00001.safetensors", b"weights")
