@@ -104,6 +104,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s b -l branch -x -d 'check out this branch or tag, not the remote'"'"'s HEAD'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -l storage -xka "(__fish_complete_directories)" -d 'where the objects are, if the repository does not say: they lie under ROOT/TEAM/MODEL'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -l no-objects -d 'only clone; git cpv pull brings objects later'
+complete -c git-cpv -n '_shtab_git_cpv_using clone' -s n -l dry-run -d 'check everything, say what would be done, and change nothing'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s j -l jobs -x -d 'how many transfers or files to work on at once'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s q -l quiet -d 'say nothing but the answer and errors'

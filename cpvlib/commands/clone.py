@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE
-from cpvlib.cli.options import JOBS, OUTPUT
+from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 from cpvlib.domain.text import human_size, plural, printable
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace, ui: UI) -> int:
-    from cpvlib.managers.clone import CloneRequest, clone
+    from cpvlib.managers.clone import CloneRequest, check, clone
 
     request = CloneRequest(
         url=args.url,
@@ -28,6 +28,13 @@ def run(args: Namespace, ui: UI) -> int:
         with_objects=not args.no_objects,
         jobs=args.jobs,
     )
+    if args.dry_run:
+        folder = str(check(Path.cwd(), request))
+        if ui.json_wanted:
+            ui.json({"dry_run": True, "top": folder})
+        else:
+            ui.answer(f"would clone into '{printable(folder)}'")
+        return DONE
     result = clone(Path.cwd(), request, progress=ui.progress())
     if ui.json_wanted:
         ui.json(_facts(result))
@@ -68,7 +75,8 @@ COMMAND = Command(
         " data and the metrics log of the checked-out commit, each object checked against its md5.\n\n"
         "The storage is the one that the repository names, or a folder of this machine, found by ROOT, team"
         " and model (see git-cpv-init(1)). Where it can't be used, the clone stays, and the error says what"
-        " to type. Nothing is written to a storage that came with the clone before `git cpv storage trust`."
+        " to type; the same command, typed again, goes on from there. Nothing is written to a storage that"
+        " came with the clone before `git cpv storage trust`."
     ),
     arguments=(
         operand("url", metavar="URL", help="what `git clone` takes"),
@@ -81,6 +89,7 @@ COMMAND = Command(
             complete=Complete.FOLDER,
         ),
         flag("--no-objects", help="only clone; `git cpv pull` brings objects later"),
+        DRY_RUN,
         JOBS,
         *OUTPUT,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import CPVError, UsageError
+from cpvlib.base.errors import CPVError, RepositoryError, UsageError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.managers.settings import Settings
@@ -18,6 +19,8 @@ from cpvlib.managers.workspace import Workspace
 if TYPE_CHECKING:
     from cpvlib.managers.restoring import Restored
     from cpvlib.stores.git.repository import GitRepository
+
+_RECORD = "cpv/cloning"  # in the git folder of a clone whose objects are still to come
 
 # What git-clone(1) takes off a URL to name the folder: a '.git' or '.bundle', and slashes, at its end.
 _TAIL = re.compile(r"(?:/+\.git)?/*$|(?:\.git|\.bundle)/*$")
@@ -52,12 +55,11 @@ def clone(
     *,
     progress: Progress | None = None,
 ) -> CloneResult:
-    """Clones. Where the objects can't be had the clone stays, and the error says so."""
-    from cpvlib.stores.git import remotes
-
+    """Clones. Where the objects can't be had the clone stays, and the error says so; typed again, it goes on
+    from there."""
     listener = progress or Silent()
-    folder = cwd / (request.folder or folder_of_url(request.url))
-    repo = remotes.clone(request.url, folder, branch=request.branch, environ=environ)
+    folder = destination(cwd, request)
+    repo = _unfinished(folder, request, environ) or _cloned(folder, request, environ)
     step("clone:cloned")
     options = {"cpv.storage": request.storage} if request.storage else {}
     settings = Settings.of(repo, environ, options)
@@ -72,7 +74,85 @@ def clone(
         error.message = f"cloned into '{folder}', without its objects: {error.message}"
         error.hint = f"cd '{folder}', then: {error.hint or 'git cpv pull'}"
         raise
+    _record(repo).unlink(missing_ok=True)
     return CloneResult(repo.top, True, commit, restored)
+
+
+def destination(cwd: Path, request: CloneRequest) -> Path:
+    """The folder that will hold the clone. RepositoryError where there is something in it, unless that is a
+    clone of the same that lacks its objects yet."""
+    folder = cwd / (request.folder or folder_of_url(request.url))
+    if folder.is_dir():
+        free = not any(folder.iterdir()) or _is_unfinished(folder, request)
+    else:
+        free = not (folder.exists() or folder.is_symlink())
+    if not free:
+        raise RepositoryError(
+            f"'{folder}' already exists and is not an empty folder",
+            hint="git cpv clone URL DIR clones into another; in a clone, git cpv pull brings what is new",
+        )
+    return folder
+
+
+def check(cwd: Path, request: CloneRequest, environ: Mapping[str, str] = os.environ) -> Path:
+    """What a clone asks before it begins, for a dry run; the folder that it would make."""
+    from cpvlib.stores.git import remotes
+
+    folder = destination(cwd, request)
+    remotes.check_reachable(request.url, branch=request.branch, environ=environ)
+    return folder
+
+
+def _cloned(folder: Path, request: CloneRequest, environ: Mapping[str, str]) -> GitRepository:
+    """git's clone, with a record that its objects are still to come.
+
+    It is made beside the folder and moved into its place whole, so that a killed one does not stand in the
+    way of the next. A folder that is there, which may be a mount, is cloned into as it is.
+    """
+    from contextlib import suppress
+
+    from cpvlib.stores.files import Scratch, remove_tree, write_atomic
+    from cpvlib.stores.git import remotes
+    from cpvlib.stores.git.repository import GitRepository
+
+    scratch = None if folder.exists() else Scratch(folder.parent / f".{folder.name}.cpv-clone")
+    place = folder if scratch is None else Path(scratch.new())
+    try:
+        repo = remotes.clone(request.url, place, branch=request.branch, environ=environ)
+        if request.with_objects:
+            write_atomic(_record(repo), _described(request))
+        if scratch is None:
+            return repo
+        repo.close()
+        place.rename(folder)
+        return GitRepository.discover(folder, environ)
+    finally:
+        if scratch is not None:
+            if place.exists():
+                remove_tree(place)
+            with suppress(OSError):
+                scratch.folder.rmdir()
+
+
+def _unfinished(folder: Path, request: CloneRequest, environ: Mapping[str, str]) -> GitRepository | None:
+    from cpvlib.stores.git.repository import GitRepository
+
+    return GitRepository.discover(folder, environ) if _is_unfinished(folder, request) else None
+
+
+def _is_unfinished(folder: Path, request: CloneRequest) -> bool:
+    try:
+        return (folder / ".git" / _RECORD).read_bytes() == _described(request)
+    except OSError:
+        return False
+
+
+def _record(repo: GitRepository) -> Path:
+    return repo.git_dir / _RECORD
+
+
+def _described(request: CloneRequest) -> bytes:
+    return json.dumps([request.url, request.branch]).encode()
 
 
 def folder_of_url(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -126,6 +127,44 @@ def test_a_repository_of_no_model(origin: Shell) -> None:
 def test_a_model_without_a_checkpoint(origin: Shell) -> None:
     origin.ok("git cpv init --team T --model m empty")
     assert origin.ok("git cpv clone empty copy") == "cloned into 'copy'; no checkpoint in it yet"
+
+
+def test_a_clone_without_its_objects_goes_on_when_typed_again(origin: Shell) -> None:
+    storage = Path(os.environ["HOME"]) / ".local/share/cpv/storage/Vision/digits"
+    away = storage.with_name("away")
+    storage.rename(away)
+    refused = origin.fails("git cpv clone digits.git second")
+    assert refused.startswith(f"error: cloned into '{origin.cwd}/second', without its objects: ")
+    away.rename(storage)
+    assert "already exists" in origin.fails("git cpv clone digits.git/ second")
+    assert origin.ok("git cpv clone digits.git second").startswith("cloned into 'second'; 5 files, ")
+    assert outs(origin.at("second")) == outs(origin.at("first"))
+    assert "already exists" in origin.fails("git cpv clone digits.git second")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the process to kill in /proc")
+def test_a_killed_clone_is_not_in_the_way(origin: Shell) -> None:
+    hook = origin.write("hooks/post-checkout", "#!/bin/sh\nkill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\n")
+    hook.chmod(0o755)
+    killing = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.hooksPath",
+        "GIT_CONFIG_VALUE_0": str(hook.parent),
+    }
+    origin.run("exec git-cpv-clone digits.git second", **killing)
+    assert not (origin.cwd / "second").exists()
+    assert (origin.cwd / ".second.cpv-clone").exists()
+    assert origin.ok("git cpv clone digits.git second").startswith("cloned into 'second'; 5 files, ")
+    assert sorted(each.name for each in origin.cwd.iterdir()) == ["digits.git", "first", "hooks", "second"]
+    assert origin.at("second").git("status", "--porcelain") == ""
+
+
+def test_a_dry_run_asks_and_makes_nothing(origin: Shell) -> None:
+    assert origin.ok("git cpv clone -n digits.git") == f"would clone into '{origin.cwd}/digits'"
+    assert "has no branch or tag 'none'" in origin.fails("git cpv clone -n -b none digits.git")
+    assert "ls-remote failed" in origin.fails("git cpv clone -n nowhere")
+    assert "already exists" in origin.fails("git cpv clone -n digits.git first")
+    assert sorted(each.name for each in origin.cwd.iterdir()) == ["digits.git", "first"]
 
 
 def test_what_can_not_be_cloned(origin: Shell) -> None:

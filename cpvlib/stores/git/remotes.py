@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cpvlib.base.errors import ConfigError
+from cpvlib.base.errors import ConfigError, GitError
 from cpvlib.stores.git.config import GitConfig
 from cpvlib.stores.git.door import Completed, Git, Trace, batch_ssh, clean_environment, failure
 from cpvlib.stores.git.repository import GitRepository
@@ -286,16 +286,41 @@ def clone(
     trace: Trace | None = None,
 ) -> GitRepository:
     """Clone `url` into `folder`, which must not exist or be empty. Raises GitError or CredentialError."""
-    environ = os.environ if environ is None else environ
-    git = Git(Path.cwd(), clean_environment(environ), trace)
+    options = [*([f"--branch={branch}"] if branch else []), *([] if checkout else ["--no-checkout"])]
+    git = _nowhere(environ, trace)
+    _reach_url(git, "clone", "--quiet", *options, "--", url, os.fspath(folder))
+    return GitRepository.discover(folder, git.env, trace)
+
+
+def check_reachable(
+    url: str,
+    *,
+    branch: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    trace: Trace | None = None,
+) -> None:
+    """Ask for the branch or tag `branch`, or for anything. Raises GitError or CredentialError.
+
+    git-ls-remote(1).
+    """
+    wanted = [f"refs/heads/{branch}", f"refs/tags/{branch}"] if branch else ["HEAD"]
+    said = _reach_url(_nowhere(environ, trace), "ls-remote", "--quiet", "--", url, *wanted)
+    if branch and not said:
+        raise GitError(f"'{url}' has no branch or tag '{branch}'", hint=f"git ls-remote {url}")
+
+
+def _nowhere(environ: Mapping[str, str] | None, trace: Trace | None) -> Git:
+    """git without a repository, in the current folder, where relative URLs begin."""
+    return Git(Path.cwd(), clean_environment(os.environ if environ is None else environ), trace)
+
+
+def _reach_url(git: Git, *args: str) -> bytes:
     anywhere = Git(Path(git.cwd.anchor), git.env)  # the repository around us, if any, has no say in this
     reach = batch_ssh(git.env, GitConfig.load(anywhere).get("core.sshcommand"))
-    options = [*([f"--branch={branch}"] if branch else []), *([] if checkout else ["--no-checkout"])]
-    args = ["clone", "--quiet", *options, "--", url, os.fspath(folder)]
     done = git.ask(*args, env=reach)
     if done.code:
         raise failure(args, done)
-    return GitRepository.discover(folder, git.env, trace)
+    return done.out
 
 
 def _reach(repo: GitRepository, *args: str) -> Completed:
