@@ -6,13 +6,15 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of long work. `begin`, `end` and `note` come from the main thread; `advance` from any, in any order."""
+    """Told of long work. `begin`, `end` and `note` come from the main thread; `advance` from any, in any
+    order."""
 
     def begin(self, label: str, total_bytes: int, total_files: int) -> None:
         """A stage begins; 0 stands for a total that is not known. Stages don't nest."""
 
     def advance(self, n_bytes: int = 0, n_files: int = 0) -> None:
-        """So much more is done, since the last call. A retried part takes its bytes back with a negative count."""
+        """So much more is done, since the last call. A retried part takes its bytes back with a negative
+        count."""
 
     def end(self) -> None:
         """The stage is over, whether it succeeded or not."""

@@ -68,7 +68,8 @@ class TagName:
 
     @classmethod
     def parse(cls, name: str, prefix: str = "") -> TagName | None:
-        """The inverse of `str`, for a tag's short name; None for a tag that is not a version of this prefix."""
+        """The inverse of `str`, for a tag's short name; None for a tag that is not a version of this
+        prefix."""
         if not name.startswith(prefix):
             return None
         rest = name[len(prefix) :]
