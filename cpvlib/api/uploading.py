@@ -217,6 +217,9 @@ def _told(result: PushResult) -> str:
     parts = [f"uploaded {plural(result.stored.n_sent, 'object')}, {human_size(result.stored.sent_bytes)}"]
     if result.created and result.commit:
         parts.append(f"[{plan.branch} {result.commit[:7]}] {plan.message.splitlines()[0]}")
+    parts += [f"{version.name}: {result.reason or 'the model changed'}" for version in result.versions]
+    if result.reason and not result.versions:
+        parts.append(f"no version: {result.reason}")
     publication = result.publication
     if publication is None:
         parts.append("no git remote")

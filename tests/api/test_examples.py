@@ -86,7 +86,7 @@ def test_pytorch(desk: Desk) -> None:
 def test_pytorch_on_two_processes(desk: Desk) -> None:
     python = python_with("torch")
     ModelsCheckpointsManage("AI-Convo", "circle").import_model_init()
-    words = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     result = desk.run(
         [python, *words, str(EXAMPLES / "pytorch.py"), "--epochs", "2"], PYTHONPATH=str(CHECKOUT)
     )

@@ -316,6 +316,20 @@ with cpvlib.run("AI-Convo", "whisper", params={"lr": name}, branch=f"sweep/{name
     assert Path(found.model_path).read_text() == "b 2"
 
 
+def test_the_gate_names_what_improves(repo: Desk) -> None:
+    repo.git("config", "cpv.autotag", "loss improves")
+    repo.git("config", "cpv.metric.loss.goal", "min")
+    lines: list[str] = []
+    with cpvlib.run("AI-Convo", "whisper", notify=lines.append) as run:
+        for number, loss in enumerate((0.5, 0.7, 0.3)):
+            repo.write("model.bin", f"weights {number}")
+            run.checkpoint("whisper/model.bin", metrics={"loss": loss})
+    models = ModelsCheckpointsManage("AI-Convo", "whisper")
+    assert models.read_checkpoint_tag() == ["v0.1", "v0.2"]
+    assert [models.get_model_metadata(tag)["metrics"]["loss"] for tag in ("v0.1", "v0.2")] == [0.5, 0.3]
+    assert "; v0.1: " in lines[0] and "; no version: " in lines[1] and "; v0.2: " in lines[2]
+
+
 def test_the_run_stays_where_it_began(repo: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     with cpvlib.run("AI-Convo", "whisper") as run:
         repo.write("model.bin", "weights")
