@@ -44,7 +44,7 @@ function _shtab_git_cpv_using
   test "$_shtab_git_cpv_cmdpath" = "$argv"
 end
 
-set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage push pull tag revert status list show diff foreach
+set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage hooks push pull tag revert status list show diff foreach
 set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --limit --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --repository --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
 
 complete -c git-cpv -e
@@ -143,6 +143,15 @@ complete -c git-cpv -n '_shtab_git_cpv_using storage' -s h -d 'print a short hel
 complete -c git-cpv -n '_shtab_git_cpv_using storage' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using storage; and test $_shtab_git_cpv_npos -eq 0' -ka "show trust move" -d 'show (the default), trust, or move'
 complete -c git-cpv -n '_shtab_git_cpv_using storage; and test $_shtab_git_cpv_npos -eq 1' -ka "(__fish_complete_directories)" -d 'where to move to: s3://BUCKET, s3://BUCKET/PREFIX, or a folder'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a hooks -d 'Install hooks that see to plain git commit and git push'
+complete -c git-cpv -n '_shtab_git_cpv_using hooks' -l files -d 'with install: also the hooks that bring files after a checkout or a merge'
+complete -c git-cpv -n '_shtab_git_cpv_using hooks' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
+complete -c git-cpv -n '_shtab_git_cpv_using hooks' -s q -l quiet -d 'say nothing but the answer and errors'
+complete -c git-cpv -n '_shtab_git_cpv_using hooks' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
+complete -c git-cpv -n '_shtab_git_cpv_using hooks' -s h -d 'print a short help'
+complete -c git-cpv -n '_shtab_git_cpv_using hooks' -l help -d 'open the manual page'
+complete -c git-cpv -n '_shtab_git_cpv_using hooks; and test $_shtab_git_cpv_npos -eq 0' -ka "install uninstall status run" -d 'install, uninstall, status (the default), or run'
+complete -c git-cpv -n '_shtab_git_cpv_using hooks; and test $_shtab_git_cpv_npos -eq 1' -ka "post-commit pre-push post-checkout post-merge" -d 'with run: which hook git runs'
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a push -d 'Record what changed, store it, and publish it'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -l from -xka "(__fish_complete_path (commandline -ct))" -d 'take the content of PATH as the model, read where it lies; the files of the worktree stay as they are; where nothing is tracked as the model yet, an out model is made'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -s m -l message -x -d 'the commit'"'"'s message; by default it names the series and the metrics'

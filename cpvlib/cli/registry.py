@@ -14,6 +14,7 @@ COMMANDS = (
     "track",
     "untrack",
     "storage",
+    "hooks",
     "push",
     "pull",
     "tag",

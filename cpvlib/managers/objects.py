@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
@@ -217,6 +217,40 @@ def count_missing(
         there = transfer.present(ws.storage(), wanted, told, jobs, key=lane.key, prove=lane.named_by_md5)
         n_missing += len(wanted) - len(there)
     return n_missing
+
+
+def nowhere(
+    ws: Workspace, entries: Iterable[OutEntry], *, progress: Progress | None = None, jobs: int | None = None
+) -> dict[str, int]:
+    """The oids of entries that `store` could not store, each with how many objects are neither in the cache
+    nor at the storage. What was confirmed is not asked about."""
+    pending = [e for e in entries if e.oid and _belongs(e) and not ws.confirmed.has(e.oid)]
+    if pending:
+        _look_for_folder(ws, check=False)
+    lacking: dict[str, int] = {}
+    for lane in _lanes(ws, pending):
+        heads = {e.oid: None if e.is_dir else e.size for e in lane.entries if e.oid}
+        gone = _absent(lane, heads, progress, jobs)
+        rest = replace(lane, entries=tuple(e for e in lane.entries if e.oid not in gone))
+        lost = _absent(rest, rest.objects(), progress, jobs) if rest.entries else set()
+        lacking |= dict.fromkeys(gone, 1)
+        for entry in rest.entries:
+            oid = entry.oid or ""
+            names = {oid, *(rest.listing(oid).entries.values() if entry.is_dir else ())}
+            if names & lost:
+                lacking[oid] = len(names & lost)
+    return lacking
+
+
+def _absent(
+    lane: _Lane, wanted: Mapping[str, int | None], progress: Progress | None, jobs: int | None
+) -> set[str]:
+    from cpvlib.stores import transfer
+
+    absent = {oid: wanted[oid] for oid in lane.cache.missing(wanted)}
+    if not absent:
+        return set()
+    return absent.keys() - transfer.present(lane.ws.storage(), absent, progress, jobs, key=lane.key)
 
 
 def _lanes(ws: Workspace, entries: Iterable[OutEntry]) -> Iterator[_Lane]:

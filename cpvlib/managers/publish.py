@@ -53,10 +53,18 @@ def destination(ws: Workspace) -> str | None:
     from cpvlib.stores.git import remotes
 
     git_remote = remotes.choose_remote(ws.repo, ws.settings.remote)
-    if git_remote is None:
-        return None
+    if git_remote is not None:
+        refuse_private_storage(ws, git_remote, remotes.url_of(ws.repo, git_remote))
+    return git_remote
+
+
+def refuse_private_storage(ws: Workspace, git_remote: str, url: str) -> None:
+    """Raises RepositoryError where a push to `url` would show others pointers whose objects they can't
+    get."""
+    from cpvlib.stores.git import remotes
+
     place = ws.found_place.place
-    elsewhere = not remotes.is_local(remotes.url_of(ws.repo, git_remote))
+    elsewhere = not remotes.is_local(url)
     if elsewhere and is_folder(place) and not ws.settings.storage_shared:
         raise RepositoryError(
             f"git remote '{git_remote}' is on another machine, but the storage is a folder of this one: "
@@ -66,7 +74,6 @@ def destination(ws: Workspace) -> str | None:
                 "cpv.storageShared true"
             ),
         )
-    return git_remote
 
 
 def store_history(

@@ -1,0 +1,1 @@
+complete -c git-cpv-hooks -w 'git-cpv hooks'

@@ -1,0 +1,172 @@
+"""Objects before refs, for a plain `git push`: what the pre-push hook sees to.
+
+Everything that the remote would learn of is looked through in one pass: the tips of branches and tags, and
+the pointers that commits between them and what the remote has brought in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cpvlib.base.errors import RepositoryError
+from cpvlib.base.progress import Progress
+from cpvlib.domain.cpvconfig import FILE
+from cpvlib.domain.pointer import parse_pointer, past_pointer
+from cpvlib.domain.version import TagName
+from cpvlib.managers import objects, publish
+
+if TYPE_CHECKING:
+    from cpvlib.domain.pointer import OutEntry
+    from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git.repository import GitRepository
+
+
+@dataclass(frozen=True)
+class PushedRef:
+    """One line of what git tells the hook: `ref`, a full name at the remote, is to hold `oid`, and holds
+    `there` now (None: it is new). githooks(5), "pre-push"."""
+
+    oid: str
+    ref: str
+    there: str | None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An out, as `commit` names it, of which `n_missing` objects are nowhere. `at_tip`: what is pushed names
+    it still, rather than a commit of the past."""
+
+    path: str
+    commit: str
+    oid: str
+    n_missing: int
+    at_tip: bool
+
+
+@dataclass(frozen=True)
+class _Site:
+    path: str
+    commit: str
+    at_tip: bool
+
+
+def parse_refs(text: str) -> list[PushedRef]:
+    """The hook's stdin. Deletions publish nothing and are left out."""
+    found = []
+    for line in text.splitlines():
+        words = line.rsplit(" ", 3)  # the first, the ref here, may be an expression with spaces
+        if len(words) == 4 and words[1].strip("0"):
+            found.append(PushedRef(words[1], words[2], words[3] if words[3].strip("0") else None))
+    return found
+
+
+def has_checkpoints(repo: GitRepository, pushed: Sequence[PushedRef]) -> bool:
+    """Whether any tip belongs to CPV, for a worktree that has no such commit checked out."""
+    from cpvlib.stores.git import refs, trees
+
+    tips = set(refs.peeled(repo, [each.oid for each in pushed]).values())
+    return any(trees.files_at(repo, tip, suffix=(), names=[FILE]) for tip in tips)
+
+
+def see_to_objects(
+    ws: Workspace,
+    git_remote: str,
+    url: str,
+    pushed: Sequence[PushedRef],
+    *,
+    progress: Progress | None = None,
+    jobs: int | None = None,
+) -> tuple[objects.Stored, list[Lost]]:
+    """Stores what storage lacks of all that the push would publish; nothing, where some of it is nowhere:
+    that is listed then. With `cpv.allowMissing` what only the past names is listed and does not stop the rest.
+
+    Raises RepositoryError where half of a combined version would be published, or storage is a folder that
+    others can't reach.
+    """
+    from cpvlib.stores.git import refs
+
+    commits = refs.peeled(ws.repo, [each.oid for each in pushed])
+    _refuse_halves(ws, git_remote, pushed)
+    tips = [tip for tip in dict.fromkeys(commits.values()) if not ws.confirmed.has(tip)]
+    sites = _sites(ws, git_remote, tips, [each.there for each in pushed if each.there]) if tips else {}
+    if not sites:
+        return objects.Stored(), []
+    publish.refuse_private_storage(ws, git_remote, url)
+    entries = _entries(ws, sites)
+    nowhere = objects.nowhere(ws, [e for e, _ in entries], progress=progress, jobs=jobs)
+    lost = _lost(entries, nowhere)
+    if is_refused(ws, lost):
+        return objects.Stored(), lost
+    whole = [entry for entry, _ in entries if entry.oid not in nowhere]
+    stored = objects.store(ws, whole, progress=progress, jobs=jobs)
+    if not lost:
+        ws.confirmed.add(tips)
+    return stored, lost
+
+
+def is_refused(ws: Workspace, lost: Iterable[Lost]) -> bool:
+    """Whether what is lost stops the push."""
+    return any(each.at_tip or not ws.settings.allow_missing for each in lost)
+
+
+def _refuse_halves(ws: Workspace, git_remote: str, pushed: Sequence[PushedRef]) -> None:
+    """A combined version gets both its tags at the remote, or neither."""
+    from cpvlib.domain.manifest import parse_manifest
+    from cpvlib.stores.git import refs, remotes
+
+    names = {each.ref for each in pushed}
+    lacking: dict[str, str] = {}
+    for each in pushed:
+        name = TagName.parse(each.ref.removeprefix("refs/tags/"), ws.settings.tag_prefix)
+        tag = ws.repo.objects.read(each.oid) if name and each.ref.startswith("refs/tags/") else None
+        if name is None or tag is None or tag.type != "tag":
+            continue
+        companion = parse_manifest(refs.tag_message(ws.repo, each.oid)).companion
+        other = TagName.parse(companion, ws.settings.tag_prefix) if companion else None
+        if other and other.ref not in names:
+            lacking[other.ref] = str(name)
+    there = remotes.ls_remote(ws.repo, git_remote, list(lacking)) if lacking else {}
+    alone = [(ref.removeprefix("refs/tags/"), name) for ref, name in lacking.items() if ref not in there]
+    if alone:
+        other_half, half = alone[0]
+        raise RepositoryError(
+            f"'{half}' and '{other_half}' are one version, and only '{half}' would be published",
+            hint="git cpv push publishes both or neither",
+        )
+
+
+def _sites(ws: Workspace, git_remote: str, tips: Sequence[str], there: Iterable[str]) -> dict[str, _Site]:
+    """Each pointer that counts, by its blob, and where it was found: at a tip rather than in the past."""
+    from cpvlib.stores.git import refs, trees
+
+    named = ws.repo.config.get(f"remote.{git_remote}.url") is not None
+    exclude = [f"--remotes={git_remote}"] if named else []
+    exclude += [f"^{oid}" for oid in set(refs.peeled(ws.repo, there).values())]
+    if ws.settings.adopted and ws.repo.resolve(ws.settings.adopted):
+        exclude.append(f"^{ws.settings.adopted}")
+    past = trees.introduced(ws.repo, tips, exclude)
+    sites = {found.blob: _Site(found.path, found.commit, False) for found in reversed(past)}
+    for tip in tips:
+        sites |= {blob: _Site(path, tip, True) for path, blob in ws.pointer_blobs(tip).items()}
+    return sites
+
+
+def _entries(ws: Workspace, sites: dict[str, _Site]) -> list[tuple[OutEntry, _Site]]:
+    from cpvlib.stores.git import trees
+
+    found = []
+    for blob, data in trees.read_blobs(ws.repo, sites).items():
+        site = sites[blob]
+        pointer = (parse_pointer if site.at_tip else past_pointer)(site.path, data)
+        found += [(entry, site) for entry in (objects.storable(pointer) if pointer else ())]
+    return found
+
+
+def _lost(entries: Iterable[tuple[OutEntry, _Site]], nowhere: dict[str, int]) -> list[Lost]:
+    return [
+        Lost(site.path.removesuffix(".dvc"), site.commit, entry.oid, nowhere[entry.oid], site.at_tip)
+        for entry, site in entries
+        if entry.oid in nowhere
+    ]

@@ -1,0 +1,1 @@
+"""Hooks: the shell scripts that git runs for CPV, and the files they are installed as."""
