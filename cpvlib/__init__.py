@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # as type checkers know it; typing itself would be most of what `import cpvlib` costs
 
 if TYPE_CHECKING:
     from cpvlib.api.artifacts import DataArtifacts as DataArtifacts
