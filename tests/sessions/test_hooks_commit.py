@@ -285,7 +285,7 @@ def test_in_a_submodule(repo: Shell, shell: Shell) -> None:
 
 
 def test_in_the_environment_of_a_gui(repo: Shell) -> None:
-    """Started from a desktop: no terminal, a short PATH, no HOME's shell profile, GIT_DIR set by the program."""
+    """Started from a desktop: no terminal, a short PATH, no profile, GIT_DIR set."""
     add_model(repo, "weights 2")
     git = repo.ok("command -v git")
     words = ["env", "-i", f"HOME={os.environ['HOME']}", f"PATH={Path(git).parent}", "GIT_DIR=.git"]

@@ -12,14 +12,14 @@ run_before() {
     case $first in
     '#!/bin/sh' | '#!/usr/bin/env sh') shell=/bin/sh ;;
     '#!/bin/bash' | '#!/usr/bin/env bash') shell=bash ;;
-    *) CPV_HOOK=$name "$before" "$@"; return ;;
+    *) CPV_CHAINED=$name "$before" "$@"; return ;;
     esac
-    CPV_HOOK=$name "$shell" -c '. "${0%/*}/before-cpv/${0##*/}"' "$here/$name" "$@"
+    CPV_CHAINED=$name "$shell" -c '. "${0%/*}/before-cpv/${0##*/}"' "$here/$name" "$@"
 }
 
 # Some run what they find at their $0 once more. That is this file now, and they mean their own.
 is_again() {
-    [ "$CPV_HOOK" = "$name" ]
+    [ "$CPV_CHAINED" = "$name" ]
 }
 
 find_launcher() {

@@ -82,7 +82,7 @@ def uninstall_hook(folder: Path, name: str) -> bool:
     target = state.path or folder / name
     with _told(folder):
         if os.path.lexists(before) and (state.path is not None or not os.path.lexists(target)):
-            before.replace(target)  # an installation that was interrupted may have left the place empty
+            _put_back(before, target)  # an installation that was interrupted may have left the place empty
         elif state.path is not None:
             state.path.unlink()
         elif _same(before, target):
@@ -103,7 +103,23 @@ def _move_aside(path: Path, before: Path) -> None:
             hint=f"remove the one that you don't need: rm {shlex.quote(str(before))}",
         )
     before.parent.mkdir(exist_ok=True)
-    path.rename(before)
+    if _is_relative_link(path):
+        before.symlink_to(Path("..") / path.readlink())  # so that it leads where it led
+    else:
+        path.rename(before)
+
+
+def _put_back(before: Path, target: Path) -> None:
+    if not _is_relative_link(before):
+        before.replace(target)
+        return
+    target.unlink(missing_ok=True)
+    target.symlink_to(str(before.readlink()).removeprefix("../"))
+    before.unlink()
+
+
+def _is_relative_link(path: Path) -> bool:
+    return path.is_symlink() and not path.readlink().is_absolute()
 
 
 def _read_ours(path: Path) -> bytes | None:
@@ -117,8 +133,11 @@ def _read_ours(path: Path) -> bytes | None:
 
 
 def _same(one: Path, other: Path) -> bool:
-    if not (one.is_file() and other.is_file()) or one.is_symlink() or other.is_symlink():
+    """Whether two hooks are one: of equal content, or links, one moved, that lead to one file."""
+    if not (one.is_file() and other.is_file()) or one.is_symlink() != other.is_symlink():
         return False
+    if one.is_symlink():
+        return one.samefile(other)
     return one.read_bytes() == other.read_bytes()
 
 
