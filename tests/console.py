@@ -5,7 +5,8 @@
     v0.1
     ```
 
-A command may go on in lines that begin with "> ". A line `...` in the output stands for any number of lines.
+A command may go on in lines that begin with "> ", or are ">" alone. A line `...` in the output stands for any
+number of lines.
 A page may say, in a comment of its own, what stands ready before it begins:
 
     <!-- before: cp -R "$EXAMPLES/digits" digits -->
@@ -31,6 +32,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PAGE_HOME = "/home/ada"
 
 _BLOCK = re.compile(r"^( *)```console\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_CONTINUED = re.compile(r"^>(?: |$)")
 _MARK = "\036"
 _BEFORE = re.compile(r"<!-- before: (.*?) -->", re.DOTALL)
 _VARYING = (
@@ -61,9 +63,9 @@ def examples(page: str) -> list[Example]:
         for part in parts[1:]:
             lines = part.splitlines(keepends=True)
             n_typed = 1
-            while n_typed < len(lines) and lines[n_typed].startswith("> "):
+            while n_typed < len(lines) and lines[n_typed].startswith(("> ", ">\n")):
                 n_typed += 1
-            typed = "".join(line.removeprefix("> ") for line in lines[:n_typed]).rstrip("\n")
+            typed = "".join(_CONTINUED.sub("", line) for line in lines[:n_typed]).rstrip("\n")
             start = at + 2 + sum(map(len, lines[:n_typed]))
             found.append(Example(typed, "".join(lines[n_typed:]), start, at + 2 + len(part)))
             at += 2 + len(part)

@@ -1,4 +1,6 @@
-"""Makes man/man1 and completions/ from the commands' records; with --check only says what is not as they say.
+"""Makes man/man1, completions/, docs/reference.md and docs/api.md from records and docstrings.
+
+With --check it only says what is not as they say.
 
 usage: tools/generate.py [--check]
 """
@@ -9,8 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import apipage
 import completions
 import manpages
+import reference
 from cpvlib.cli.registry import COMMANDS, load
 
 TOP = Path(__file__).resolve().parent.parent
@@ -21,7 +25,11 @@ def wanted() -> Mapping[Path, str]:
     commands = [load(name) for name in COMMANDS]
     pages = {TOP / "man" / "man1" / name: text for name, text in manpages.pages(commands).items()}
     scripts = {TOP / "completions" / name: text for name, text in completions.scripts(commands).items()}
-    return pages | scripts
+    docs = {
+        TOP / "docs" / "reference.md": reference.page(commands),
+        TOP / "docs" / "api.md": apipage.page(TOP),
+    }
+    return pages | scripts | docs
 
 
 def found() -> set[Path]:
@@ -37,7 +45,7 @@ def main(words: list[str]) -> int:
     left_over = sorted(found() - set(files))
     if words == ["--check"]:
         for file in (*stale, *left_over):
-            print(f"{file.relative_to(TOP)} is not what the records say; run 'make generate'")
+            print(f"{file.relative_to(TOP)} is not what the sources say; run 'make generate'")
         return bool(stale or left_over)
     for file in stale:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,8 @@ if __name__ == "__main__":
 from servers.processes import free_port, launch, stop_all, wait_for_port, wait_until
 
 ACCESS_KEY, SECRET_KEY = "cpvkey", "cpvsecret"
+MEMBER_KEY, MEMBER_SECRET = "memberkey", "membersecret"
+MEMBER = "arn:aws:iam:::user/member"  # a second user, who may do what a bucket's policy says
 INSTALL = "apt-get install -y --no-install-recommends radosgw ceph-mon ceph-osd ceph-common"
 _PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "monmaptool", "radosgw-admin", "ceph")
 
@@ -112,9 +114,10 @@ def start(folder: Path) -> str:
     do("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd)
     do("ceph", "osd", "crush", "add", "osd.0", "1.0", "root=default", "host=lab")
     launch(folder, "osd", ["ceph-osd", "-i", "0", "-f", "-c", str(conf)])
-    admin = ["radosgw-admin", "-n", "client.rgw.cpv", "user", "create", "--uid=cpv", "--display-name=cpv"]
+    admin = ["radosgw-admin", "-n", "client.rgw.cpv", "user", "create"]
     wait_until(lambda: "1 up" in output("ceph", "osd", "stat"), "the OSD", folder)
-    do(*admin, f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")
+    for uid, key, secret in (("cpv", ACCESS_KEY, SECRET_KEY), ("member", MEMBER_KEY, MEMBER_SECRET)):
+        do(*admin, f"--uid={uid}", f"--display-name={uid}", f"--access-key={key}", f"--secret-key={secret}")
     launch(folder, "rgw", ["radosgw", "-n", "client.rgw.cpv", "-f", "-c", str(conf)])
     wait_for_port(port, folder)
     return f"http://127.0.0.1:{port}"
