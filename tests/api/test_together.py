@@ -120,6 +120,31 @@ def test_who_waits_says_for_whom(desk: Desk, models: ModelsCheckpointsManage) ->
     assert lines == ["waiting for another thread of this process, which is changing this repository"]
 
 
+def test_workers_that_are_forked_while_git_runs(desk: Desk, models: ModelsCheckpointsManage) -> None:
+    """As a DataLoader does at the start of an epoch, just when the checkpoint of the last one is pushed."""
+    said = desk.answers(
+        """
+        import os, signal
+        import cpvlib
+        children = []
+        with cpvlib.run("AI-Convo", "whisper") as run:
+            for epoch in range(6):
+                with open("whisper/model.bin", "w") as file:
+                    file.write(f"weights {epoch}")
+                upload = run.checkpoint("whisper/model.bin", metrics={"epoch": epoch})
+                while not upload.done and len(children) < 40 * (epoch + 1):
+                    child = os.fork()
+                    if not child:
+                        signal.pause()
+                    children.append(child)
+                print(upload.wait(60) is not None)
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        """
+    )
+    assert said == "True\n" * 6
+
+
 def test_a_forked_child_does_not_keep_the_lock(desk: Desk, models: ModelsCheckpointsManage) -> None:
     """A DataLoader's worker that was forked during an upload has the lock's file open as well."""
     said = desk.answers(

@@ -48,7 +48,10 @@ def _held_by_flock(path: Path, note: Callable[[str], None], timeout_s: float) ->
         _wait(lambda: _try_flock(descriptor), path, note, timeout_s)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f" {os.getpid()}\n".encode("ascii"))
-        yield
+        try:
+            yield
+        finally:
+            _end_flock(descriptor)
     finally:
         os.close(descriptor)
 
@@ -93,6 +96,14 @@ def _try_flock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _end_flock(descriptor: int) -> None:
+    """Not left to `close`: a child that was forked meanwhile has the descriptor too, and would keep it."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _make_claim(path: Path) -> Path:

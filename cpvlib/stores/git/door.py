@@ -6,10 +6,11 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cpvlib.base.errors import CPVError, CredentialError, GitError
 
@@ -113,20 +114,20 @@ class Git:
         """
         started = perf_counter()
         try:
-            done = subprocess.run(
+            process = _start(
                 ["git", *args],
                 cwd=self.cwd,
                 env={**self.env, **env} if env else self.env,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                 stdout=_stderr() if show else subprocess.PIPE,
                 stderr=None if show else subprocess.PIPE,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                input=stdin,
             )
+            out, err = _talk(process, stdin)
         except OSError as error:
             raise _not_started(error, self.cwd) from error
         if self.trace:
-            self.trace(args, perf_counter() - started, done.returncode)
-        return Completed(done.returncode, done.stdout or b"", os.fsdecode(done.stderr or b""))
+            self.trace(args, perf_counter() - started, process.returncode)
+        return Completed(process.returncode, out or b"", os.fsdecode(err or b""))
 
     def run(
         self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None, show: bool = False
@@ -146,7 +147,7 @@ class Git:
         if self.trace:
             self.trace(args, 0.0, 0)
         try:
-            return subprocess.Popen(
+            return _start(
                 ["git", *args],
                 cwd=self.cwd,
                 env=self.env,
@@ -171,6 +172,43 @@ class Git:
 
     def _before_hook_run(self) -> bool:
         return (version(self) or (9, 9)) < (2, 36)
+
+
+_spawning = threading.Lock()
+_fed: set[subprocess.Popen[bytes]] = set()
+
+
+def _start(words: list[str], **how: Any) -> subprocess.Popen[bytes]:
+    """A process, of whose pipes a child that another thread forks (a DataLoader's worker) holds none open."""
+    with _spawning:
+        process: subprocess.Popen[bytes] = subprocess.Popen(words, **how)
+        _fed.difference_update([other for other in _fed if other.stdin is None or other.stdin.closed])
+        if process.stdin is not None:
+            _fed.add(process)
+    return process
+
+
+def _talk(process: subprocess.Popen[bytes], stdin: bytes | None) -> tuple[bytes | None, bytes | None]:
+    with process:
+        try:
+            return process.communicate(stdin)
+        except BaseException:  # Ctrl-C, for one: git goes with us
+            process.kill()
+            raise
+
+
+def _let_go() -> None:
+    """In a child that was forked: git would wait for the end of its input as long as the child lives."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for process in _fed:
+        if process.stdin is not None and not process.stdin.closed:
+            os.dup2(nowhere, process.stdin.fileno(), inheritable=False)  # the number stays taken
+    os.close(nowhere)
+    _spawning.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_spawning.acquire, after_in_parent=_spawning.release, after_in_child=_let_go)
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -68,7 +68,7 @@ def test_who_waits_says_for_whom_and_goes_on_when_the_lock_is_free(tmp_path: Pat
 def test_the_wait_ends(tmp_path: Path) -> None:
     process = other_process(tmp_path)
     with (
-        pytest.raises(RepositoryError, match=rf"^process {process.pid} .*holds DVC's lock '.*tmp/lock'$"),
+        pytest.raises(RepositoryError, match=rf"^process {process.pid} .*holds DVC's lock '.*tmp/lock'\n"),
         held(tmp_path, lambda line: None, timeout_s=0),
     ):
         pass
