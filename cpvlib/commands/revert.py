@@ -214,9 +214,7 @@ COMMAND = Command(
     arguments=(
         version("the version to bring back"),
         flag("--continue", dest="resume", exclusive="way", help="go on with a revert that was interrupted"),
-        flag(
-            "--abort", exclusive="way", help="take an interrupted revert back, exactly"
-        ),
+        flag("--abort", exclusive="way", help="take an interrupted revert back, exactly"),
         flag("--no-commit", help="change the files and stage the pointers, but make no commit"),
         flag(
             "--detach",

@@ -61,7 +61,8 @@ def _tell(ui: UI, report: Status) -> None:
     ui.table([_row(ui, out, lost=out.path in report.lost) for out in report.outs], right=(3,))
     ui.answer("")
     if report.pending:
-        ui.answer(f"versions not published yet: {', '.join(report.pending)}")
+        names = [name if name in report.ready else f"{name} (of another branch)" for name in report.pending]
+        ui.answer(f"versions not published yet: {', '.join(names)}")
     for path, n_missing in report.lost.items():
         ui.answer(f"storage lacks {n_missing} of the objects of {printable(path)}: git cpv push --check")
     only = ", a folder of this machine" if report.storage_is_folder else ""
@@ -111,6 +112,7 @@ def _facts(report: Status) -> dict[str, Any]:
         "behind": report.behind,
         "versions": list(report.versions_here),
         "pending": list(report.pending),
+        "ready": list(report.ready),
         "unfinished": report.unfinished,
         "storage": report.storage_url,
         "to_push": report.to_push,

@@ -44,7 +44,11 @@ def typed_ref(name: TagName) -> str:
 
 def ready(ws: Workspace, commit: str) -> list[Pending]:
     """The pending versions that publishing `commit` makes visible: those of its history."""
-    return [p for p in pending_versions(ws) if ws.repo.is_ancestor(p.commit, commit)]
+    from cpvlib.stores.git import refs
+
+    waiting = pending_versions(ws)
+    reached = refs.merged_tags(ws.repo, commit, ["refs/cpv/pending"]) if waiting else set()
+    return [p for p in waiting if p.name.pending_ref in reached]
 
 
 def settle(ws: Workspace, versions: Iterable[Pending]) -> None:

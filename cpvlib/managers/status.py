@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cpvlib.base.progress import Progress
 from cpvlib.managers import objects
 from cpvlib.managers.outs import outs_at, outs_here
-from cpvlib.managers.pending import pending_versions
+from cpvlib.managers.pending import pending_versions, ready
 from cpvlib.managers.standing import Standing, State, standings
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ class OutStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole picture. `ahead` and `behind` count commits against the upstream as last fetched; without an
-    upstream, `unpublished_to` is the git remote that lacks the branch's tip. `lost` are objects that storage
-    should hold and does not, told only where it was asked."""
+    """The whole picture. `ready` are those `pending` versions that a push of this branch publishes. `ahead`
+    and `behind` count commits against the upstream as last fetched; without an upstream, `unpublished_to` is
+    the git remote that lacks the branch's tip. `lost` are objects that storage should hold and does not, told
+    only where it was asked."""
 
     branch: str | None
     commit: str | None
@@ -54,6 +55,7 @@ class Status:
     outs: tuple[OutStatus, ...]
     versions_here: tuple[str, ...]
     pending: tuple[str, ...]
+    ready: tuple[str, ...]
     unfinished: str | None
     storage_url: str
     storage_is_folder: bool
@@ -68,7 +70,7 @@ class Status:
             o.standing.state.has_own_content or o.stored is False or not o.committed for o in self.outs
         )
         published_to = self.upstream or self.unpublished_to
-        return changed or bool(self.ahead or self.unpublished_to) or bool(self.pending and published_to)
+        return changed or bool(self.ahead or self.unpublished_to) or bool(self.ready and published_to)
 
 
 def status(
@@ -97,6 +99,7 @@ def status(
         ),
         versions_here=_versions_here(ws, head.commit),
         pending=tuple(str(p.name) for p in pending_versions(ws)),
+        ready=tuple(str(p.name) for p in ready(ws, head.commit)) if head.commit else (),
         unfinished=_unfinished(ws),
         storage_url=place.url,
         storage_is_folder=is_folder(place),

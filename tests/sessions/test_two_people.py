@@ -137,3 +137,16 @@ def test_revert_push_goes_on_where_it_stopped(ada: Shell) -> None:
     assert (done.code, done.err) == (0, "this is v0.1\npublished to origin\n")
     assert ada.at("../hub.git").git("log", "-1", "--format=%s", "main") == "Revert model to v0.1"
     assert ada.fails("git cpv revert --push v0.1", 1) == "this is v0.1"
+
+
+def test_a_version_of_another_branch_is_nothing_to_push_from_here(ada: Shell) -> None:
+    ada.git("switch", "-q", "-c", "trial")
+    push(ada, "weights 2", 0.4)
+    ada.ok("git cpv tag -q && git switch -q main && git cpv pull -q")
+    told = ada.ok("git cpv status").splitlines()
+    assert "versions not published yet: v0.2 (of another branch)" in told
+    assert told[-1] == "nothing to push"
+    assert ada.run("git cpv push").err == "everything is up to date\n"
+    ada.git("switch", "-q", "trial")
+    assert ada.ok("git cpv pull -q && git cpv status").splitlines()[-1] == "something to push: git cpv push"
+    assert "versions published: v0.2\n" in ada.run("git cpv push").err
