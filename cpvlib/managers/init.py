@@ -135,8 +135,8 @@ def init(plan: InitPlan, environ: Mapping[str, str] = os.environ) -> InitResult:
     """Carries the plan out."""
     from cpvlib.stores.git.commits import land, prepare, stage
 
-    repo = plan.repo or _make_repository(plan.top, environ)
     placement.make_folder(plan.placement, "git cpv init --storage FOLDER chooses another")
+    repo = plan.repo or _make_repository(plan.top, environ)
     for path, content in plan.local_files.items():
         _write_missing(plan.top / path, content)
     written = changed(repo.top, plan.edits)
