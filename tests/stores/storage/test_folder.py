@@ -99,7 +99,7 @@ def test_a_folder_that_denies(tmp_path: Path) -> None:
     with an_ordinary_user(), pytest.raises(StorageError, match="permission denied") as caught:
         store(storage, b"model")
     assert caught.value.hint is not None
-    assert caught.value.hint.startswith("who may use it: ls -ld ")
+    assert caught.value.hint.startswith("see who may: ls -ld ")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
@@ -114,8 +114,14 @@ def test_this_machines_disk_is_full(tmp_path: Path) -> None:
 
         def discard(self) -> None: ...
 
+    class FullShelf:
+        def receiver(self, oid: str) -> Full:
+            return Full()
+
+        def settle(self) -> None: ...
+
     with pytest.raises(RepositoryError) as caught:
-        transfer.download(storage, {md5(b"model"): 5}, lambda oid: Full())
+        transfer.download(storage, {md5(b"model"): 5}, FullShelf())
     assert caught.value.message == "cannot write '/dev/full': the disk is full"
 
 
