@@ -80,7 +80,7 @@ def see_to_objects(
     jobs: int | None = None,
 ) -> tuple[objects.Stored, list[Lost]]:
     """Stores what storage lacks of all that the push would publish; nothing, where some of it is nowhere:
-    that is listed then. With `cpv.allowMissing` what only the past names is listed and does not stop the rest.
+    that is listed then. With `cpv.allowMissing` what only the past names is listed and stops nothing.
 
     Raises RepositoryError where half of a combined version would be published, or storage is a folder that
     others can't reach.
@@ -143,9 +143,10 @@ def _sites(ws: Workspace, git_remote: str, tips: Sequence[str], there: Iterable[
 
     named = ws.repo.config.get(f"remote.{git_remote}.url") is not None
     exclude = [f"--remotes={git_remote}"] if named else []
-    exclude += [f"^{oid}" for oid in set(refs.peeled(ws.repo, there).values())]
-    if ws.settings.adopted and ws.repo.resolve(ws.settings.adopted):
-        exclude.append(f"^{ws.settings.adopted}")
+    exclude += sorted(set(refs.peeled(ws.repo, there).values()))
+    adopted = ws.repo.resolve(ws.settings.adopted or "")
+    if adopted is not None:
+        exclude.append(adopted)
     past = trees.introduced(ws.repo, tips, exclude)
     sites = {found.blob: _Site(found.path, found.commit, False) for found in reversed(past)}
     for tip in tips:

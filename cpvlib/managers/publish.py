@@ -106,8 +106,9 @@ def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[Ou
     from cpvlib.stores.git import trees
 
     exclude = [f"--remotes={git_remote}"] if git_remote else []
-    if ws.settings.adopted and ws.repo.resolve(ws.settings.adopted):
-        exclude.append(f"^{ws.settings.adopted}")
+    adopted = ws.repo.resolve(ws.settings.adopted or "")
+    if adopted is not None:
+        exclude.append(adopted)
     blobs = {found.blob: found.path for found in trees.introduced(ws.repo, [tip], exclude)}
     blobs |= {blob: path for path, blob in ws.pointer_blobs(tip).items()}
     contents = trees.read_blobs(ws.repo, blobs)

@@ -30,6 +30,7 @@ is_again && exit 0
 [ -z "$CPV_IN_HOOK" ] || exit 0
 
 if find_launcher; then
+    top=$(git rev-parse --show-toplevel) && cd "$top" || exit 1  # git --work-tree may be used from anywhere
     give_refs | "$launcher" hooks run pre-push -- "$@"
     exit $?
 fi
