@@ -13,6 +13,7 @@ from io import FileIO
 from pathlib import Path
 
 from cpvlib.base.errors import CPVError, RepositoryError
+from cpvlib.stores.filelock import is_alive
 
 StrPath = str | Path
 
@@ -204,19 +205,9 @@ class Scratch:
 
     def _abandoned(self, path: Path) -> bool:
         node, _, rest = path.name.rpartition("-")[0].rpartition("-")
-        if node == os.uname().nodename and rest.isdigit() and not _alive(int(rest)):
+        if node == os.uname().nodename and rest.isdigit() and not is_alive(int(rest)):
             return True
         return path.lstat().st_mtime < time.time() - _STALE_S
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def part_name() -> str:

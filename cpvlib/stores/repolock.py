@@ -6,16 +6,15 @@ It is an flock on a file that stays, so that the system ends it with its holder,
 from __future__ import annotations
 
 import os
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cpvlib.stores import filelock
 from cpvlib.stores.files import disk_error
 
-_POLL_S = 0.02
 _PATIENCE_S = 1.0
+_BYTE = 1 << 30  # behind what the holder writes: Windows lets nobody read a byte that is locked
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def alone(path: Path, note: Callable[[str], None]) -> Iterator[None]:
     except OSError as error:
         raise disk_error(error, f"cannot make the lock '{path}'") from error
     try:
-        _wait(descriptor, note)
+        filelock.wait(lambda: _take(descriptor), lambda: note(_waiting(descriptor)), _PATIENCE_S)
         try:
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -41,52 +40,21 @@ def alone(path: Path, note: Callable[[str], None]) -> Iterator[None]:
         try:
             yield
         finally:
-            # Said in words: a child that was forked meanwhile has the descriptor too, and closing ends
-            # nothing.
-            _release(descriptor)
+            with suppress(OSError):
+                filelock.release(descriptor, _BYTE)
     finally:
         os.close(descriptor)
 
 
-def _wait(descriptor: int, note: Callable[[str], None]) -> None:
-    began = time.monotonic()
-    told = False
-    while not _take(descriptor):
-        if not told and time.monotonic() - began > _PATIENCE_S:
-            note(f"waiting for {_holder(descriptor)}, which is changing this repository")
-            told = True
-        time.sleep(_POLL_S)
-
-
 def _take(descriptor: int) -> bool:
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 1 << 30, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
+        return filelock.take(descriptor, _BYTE)
     except OSError:
         return True  # a file system without locks: what moves refs compares before it swaps, all the same
-    return True
 
 
-def _release(descriptor: int) -> None:
-    with suppress(OSError):
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 1 << 30, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+def _waiting(descriptor: int) -> str:
+    return f"waiting for {_holder(descriptor)}, which is changing this repository"
 
 
 def _holder(descriptor: int) -> str:

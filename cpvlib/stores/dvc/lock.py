@@ -17,8 +17,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.stores import filelock
 
-_POLL_S = 0.05
 _PATIENCE_S = 0.5
 _LIFETIME_S = 365 * 24 * 3600  # DVC's: "lock for good by default"
 _SEPARATOR = "^" if sys.platform == "win32" else "|"
@@ -45,13 +45,13 @@ def _held_by_flock(path: Path, note: Callable[[str], None], timeout_s: float) ->
     except OSError as error:
         raise RepositoryError(f"'{path}' cannot be opened: {error.strerror}") from error
     try:
-        _wait(lambda: _try_flock(descriptor), path, note, timeout_s)
+        _wait(lambda: _take(descriptor), path, note, timeout_s)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f" {os.getpid()}\n".encode("ascii"))
         try:
             yield
         finally:
-            _end_flock(descriptor)
+            filelock.release(descriptor)
     finally:
         os.close(descriptor)
 
@@ -68,42 +68,21 @@ def _held_by_link(path: Path, note: Callable[[str], None], timeout_s: float) -> 
         claim.unlink(missing_ok=True)
 
 
-def _wait(take: Callable[[], bool], path: Path, note: Callable[[str], None], timeout_s: float) -> None:
-    began = time.monotonic()
-    told = False
-    while not take():
-        waited_s = time.monotonic() - began
-        if waited_s > timeout_s:
-            raise RepositoryError(
-                f"{_holder(path)} holds DVC's lock '{path}'", hint="try again when it has finished"
-            )
-        if waited_s > _PATIENCE_S and not told:
-            note(f"waiting for {_holder(path)}, which holds DVC's lock")
-            told = True
-        time.sleep(_POLL_S)
+def _wait(attempt: Callable[[], bool], path: Path, note: Callable[[str], None], timeout_s: float) -> None:
+    def tell() -> None:
+        note(f"waiting for {_holder(path)}, which holds DVC's lock")
+
+    if not filelock.wait(attempt, tell, _PATIENCE_S, timeout_s):
+        raise RepositoryError(
+            f"{_holder(path)} holds DVC's lock '{path}'", hint="try again when it has finished"
+        )
 
 
-def _try_flock(descriptor: int) -> bool:
+def _take(descriptor: int) -> bool:
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return filelock.take(descriptor)
     except OSError:
         return False
-    return True
-
-
-def _end_flock(descriptor: int) -> None:
-    """Not left to `close`: a child that was forked meanwhile has the descriptor too, and would keep it."""
-    if sys.platform != "win32":
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _make_claim(path: Path) -> Path:
@@ -121,7 +100,7 @@ def _make_claim(path: Path) -> Path:
 
 def _try_link(claim: Path, path: Path) -> bool:
     pid = _claimant(path)
-    if pid is not None and not _is_alive(pid):
+    if pid is not None and not filelock.is_alive(pid):
         # Its holder was killed, and nobody else would end the lock before a year is over.
         path.unlink(missing_ok=True)
     try:
@@ -142,18 +121,6 @@ def _claimant(path: Path) -> int | None:
     if len(words) == 4 and words[0] == str(path) and words[1] == _host() and words[2].isdecimal():
         return int(words[2])
     return None
-
-
-def _is_alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _host() -> str:
