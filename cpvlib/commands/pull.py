@@ -202,18 +202,14 @@ COMMAND = Command(
     summary="Bring files to what the branch, or a version, names",
     group=Group.SHARE,
     description=(
-        "Without a VERSION: fetches from the git remote, moves the branch forward, and brings "
-        "the worktree's outs to "
-        "what it names. Objects come first, all of them, each checked against its md5; then "
-        "the branch moves; then "
-        "only files that differ are replaced. Changes that are saved nowhere stop the pull "
-        "before anything happens; "
-        "`--force` copies them aside first and says where. An out that changed here while its "
-        "pointer stayed is left "
-        "as it is. Where `metrics.log` grew on both sides, it becomes the union of the lines.\n\n"
-        "With a VERSION the worktree is not touched: its objects come into the cache, or with "
-        "`--output` its files "
-        "into a folder of their own. `--from` does that for a repository that is not cloned."
+        "Without a VERSION: fetches from the git remote, moves the branch forward, and brings the "
+        "worktree's outs to what it names. Objects come first, all of them, each checked against its md5; "
+        "then the branch moves; then only files that differ are replaced. Changes that are saved nowhere "
+        "stop the pull before anything happens; `--force` copies them aside first and says where. An out "
+        "that changed here while its pointer stayed is left as it is. Where `metrics.log` grew on both "
+        "sides, it becomes the union of the lines.\n\n"
+        "With a VERSION the worktree is not touched: its objects come into the cache, or with `--output` "
+        "its files into a folder of their own. `--from` does that for a repository that is not cloned."
     ),
     arguments=(
         operand(

@@ -199,16 +199,12 @@ COMMAND = Command(
     summary="Bring a version back as a new commit",
     group=Group.SHARE,
     description=(
-        "Restores the model (or with `--data` the data, with `--combined` both) as VERSION has"
-        " it, with the model's "
-        "`checkpoint.json`, and commits that as `Revert model to v0.1` on top of the history, "
-        "which stays as it is. "
-        "The other series is left alone.\n\n"
-        "All objects are fetched and verified before the first file is touched, and only files"
-        " that differ are "
-        "touched. Where the worktree holds changes that are saved nowhere, nothing happens and"
-        " the changes are named; "
-        "`--force` copies them aside first and says where.\n\n"
+        "Restores the model (or with `--data` the data, with `--combined` both) as VERSION has it, with the "
+        "model's `checkpoint.json`, and commits that as `Revert model to v0.1` on top of the history, which "
+        "stays as it is. The other series is left alone.\n\n"
+        "All objects are fetched and verified before the first file is touched, and only files that differ "
+        "are touched. Where the worktree holds changes that are saved nowhere, nothing happens and the "
+        "changes are named; `--force` copies them aside first and says where.\n\n"
         "VERSION is a version such as `v1.2`, `latest`, or any git revision."
     ),
     arguments=(

@@ -140,15 +140,12 @@ COMMAND = Command(
     group=Group.LOOK,
     description=(
         "Lists the outs of the model and of the data, and `metrics.log`, each with its state:\n\n"
-        "`in step`: the file is what its pointer names. `modified` and `new`: it is the user's"
-        " work, not recorded "
-        "yet. `behind`: its pointer moved on and the file is still the old one; `git cpv pull`"
-        " replaces it, and "
-        "`git cpv push` refuses it. `conflict`: both changed. `missing`: it was here and is "
-        "gone. `not pulled`: it was "
-        "never here.\n\n"
-        "Only files that changed by their stat are read. Nobody is asked over the network, "
-        "unless `--check` is given."
+        "`in step`: the file is what its pointer names. `modified` and `new`: it is the user's work, not "
+        "recorded yet. `behind`: its pointer moved on and the file is still the old one; `git cpv pull` "
+        "replaces it, and `git cpv push` refuses it. `conflict`: both changed. `missing`: it was here and "
+        "is gone. `not pulled`: it was never here.\n\n"
+        "Only files that changed by their stat are read. Nobody is asked over the network, unless `--check` "
+        "is given."
     ),
     arguments=(
         flag("--check", help="ask storage whether it holds what the pointers name"),
