@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import NegativeAnswer, RepositoryError
+from cpvlib.base.errors import CPVError, NegativeAnswer, RepositoryError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.managers import restoring
 from cpvlib.managers.outs import Out, outs_here
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.revert import RevertPlan, RevertRequest
     from cpvlib.managers.workspace import Workspace
+
+
+_WAY_ON = "git cpv revert --continue, or git cpv revert --abort"
 
 
 def begin(ws: Workspace, plan: RevertPlan, request: RevertRequest, *, made: bool) -> None:
@@ -33,6 +38,18 @@ def begin(ws: Workspace, plan: RevertPlan, request: RevertRequest, *, made: bool
     ws.journal.begin(entry)
 
 
+@contextmanager
+def way_on_told(ws: Workspace) -> Iterator[None]:
+    """An error that leaves a revert unfinished says how to continue or to take it back."""
+    try:
+        yield
+    except CPVError as error:
+        if ws.journal.read() is not None:
+            first = f"{error.hint}; then " if error.hint else ""
+            error.hint = f"{first}{_WAY_ON}"
+        raise
+
+
 def settle_or_refuse(ws: Workspace) -> None:
     """Before another operation: settles an entry whose branch has moved, raises RepositoryError for any
     other."""
@@ -42,7 +59,7 @@ def settle_or_refuse(ws: Workspace) -> None:
     if not is_landed(ws, entry):
         raise RepositoryError(
             f"a revert to {entry.name} is not finished here",
-            hint="git cpv revert --continue, or git cpv revert --abort",
+            hint=_WAY_ON,
         )
     settle(ws, entry)
 

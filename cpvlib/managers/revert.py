@@ -139,7 +139,7 @@ def revert(
     prepared = None
     if plan.commits and commit:
         prepared = commits.prepare(ws.repo, plan.edits, plan.message, branch=request.branch)
-    with ws.dvc_lock():
+    with ws.dvc_lock(), resuming.way_on_told(ws):
         if request.branch is None:
             resuming.begin(ws, plan, request, made=commit)
             step("revert:begun")

@@ -129,6 +129,16 @@ def test_branch_leaves_the_worktree_alone(repo: Shell) -> None:
     assert repo.git("show", "hotfix:model.bin.dvc") == repo.git("show", "v0.1:model.bin.dvc")
 
 
+def test_a_revert_that_fails_halfway_says_how_to_go_on(repo: Shell) -> None:
+    lock = repo.write(".git/refs/heads/main.lock", "")
+    before = repo.read("model.bin")
+    refused = repo.fails("git cpv revert v0.1")
+    assert refused.endswith("; then git cpv revert --continue, or git cpv revert --abort"), refused
+    lock.unlink()
+    repo.ok("git cpv revert --abort")
+    assert repo.read("model.bin") == before
+
+
 def test_a_branch_that_has_the_version_already(repo: Shell) -> None:
     repo.ok("git cpv revert -q --branch prod v0.1")
     tip = repo.git("rev-parse", "prod")
