@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shell import Result, Shell
+from template import MakeTemplate, Template
 
 JUDGES = Path(__file__).resolve().parent.parent / ".judges"
 VERSIONS = ("dvc-new", "dvc-3.50")
@@ -119,6 +121,23 @@ def dvc(request: pytest.FixtureRequest, sealed: Path) -> Dvc:
 def newest_dvc(sealed: Path) -> Dvc:
     """For what both versions do alike."""
     return installed(VERSIONS[0], sealed)
+
+
+JudgeTemplate = Callable[[Dvc, Callable[[Dvc, Shell], None]], Template]
+
+
+@pytest.fixture(scope="session")
+def judge_template(make_template: MakeTemplate) -> JudgeTemplate:
+    """The template that a function makes with one version of DVC, which takes seconds, once."""
+    made: dict[tuple[str, Callable[[Dvc, Shell], None]], Template] = {}
+
+    def template(dvc: Dvc, make: Callable[[Dvc, Shell], None]) -> Template:
+        key = (dvc.name, make)
+        if key not in made:
+            made[key] = make_template(lambda shell: make(dvc, shell))
+        return made[key]
+
+    return template
 
 
 def installed(name: str, home: Path) -> Dvc:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from judge import IN_STEP, NAMES, Dvc, outs
+from judge import IN_STEP, NAMES, Dvc, JudgeTemplate, outs
 from shell import Shell
 
 FOREIGN = """\
@@ -31,12 +31,11 @@ meta: {anything: [1, 2]}
 """
 
 
-@pytest.fixture
-def theirs(dvc: Dvc, shell: Shell) -> Shell:
+def made_by_dvc(dvc: Dvc, shell: Shell) -> None:
     """Two commits of plain DVC's, pushed to a storage that its committed configuration names, and to git."""
-    shell.git("init", "-q", "--bare", "shared.git")
-    shell.git("clone", "-q", "shared.git", "first")
+    shell.ok("git init -q --bare shared.git && git init -q first")
     first = shell.at("first")
+    first.git("remote", "add", "origin", "../shared.git")
     dvc.ok(first, "init", "--quiet")
     dvc.ok(first, "remote", "add", "--quiet", "--default", "store", "../store")
     first.write("train.py", "print('training')\n")
@@ -57,7 +56,12 @@ def theirs(dvc: Dvc, shell: Shell) -> Shell:
     commit(first, "second")
     dvc.ok(first, "push", "--quiet", "--all-commits")
     first.git("push", "-q", "-u", "origin", "main")
-    return first
+
+
+@pytest.fixture
+def theirs(dvc: Dvc, shell: Shell, sealed: Path, judge_template: JudgeTemplate) -> Shell:
+    judge_template(dvc, made_by_dvc).copy(sealed, shell.cwd)
+    return shell.at("first")
 
 
 def commit(shell: Shell, message: str) -> None:
@@ -232,14 +236,13 @@ class Dvc2:
         self.shell.write(f"{path}.dvc", text)
 
 
-@pytest.fixture
-def dvc2(dvc: Dvc, shell: Shell) -> Shell:
+def made_by_dvc_2(dvc: Dvc, shell: Shell) -> None:
     """A repository that DVC 2 made: text with DOS line ends, whose md5 is another now, and binaries."""
-    shell.git("init", "-q", "--bare", "shared.git")
-    shell.git("clone", "-q", "shared.git", "first")
+    shell.ok("git init -q --bare shared.git && git init -q first")
     first = shell.at("first")
+    first.git("remote", "add", "origin", "../shared.git")
     dvc.ok(first, "init", "--quiet")
-    dvc.ok(first, "remote", "add", "--quiet", "--default", "--local", "store", str(shell.cwd / "store"))
+    dvc.ok(first, "remote", "add", "--quiet", "--default", "--local", "store", "../store")
     old = Dvc2(first)
     old.add("model.bin", b"\0model 1\r\n")
     old.add("vocabulary.txt", b"a\r\nb\r\n")
@@ -249,7 +252,12 @@ def dvc2(dvc: Dvc, shell: Shell) -> Shell:
     first.git("push", "-q", "-u", "origin", "main")
     assert dvc.ok(first, "status") == IN_STEP
     assert dvc.ok(first, "status", "-c") == "Cache and remote 'store' are in sync.\n"
-    return first
+
+
+@pytest.fixture
+def dvc2(dvc: Dvc, shell: Shell, sealed: Path, judge_template: JudgeTemplate) -> Shell:
+    judge_template(dvc, made_by_dvc_2).copy(sealed, shell.cwd)
+    return shell.at("first")
 
 
 def test_a_repository_of_dvc_2_is_read_as_it_is(dvc: Dvc, dvc2: Shell, shell: Shell) -> None:

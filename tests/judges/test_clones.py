@@ -84,7 +84,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
         first.write(f"data/folders/{name}/z", name)
     for number, path in enumerate(OUTS):
         first.write(path, f"{number}\r\n" if number % 7 else "")
-    for number in range(2000):
+    for number in range(1000):
         first.write(f"data/many/{number % 17}/{number:05}.txt", str(number % 101))
     for number in range(3):
         first.write(f"shards/model-0000{number}-of-00003.safetensors", bytes([number]) * 70_000)

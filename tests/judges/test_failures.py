@@ -11,29 +11,33 @@ from pathlib import Path
 
 import pytest
 
-from judge import IN_STEP, Dvc
+from judge import IN_STEP, Dvc, JudgeTemplate
 from shell import Shell
 
 MODEL = b"model 1"
 DATA = {"a": b"1", "b": b"22", "below/c": b"333"}
 
 
-@pytest.fixture
-def repo(newest_dvc: Dvc, shell: Shell) -> Shell:
+def adopted(dvc: Dvc, shell: Shell) -> None:
     """A model and a folder of data that DVC added, in a repository that CPV has adopted; none is stored."""
-    shell.git("init", "-q", "--bare", "shared.git")
-    shell.git("clone", "-q", "shared.git", "repo")
+    shell.ok("git init -q --bare shared.git && git init -q repo")
     repo = shell.at("repo")
-    newest_dvc.ok(repo, "init", "--quiet")
-    newest_dvc.ok(repo, "remote", "add", "--quiet", "--default", "--local", "store", str(shell.cwd / "store"))
+    repo.git("remote", "add", "origin", "../shared.git")
+    dvc.ok(repo, "init", "--quiet")
+    dvc.ok(repo, "remote", "add", "--quiet", "--default", "--local", "store", "../store")
     repo.write("model.bin", MODEL)
     for name, content in DATA.items():
         repo.write(f"data/{name}", content)
-    newest_dvc.ok(repo, "add", "--quiet", "model.bin", "data")
+    dvc.ok(repo, "add", "--quiet", "model.bin", "data")
     repo.git("add", ".")
     repo.git("commit", "-q", "-m", "by dvc")
     repo.ok("git cpv init -q --team T --model m")
-    return repo
+
+
+@pytest.fixture
+def repo(newest_dvc: Dvc, shell: Shell, sealed: Path, judge_template: JudgeTemplate) -> Shell:
+    judge_template(newest_dvc, adopted).copy(sealed, shell.cwd)
+    return shell.at("repo")
 
 
 def cached(shell: Shell, content: bytes) -> Path:

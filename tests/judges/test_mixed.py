@@ -12,6 +12,7 @@ import pytest
 
 from judge import IN_STEP, NAMES, Dvc, outs
 from shell import Shell
+from template import MakeTemplate, Template
 
 
 def fill(shell: Shell) -> None:
@@ -65,8 +66,7 @@ def test_dvc_add_and_push_leave_the_same_bytes(dvc: Dvc, shell: Shell) -> None:
     assert ours.git("status", "--porcelain") == ""
 
 
-@pytest.fixture
-def repo(shell: Shell) -> Shell:
+def pushed(shell: Shell) -> None:
     """A model and data, pushed as v0.1 to a bare git repository."""
     shell.git("init", "-q", "--bare", "shared.git")
     shell.ok("git cpv init -q --team T --model m --remote ../shared.git repo")
@@ -75,7 +75,17 @@ def repo(shell: Shell) -> Shell:
     repo.write("data/train/a b", "1")
     repo.write("data/train/-x", "2")
     repo.ok("git cpv push -q --metric loss=0.5 && git cpv tag -q --combined --push")
-    return repo
+
+
+@pytest.fixture(scope="session")
+def template(make_template: MakeTemplate) -> Template:
+    return make_template(pushed)
+
+
+@pytest.fixture
+def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
+    template.copy(sealed, shell.cwd)
+    return shell.at("repo")
 
 
 def test_add_then_push(dvc: Dvc, repo: Shell) -> None:
