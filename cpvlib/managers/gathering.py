@@ -4,7 +4,7 @@ read."""
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
@@ -14,6 +14,7 @@ from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.domain.version import Series
+from cpvlib.managers import objects
 from cpvlib.managers.outs import LOG, Out
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cpvlib.managers.push import PushRequest
     from cpvlib.managers.standing import Standing
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.reading import Reading
     from cpvlib.stores.storage.protocol import Source
     from cpvlib.stores.worktree import Content
 
@@ -77,17 +79,17 @@ class Gathering:
     def read(self, out: Out) -> Content | None:
         """An out's content; one that is known to be what is committed is not read, nor looked for in the
         cache."""
-        sure, content = self._known(out)
-        if sure and (content is None or content.oid == self._before(out.path)):
+        worktree, before = self._ws.worktree, self._before(out.path)
+        if out.entry is not None and out.entry.legacy:  # named by DVC 2's md5, as its next content won't be
+            progress, jobs = self._progress, self._request.jobs
+            content = worktree.identify(out.path, legacy=True, progress=progress, jobs=jobs)
+            is_same = content is None or content.oid == before
+            return content if is_same else self._take(out.path, None)
+        glance = worktree.glance(out.path)
+        content = glance.known if glance else None
+        if glance is None or (content is not None and content.oid == before):
             return content
-        return self._take(out.path, None)
-
-    def _known(self, out: Out) -> tuple[bool, Content | None]:
-        """Content that the stat index vouches for. An out of DVC 2 is always read: its md5 is another."""
-        if out.entry is None or not out.entry.legacy:
-            return self._ws.worktree.glance(out.path)
-        jobs = self._request.jobs
-        return True, self._ws.worktree.identify(out.path, legacy=True, progress=self._progress, jobs=jobs)
+        return self._take(out.path, None, glance)
 
     def changes(self, outs: Mapping[str, Out], found: Mapping[str, Standing]) -> list[Change]:
         """The outs whose content is not what the branch's tip names."""
@@ -110,17 +112,17 @@ class Gathering:
     def _before(self, path: str) -> str | None:
         return self._committed[path].oid if path in self._committed else None
 
-    def _take(self, path: str, source: Path | None) -> Content | None:
+    def _take(self, path: str, source: Path | None, glance: Reading | None = None) -> Content | None:
         from cpvlib.stores.sources import ChangedWhileReadError
 
         try:
-            return self._take_still(path, source)
+            return self._take_still(path, source, glance)
         except ChangedWhileReadError:
             if path != LOG:
                 raise
             return self._take_growing_log()
 
-    def _take_still(self, path: str, source: Path | None) -> Content | None:
+    def _take_still(self, path: str, source: Path | None, glance: Reading | None) -> Content | None:
         ws, progress, jobs = self._ws, self._progress, self._request.jobs
         ws.place(write=True)
         mode = ws.settings.cache_mode
@@ -128,7 +130,16 @@ class Gathering:
             return ws.worktree.identify(path, source=source, progress=progress, jobs=jobs)
         if path == LOG and mode == "none":
             mode = "auto"  # one that grows would no longer be what was hashed when it is sent
-        snapshot = ws.worktree.snapshot(path, ws.cache, mode, source=source, progress=progress, jobs=jobs)
+        snapshot = ws.worktree.snapshot(
+            path,
+            ws.cache,
+            mode,
+            source=source,
+            glance=glance,
+            stored=self._stored(path),
+            progress=progress,
+            jobs=jobs,
+        )
         step("push:gathered")
         self._kept.append(snapshot.sources)
         if snapshot.uncached and mode == "auto":
@@ -136,6 +147,13 @@ class Gathering:
                 f"the disk is too short to keep a copy of '{path}' in the cache: stored from where it is"
             )
         return snapshot.content
+
+    def _stored(self, path: str) -> Collection[str]:
+        """What storage was proved to hold of the out as it is committed: the cache need not have it too."""
+        before = self._before(path)
+        if before is None or self._request.check:
+            return frozenset()
+        return objects.confirmed_before(self._ws, [before])
 
     def _take_growing_log(self) -> Content:
         """A training goes on writing its log while it is pushed: what is there at one moment is taken."""

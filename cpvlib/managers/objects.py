@@ -154,7 +154,7 @@ def store(
     pending = [e for e in entries if e.oid and _belongs(e) and (check or not ws.confirmed.has(e.oid))]
     if pending:
         _look_for_folder(ws, check=check)
-    known = set() if check or not pending else _confirmed_before(ws, since)
+    known = set() if check or not pending else confirmed_before(ws, since)
     stored = Stored()
     for lane in _lanes(ws, pending):
         stored += _store(lane, sources or {}, known, check, progress or Silent(), jobs)
@@ -265,7 +265,7 @@ def _lanes(ws: Workspace, entries: Iterable[OutEntry]) -> Iterator[_Lane]:
             yield _Lane(ws, chosen, cache_of(ws, chosen[0]), key)
 
 
-def _confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
+def confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
     """Objects that earlier, confirmed folders named: asked only of the cache, for it saves time and proves
     nothing."""
     known: set[str] = set()

@@ -18,7 +18,7 @@ from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import facts, gating, objects, publish, tagging
+from cpvlib.managers import facts, objects, publish
 from cpvlib.managers.gathering import Change, Gathering
 from cpvlib.managers.outs import (
     CHECKPOINT,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cpvlib.domain.checkpoint import Checkpoint, Code, Number
     from cpvlib.domain.gate import Gate
     from cpvlib.domain.pointer import OutEntry
+    from cpvlib.managers.gating import Decision
     from cpvlib.managers.tracking import TrackPlan
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.commits import Edit, PreparedCommit
@@ -134,7 +135,7 @@ def plan_push(
     pointers, an out missing or unreadable.
     """
     branch, tip, in_place = _target(ws, request)
-    gate = gating.load(ws)
+    gate = _gate(ws)
     git_remote = publish.destination(ws)
     committed = outs_at(ws, tip) if tip else {}
     outs = _selected(ws, request)
@@ -220,6 +221,15 @@ def _target(ws: Workspace, request: PushRequest) -> tuple[str, str | None, bool]
     return head.branch, head.commit, True
 
 
+def _gate(ws: Workspace) -> Gate | None:
+    """What decides on automatic versions; None where they are off, which most pushes are quick to see."""
+    if ws.settings.get("cpv.autotag") is None:
+        return None
+    from cpvlib.managers import gating
+
+    return gating.load(ws)
+
+
 def _selected(ws: Workspace, request: PushRequest) -> dict[str, Out]:
     with_log = Series.MODEL in request.series
     return {
@@ -232,11 +242,11 @@ def _selected(ws: Workspace, request: PushRequest) -> dict[str, Out]:
 def _first_out(ws: Workspace, request: PushRequest, outs: dict[str, Out]) -> TrackPlan | None:
     """Where `--from` is the first content that its series gets, the plan of an out for it, which joins
     `outs`."""
-    from cpvlib.managers import tracking
-
     series = request.source_series
     if request.source is None or any(out.series is series for out in outs.values()):
         return None
+    from cpvlib.managers import tracking
+
     path = tracking.default_out(series, request.source)
     place = ws.top / path
     if place.exists() and not (request.source.exists() and place.samefile(request.source)):
@@ -319,12 +329,12 @@ def _then(first: Edit | None, second: Edit) -> Edit:
     return second if first is None else lambda before: second(first(before))
 
 
-def _decide(
-    ws: Workspace, plan: PushPlan, prepared: PreparedCommit
-) -> tuple[gating.Decision | None, str]:
+def _decide(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> tuple[Decision | None, str]:
     """What the gate says of the commit. It never stops the push: what goes wrong is told as its reason."""
     if plan.gate is None:
         return None, ""
+    from cpvlib.managers import gating
+
     try:
         decision = gating.decide(ws, plan.gate, prepared.commit)
     except CPVError as error:
@@ -333,16 +343,17 @@ def _decide(
 
 
 def _land(
-    ws: Workspace, plan: PushPlan, prepared: PreparedCommit, decision: gating.Decision | None
+    ws: Workspace, plan: PushPlan, prepared: PreparedCommit, decision: Decision | None
 ) -> tuple[Pending, ...]:
     """Moves the branch, and with it in one transaction the version that the gate wants."""
+    from cpvlib.managers.tagging import plan_tag, tag, write_tags
     from cpvlib.stores.git import commits
     from cpvlib.stores.git.refs import RefMovedError
 
     if plan.log is not None:
         plan.log.apply(ws.top)
         step("push:logged")
-    written = tagging.write_tags(ws, decision.plan) if decision and decision.plan else None
+    written = write_tags(ws, decision.plan) if decision and decision.plan else None
     versions = written.pending if written else ()
     with ws.dvc_lock():
         try:
@@ -358,7 +369,7 @@ def _land(
             {change.out.path: change.content.oid for change in plan.changes if not change.elsewhere}
         )
     if decision and decision.plan and not versions:
-        _, again = tagging.tag(ws, tagging.plan_tag(ws, decision.request), decision.request)
+        _, again = tag(ws, plan_tag(ws, decision.request), decision.request)
         versions = tuple(again)
     return versions
 

@@ -153,9 +153,11 @@ def moved_on(ws: Workspace, commit: str, series: Iterable[Series]) -> list[str]:
 
 
 def _content(ws: Workspace, path: str) -> tuple[bool, Content | None]:
-    sure, content = ws.worktree.glance(path)
-    size = 0 if sure else sum(stat.size for stat in ws.worktree.look(path).files.values())
-    return (True, ws.worktree.identify(path)) if not sure and size <= _QUICKLY_READ_BYTES else (sure, content)
+    glance = ws.worktree.glance(path)
+    content = glance.known if glance else None
+    if glance is None or content is not None:
+        return True, content
+    return (True, ws.worktree.identify(path)) if glance.look.size <= _QUICKLY_READ_BYTES else (False, None)
 
 
 def has_git_remote(ws: Workspace) -> bool:

@@ -76,6 +76,7 @@ class Workspace:
         self.note = note
         self._requests = requests
         self._storages: dict[bool, Storage] = {}
+        self._places: dict[bool, StoragePlace] = {}
         self._roles: dict[str, Roles] = {}
         self._pointer_blobs: dict[str, dict[str, str]] = {}
 
@@ -169,9 +170,11 @@ class Workspace:
 
     def place(self, *, write: bool = False) -> StoragePlace:
         """Where the storage is, proved fit as `storage` does, without opening it."""
-        from cpvlib.managers.place import storage_place
+        if write not in self._places:
+            from cpvlib.managers.place import storage_place
 
-        return storage_place(self.settings, self.dvc, self.repo, write=write)
+            self._places[write] = storage_place(self.settings, self.dvc, self.repo, write=write)
+        return self._places[write]
 
     def dvc_lock(self) -> AbstractContextManager[None]:
         """DVC's own lock on the repository, held for local edits only."""
@@ -245,6 +248,8 @@ class Workspace:
         """Raises RepositoryError in the middle of a merge, rebase, cherry-pick or am, or of a revert, git's
         or CPV's."""
         self.refuse_unfinished_git()
+        if self.journal.read() is None:
+            return
         from cpvlib.managers.resuming import settle_or_refuse
 
         settle_or_refuse(self)

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import FileIO
 from operator import itemgetter
@@ -32,6 +32,7 @@ from cpvlib.stores.statindex import FileStat
 _OID = re.compile(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 _MODE = 0o444
 _SMALL_BYTES = hashing.BLOCK_BYTES
+_LISTINGS = 8
 _SPARE_BYTES = 4 << 20  # for listings, pointers and git's own objects
 
 
@@ -56,6 +57,7 @@ class ObjectCache:
         self._lock = threading.Lock()
         self._arrivals = Arrivals(entered=self._note_new)
         self._no_clone: set[int] = set()
+        self._listings: dict[str, Listing] = {}
 
     @property
     def legacy(self) -> ObjectCache:
@@ -99,10 +101,19 @@ class ObjectCache:
         """The listing of a folder, None where it is not here. Raises RepositoryError for a malformed one."""
         if not self.has(oid):
             return None
-        try:
-            return parse_listing(self.path(oid).read_bytes())
-        except OSError as error:
-            raise disk_error(error, f"cannot read '{self.path(oid)}'") from error
+        if oid not in self._listings:
+            try:
+                listing = parse_listing(self.path(oid).read_bytes())
+            except OSError as error:
+                raise disk_error(error, f"cannot read '{self.path(oid)}'") from error
+            self._remember(oid, listing)
+            return listing
+        return self._listings[oid]
+
+    def put_listing(self, oid: str, data: bytes, entries: Mapping[str, str]) -> None:
+        """Keep the listing of a folder with these files, and remember what it says; on return it lasts."""
+        self.put_bytes(oid, data)
+        self._remember(oid, Listing(entries))
 
     def put_bytes(self, oid: str, data: bytes) -> None:
         """Keep a small object that is in memory, such as a listing; on return it lasts."""
@@ -177,6 +188,12 @@ class ObjectCache:
             if after is not None and after._replace(ctime_ns=before.ctime_ns) == before:
                 self._records.note(key, after)
         return True
+
+    def _remember(self, oid: str, listing: Listing) -> None:
+        """A push or revert asks for the same one or two again and again."""
+        if len(self._listings) >= _LISTINGS:
+            self._listings.clear()
+        self._listings[oid] = listing
 
     def _key(self, oid: str) -> str:
         if not _OID.fullmatch(oid):

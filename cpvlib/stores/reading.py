@@ -74,6 +74,11 @@ class Reading:
         return [relpath for relpath in self.look.files if relpath not in self.named]
 
     @property
+    def known(self) -> Content | None:
+        """The content, where every file has a name."""
+        return self.content()[0] if len(self.named) == len(self.look.files) else None
+
+    @property
     def has_read(self) -> bool:
         return bool(self._fresh)
 
@@ -130,19 +135,20 @@ class Reading:
 class Keeper:
     """Takes files into the cache, as far as `cpv.cache` and the disk allow."""
 
-    def __init__(self, cache: ObjectCache, mode: str, reading: Reading) -> None:
+    def __init__(self, cache: ObjectCache, mode: str, reading: Reading, stored: Collection[str]) -> None:
         self._cache = cache
         self._mode = mode
         self._reading = reading
+        self._stored = stored
         self._is_full = False
         self.uncached: dict[str, FileSource] = {}  # by md5
 
     def pick(self) -> list[str]:
-        """The files to read: those without a name, and those whose object the cache lacks."""
+        """The files to read: those without a name, and those whose object is neither stored nor cached."""
         named = self._reading.named
         if self._mode == "none":
             return self._reading.unnamed
-        lacking = set(self._cache.missing(set(named.values())))
+        lacking = set(self._cache.missing(set(named.values()).difference(self._stored)))
         return [relpath for relpath, md5 in named.items() if md5 in lacking] + self._reading.unnamed
 
     def keep(self, path: Path, seen: FileStat, on_bytes: hashing.OnBytes) -> tuple[str, FileStat]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -74,13 +74,9 @@ class Worktree:
         reading = self._read(out_path, source, progress, jobs, legacy=legacy)
         return reading.content()[0] if reading else None
 
-    def glance(self, out_path: str) -> tuple[bool, Content | None]:
-        """Whether an out's content is known without reading a file, and if so the content (None: no out)."""
-        look = self._look(out_path, None)
-        if look.kind == "missing":
-            return True, None
-        reading = Reading(self.place(out_path), out_path, look, self._index.load(out_path))
-        return (False, None) if reading.unnamed else (True, reading.content()[0])
+    def glance(self, out_path: str) -> Reading | None:
+        """What is known of an out without reading a file of it; None where there is no out."""
+        return self._begin(out_path, None, out_path)
 
     def snapshot(
         self,
@@ -89,29 +85,31 @@ class Worktree:
         mode: str,
         *,
         source: Path | None = None,
+        glance: Reading | None = None,
+        stored: Collection[str] = frozenset(),
         progress: Progress | None = None,
         jobs: int | None = None,
     ) -> Snapshot:
         """The content of an out (or of `source`, as the out's), kept in the cache while it is read, once.
 
         `mode` is `cpv.cache`: 'copy' raises DiskFullError where the disk is too short, 'auto' then leaves the
-        file's content where it is, 'none' all of it. Raises RepositoryError where nothing is there, and where
-        a file changes, comes or goes meanwhile; the cache then holds nothing under a wrong name.
+        file's content where it is, 'none' all of it. `glance` spares another look at the out; md5s in
+        `stored` need not be in the cache. Raises RepositoryError where nothing is there, and where a file
+        changes, comes or goes meanwhile; the cache then holds nothing under a wrong name.
         """
-        key, place = _key(out_path, source), self._place(out_path, source)
-        look = self._look(out_path, source)
-        if look.kind == "missing":
+        key = _key(out_path, source)
+        reading = glance or self._begin(out_path, source, key)
+        if reading is None:
             raise RepositoryError(f"'{source or out_path}' does not exist")
-        reading = Reading(place, out_path, look, self._index.load(key))
-        keeper = Keeper(cache, mode, reading)
+        keeper = Keeper(cache, mode, reading, stored)
         reading.read(keeper.pick(), keeper.keep, progress, jobs)
         keeper.settle()
-        if reading.has_read and self._look(out_path, source) != look:
+        if reading.has_read and self._look(out_path, source) != reading.look:
             raise changed_while_read(out_path if source is None else source)
         reading.save(self._index, key)
         content, listing = reading.content()
         if listing is not None:
-            cache.put_bytes(content.oid, listing)
+            cache.put_listing(content.oid, listing, content.files)
         return Snapshot(content, Sources(content, cache, keeper.uncached), listing, len(keeper.uncached))
 
     def plan_install(
@@ -198,17 +196,22 @@ class Worktree:
         *,
         legacy: bool,
     ) -> Reading | None:
-        look = self._look(out_path, source)
-        if look.kind == "missing":
-            return None
-        key, place = _key(out_path, source), self._place(out_path, source)
+        key = _key(out_path, source)
         if legacy:
             key = f"md5-dos2unix:/{key}"
-        reading = Reading(place, out_path, look, self._index.load(key))
+        reading = self._begin(out_path, source, key)
+        if reading is None:
+            return None
         name = hash_unchanging_legacy if legacy else hash_unchanging
         reading.read(reading.unnamed, lambda path, _, count: name(path, count), progress, jobs)
         reading.save(self._index, key)
         return reading
+
+    def _begin(self, out_path: str, source: Path | None, key: str) -> Reading | None:
+        look = self._look(out_path, source)
+        if look.kind == "missing":
+            return None
+        return Reading(self._place(out_path, source), out_path, look, self._index.load(key))
 
     def _place(self, out_path: str, source: Path | None) -> Path:
         return self.place(out_path) if source is None else source

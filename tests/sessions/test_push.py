@@ -330,6 +330,22 @@ def test_an_object_that_is_nowhere_stops_the_push(repo: Shell) -> None:
     assert repo.git("ls-remote", "origin") == ""
 
 
+def test_files_that_storage_has_need_not_be_in_the_cache(repo: Shell) -> None:
+    for name in ("a", "b"):
+        repo.write(f"data/{name}.txt", name)
+    repo.ok("git cpv push -q")
+    repo.ok("rm -rf .dvc/cache/files/md5/" + md5(b"a")[:2])
+    repo.write("data/b.txt", "new")
+
+    assert "2 objects stored and confirmed" in repo.run("git cpv push").err
+    assert not (repo.cwd / ".dvc/cache/files/md5" / md5(b"a")[:2] / md5(b"a")[2:]).exists()
+
+    (storage_of(repo) / "files/md5" / md5(b"a")[:2] / md5(b"a")[2:]).unlink()
+    repo.write("data/b.txt", "newer")
+    repo.ok("git cpv push -q --check")
+    assert stored(repo, md5(b"a")) == b"a"
+
+
 def test_a_truncated_object_at_the_storage_is_replaced(repo: Shell) -> None:
     """Plain DVC calls a folder whole when its listing is there."""
     repo.ok("git cpv push")
