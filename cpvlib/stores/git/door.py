@@ -51,6 +51,8 @@ _ADVICE = (
     "Please make sure you have the correct access rights",
     "and the repository exists.",
 )
+# How a push ends that a hook here has refused, in words that come before it.
+_OUTCOME = "error: failed to push some refs to "
 _PASSWORD = re.compile(r"(\w://[^/\s:@']*):[^/\s@']*@")
 _NO_CREDENTIALS = re.compile(
     r"Permission denied \(|Authentication failed|could not read (Username|Password)|terminal prompts disabled"
@@ -71,6 +73,7 @@ _HINTS = (
     (r"\.lock': File exists", "another git is at work here; when it is gone, remove the lock that it names"),
     ("No space left on device|Disk quota exceeded", "free some space and run the command again"),
     ("insufficient permission|Permission denied", "see who may write there: ls -ld .git .git/*"),
+    ("aborted by hook", "the reference-transaction hook refuses: ls $(git rev-parse --git-path hooks)"),
     ("does not appear to be a git repository|[Rr]epository .*not (found|exist)", "look at 'git remote -v'"),
     (
         "Could not resolve|Connection (refused|timed out|reset)|Network is unreachable|Failed to connect",
@@ -168,7 +171,7 @@ class Git:
             shell = {**(env or {}), "CPV_HOOK": os.fspath(program)}
             done = self.ask("-c", 'alias.cpv-hook=!"$CPV_HOOK"', "cpv-hook", *args, env=shell, show=True)
         if done.code:
-            raise GitError(f"the '{name}' hook refused the commit")
+            raise GitError(f"the '{name}' hook refused the commit", hint="what it says stands above")
 
     def _before_hook_run(self) -> bool:
         return (version(self) or (9, 9)) < (2, 36)
@@ -257,7 +260,7 @@ def batch_ssh(env: Mapping[str, str], ssh_command: str | None) -> dict[str, str]
 def last_word(err: str) -> str:
     """The line of git's stderr that says what is wrong, with the names it lists and without any password."""
     lines = [line.rstrip() for line in _PASSWORD.sub(r"\1@", err).splitlines() if line.strip()]
-    lines = [line for line in lines if line not in _ADVICE] or lines
+    lines = [line for line in lines if line not in _ADVICE and not line.startswith(_OUTCOME)] or lines
     for start in ("fatal: ", "error: "):
         for at in range(len(lines) - 1, -1, -1):
             if lines[at].startswith(start):

@@ -187,7 +187,9 @@ def edit_file(repo: GitRepository, path: str, edit: Edit) -> bool:
 
 
 def _remove_empty(folder: Path, top: Path) -> None:
-    while folder != top:
+    """As `git rm` does, which since 2.35 leaves alone the folder that somebody stands in."""
+    here = Path(os.path.realpath(os.curdir))
+    while folder != top and not here.is_relative_to(folder):
         try:
             folder.rmdir()
         except OSError:

@@ -61,6 +61,8 @@ def test_ssh_does_not_ask_where_nobody_is() -> None:
             "unable to access 'https://ada@host/x/': 403",
         ),
         ("gpg failed\n", "gpg failed"),
+        ("not on Fridays\nerror: failed to push some refs to 'origin.git'\n", "not on Fridays"),
+        ("error: failed to push some refs to 'origin.git'\n", "failed to push some refs to 'origin.git'"),
         ("", ""),
     ],
 )
