@@ -12,9 +12,11 @@ import pytest
 from cpvlib.domain import metricslog
 from cpvlib.domain.checkpoint import Checkpoint, data_md5
 from cpvlib.domain.cpvconfig import SAFE_KEYS, CommittedConfig, canonical, entries, is_safe
+from cpvlib.domain.gate import Improvement, parse_gate
 from cpvlib.domain.listing import listing_oid, parse_listing, render_listing
 from cpvlib.domain.manifest import parse_manifest
 from cpvlib.domain.pointer import parse_pointer, render_pointer
+from cpvlib.domain.query import Condition
 
 PAGE = (Path(__file__).parents[2] / "FORMAT.md").read_text()
 EXAMPLES = dict(re.findall(r"<!-- example: (.+?) -->\n```\w+\n(.*?)```\n", PAGE, re.DOTALL))
@@ -121,6 +123,20 @@ def test_cpvconfig() -> None:
     assert {entry.key for entry in entries(example(".cpvconfig"))} == set(config.keys())
     assert config.model_outs == ("model.bin", "tokenizer")
     assert config.data_outs == ("data",)
+
+
+def test_autotag() -> None:
+    gate = parse_gate(example("autotag").decode())
+    assert gate is not None
+    assert gate.conditions == (
+        Improvement("loss"),
+        Condition("accuracy", ">=", 0.9),
+        Condition("word error rate", "<", 0.1),
+        Improvement("bleu", on_last=True),
+    )
+    signs = set(re.findall(r'"([<>=!]=?)"', example("grammar of autotag").decode().partition("metric ")[2]))
+    assert signs >= {"<", "<=", ">", ">=", "=", "==", "!="}
+    assert all(parse_gate(f"loss {sign} 1") for sign in signs - {"!"})
 
 
 def test_the_page_names_exactly_the_keys_that_cpvconfig_may_set() -> None:

@@ -96,6 +96,22 @@ def test_a_commit_of_code_starts_no_python(repo: Shell, tmp_path: Path) -> None:
     assert (tmp_path / "called").read_text() == "hooks run post-commit\n"
 
 
+def test_a_commit_of_other_pointers_starts_none_either(repo: Shell, witness: Path) -> None:
+    data = f"outs:\n- md5: {'a' * 32}.dir\n  size: 1\n  nfiles: 1\n  hash: md5\n  path: data\n"
+    repo.write("data.dvc", data)
+    repo.git("commit", "-q", "-m", "data", "data.dvc")
+    repo.git("config", "--unset", "cpv.autotag")
+    commit_model(repo, "weights 2")
+    assert calls(witness) == 0
+    repo.git("config", "-f", ".cpvconfig", "cpv.autotag", "changed")
+    commit_model(repo, "weights 3")
+    assert calls(witness) == 1
+    repo.write("data.dvc", data.replace("a" * 32, "b" * 32))
+    repo.ok("git rm -q --cached model.bin.dvc && mv model.bin.dvc all.dvc && git add all.dvc data.dvc")
+    repo.git("commit", "-q", "-m", "a pointer of another name")
+    assert calls(witness) == 1
+
+
 def use_witness(repo: Shell, folder: Path) -> None:
     """The hooks call this in git-cpv's place: it only writes down its words."""
     witness = folder / "git-cpv"
