@@ -1,7 +1,7 @@
 # make demo      the whole road on a real model, in a temporary folder; needs python3, git and the network for pip
 # make test      everything that make check looks at, then every test
 # make check     style, types, generated files, floors
-# make generate  the manual pages and completions, from the commands' records
+# make generate  manual pages, completions, docs/reference.md, docs/api.md, from records and docstrings
 # make judges    environments with real DVC, the newest and 3.50, that the tests compare with
 # make models    a real language model's weights, 91 MB, that a test versions
 # make bench     the benchmarks

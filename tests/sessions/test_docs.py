@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 import console
+import messages
 from cpvlib.base.errors import UsageError
 from cpvlib.cli.parser import parse
 from cpvlib.cli.registry import COMMANDS, load
+from shell import Shell
 
 CHECKOUT = console.CHECKOUT
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("examples/**/*.md")])
@@ -65,13 +69,38 @@ def test_paths_of_the_project_exist(page: Path) -> None:
     assert [path for path in named_paths if not (CHECKOUT / path).exists()] == []
 
 
-def test_messages_to_shoot_at_are_those_of_the_code() -> None:
-    page = (CHECKOUT / "docs/troubleshooting.md").read_text()
-    code = "".join(path.read_text() for path in (CHECKOUT / "cpvlib").rglob("*.py"))
-    code = re.sub(r'"\s+f?"', "", code)  # a long message goes on in the next line
-    messages = re.findall(r"^\*\*(.+?)\*\*", page, re.MULTILINE)
-    assert len(messages) > 15
-    assert [message for message in messages if message not in code] == []
+def test_the_readmes_python_runs(shell: Shell) -> None:
+    """In a repository where a training has written a folder."""
+    block = re.search(
+        r"^## From Python\n\n((?:    .*\n|\n)+)", (CHECKOUT / "README.md").read_text(), re.MULTILINE
+    )
+    assert block
+    shell.write("faster-whisper/checkpoints/epoch_12/model.safetensors", "weights")
+    shell.write("faster-whisper/.gitignore", "/checkpoints\n")
+    shell.ok(
+        "git init -q faster-whisper && git cpv init -q --team AI-Convo --model faster-whisper faster-whisper"
+    )
+    program = textwrap.dedent(block[1]) + "print(version, artifacts.tag, artifacts.metrics)\n"
+    said = shell.at("faster-whisper").ok([sys.executable, "-c", program], PYTHONPATH=str(CHECKOUT))
+    assert said == "v0.1 v0.1 {'loss': 0.245}"
+
+
+TROUBLES = (CHECKOUT / "docs/troubleshooting.md").read_text()
+PHRASES = re.findall(r"\*\*(.+?)\*\*", TROUBLES)
+
+
+def test_every_message_of_an_error_is_explained() -> None:
+    """A new one belongs on the page, under words of it that will stay."""
+    found = messages.messages(CHECKOUT / "cpvlib")
+    assert len(found) > 300
+    missing = {text: place for text, place in found.items() if not any(words in text for words in PHRASES)}
+    assert missing == {}
+
+
+def test_messages_that_are_explained_are_those_of_the_code() -> None:
+    sources = [path for path in (CHECKOUT / "cpvlib").rglob("*.*") if path.suffix in (".py", ".sh")]
+    known = "\n".join([path.read_text() for path in sources] + [*messages.messages(CHECKOUT / "cpvlib")])
+    assert [words for words in PHRASES if words not in known] == []
 
 
 WITH_COMMANDS = [*PAGES, CHECKOUT / "man/man7/git-cpv.7"]
