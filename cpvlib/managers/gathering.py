@@ -185,9 +185,11 @@ def _split_source(source: Path, outs: Mapping[str, Out], series: Series) -> dict
         return {mine[0]: found[mine[0]] or source}
     missing = [path for path, place in found.items() if place is None]
     if missing:
+        from shlex import quote
+
         raise RepositoryError(
             f"'{source}' holds no '{missing[0]}', which is an out of the {series}",
-            hint=f"git cpv untrack {missing[0]}, if the {series} no longer has it",
+            hint=f"git cpv untrack {quote(missing[0])}, if the {series} no longer has it",
         )
     return {path: place for path, place in found.items() if place is not None}
 

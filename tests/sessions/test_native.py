@@ -57,7 +57,7 @@ class TestAnyFolder:
         here.ok("git cpv track -q 'other model.bin' && git cpv push -q --metric loss=0.2")
         path = f"{AWKWARD}/other model.bin.dvc"
         assert repo.git("ls-files", "-z", "--", path) == f"{path}\0"
-        here.ok("git cpv push -q --from '../../../README.md' -n && git cpv pull -q v0.1 -o out")
+        here.ok("git cpv pull -q v0.1 -o out")
         assert (here.cwd / "out/model.bin").read_text() == "weights 1"
         here.ok("git cpv untrack -q 'other model.bin'")
         assert here.read("other model.bin") == "more"

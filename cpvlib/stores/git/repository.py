@@ -92,8 +92,9 @@ class GitRepository:
             git.cwd = facts.top
             return cls(git, facts)
         git.env.update(told)
-        if "GIT_WORK_TREE" in told and Path(told["GIT_WORK_TREE"]).is_dir():
-            git.cwd = Path(told["GIT_WORK_TREE"])  # where git itself goes, from wherever it was called
+        top = Path(os.path.realpath(told.get("GIT_WORK_TREE", cwd)))
+        if top.is_dir() and not cwd.is_relative_to(top):
+            git.cwd = top  # where git itself goes, from wherever it was called
         facts = _facts(git)
         git.env.update(GIT_DIR=os.fspath(facts.git_dir), GIT_WORK_TREE=os.fspath(facts.top))
         git.cwd = facts.top
