@@ -76,13 +76,15 @@ class ObjectCache:
         self, oids: Collection[str], *, progress: Progress | None = None, jobs: int | None = None
     ) -> list[str]:
         """Those of `oids` that are not here; wrong ones, which are set aside, are among them."""
-        found = {oid: self._stat(oid) for oid in dict.fromkeys(oids)}
-        absent = [oid for oid, st in found.items() if st is None]
-        there = {oid: st for oid, st in found.items() if st is not None}
-        self._records.load(self._key(oid) for oid in there)
-        doubtful = [
-            (oid, st.size) for oid, st in there.items() if not self._records.stands(self._key(oid), st)
-        ]
+        keys = {oid: self._key(oid) for oid in oids}
+        self._records.load(keys.values())
+        absent, doubtful = [], []
+        for oid, key in keys.items():
+            found = _stat(f"{self._root}/{key}")
+            if found is None:
+                absent.append(oid)
+            elif not self._records.stands(key, found):
+                doubtful.append((oid, found.size))
         return absent + self._wrong(doubtful, progress or Silent(), jobs) if doubtful else absent
 
     def size(self, oid: str) -> int | None:
@@ -205,11 +207,7 @@ class ObjectCache:
         return f"{self._root}/{self._key(oid)}"
 
     def _stat(self, oid: str) -> FileStat | None:
-        try:
-            found = os.stat(self._where(oid))
-        except OSError:
-            return None
-        return FileStat.of(found) if stat.S_ISREG(found.st_mode) else None
+        return _stat(self._where(oid))
 
     def _hash(self, path: StrPath, on_bytes: OnBytes = no_bytes) -> str:
         if self.is_legacy:
@@ -371,6 +369,14 @@ class ObjectCache:
                 )
             os.chmod(temporary, _MODE)
             self._add(temporary, oid, os.stat(temporary).st_size)
+
+
+def _stat(path: str) -> FileStat | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return FileStat.of(found) if stat.S_ISREG(found.st_mode) else None
 
 
 class Receiver:

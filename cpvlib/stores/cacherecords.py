@@ -27,10 +27,11 @@ class Records:
         self._lock = threading.Lock()
 
     def load(self, keys: Iterable[str]) -> None:
-        wanted = [key for key in keys if key not in self._known]
-        found = dict.fromkeys(wanted)
-        for key, *st in self._hints.read_for("SELECT * FROM object WHERE path IN ({keys})", wanted):
-            found[key] = FileStat(*st)
+        wanted = sorted(key for key in keys if key not in self._known)  # as they lie in the file
+        found: dict[str, FileStat | None] = dict.fromkeys(wanted)
+        new = tuple.__new__
+        for row in self._hints.read_for("SELECT * FROM object WHERE path IN ({keys})", wanted):
+            found[row[0]] = new(FileStat, row[1:])
         with self._lock:
             for key, known in found.items():
                 self._known.setdefault(key, known)
