@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
     from cpvlib.stores.installplan import InstallPlan
 
-__all__ = ["Content", "Snapshot", "Worktree"]
+__all__ = ["ANY", "Content", "Snapshot", "Worktree"]
+
+ANY = "any"
+"""In place of an oid: whatever is there."""
 
 
 class Worktree:
@@ -118,6 +121,7 @@ class Worktree:
         oid: str | None,
         cache: ObjectCache,
         *,
+        was: str | None = ANY,
         isexec: bool = False,
         only: Callable[[str], bool] | None = None,
         progress: Progress | None = None,
@@ -126,16 +130,23 @@ class Worktree:
         """What it takes to make the out be `oid` (None: not be there), for `--dry-run` and for `install`.
 
         `only` chooses by relpath which files of a folder are looked after; the others stay as they are.
+        Raises RepositoryError where the out is not `was` any longer.
         """
         from cpvlib.stores.installplan import plan_install
 
         reading = self._read(out_path, None, progress, jobs, legacy=cache.is_legacy)
+        content = reading.content()[0] if reading else None
+        if was not in (ANY, content and content.oid):
+            raise RepositoryError(
+                f"'{out_path}' changed while this was under way, and is left as it is",
+                hint="run the command again when nothing writes to it any more",
+            )
         return plan_install(
             self.place(out_path),
             out_path,
             oid,
             cache,
-            reading.content()[0] if reading else None,
+            content,
             {path: reading.stat(path) for path in reading.named} if reading else {},
             isexec=isexec,
             only=only,
@@ -148,6 +159,7 @@ class Worktree:
         cache: ObjectCache,
         link: str,
         *,
+        was: str | None = ANY,
         isexec: bool = False,
         only: Callable[[str], bool] | None = None,
         progress: Progress | None = None,
@@ -156,12 +168,15 @@ class Worktree:
         """Make the out be `oid`; only files that differ are touched. Returns what was done.
 
         The caller has proved that the cache holds every object, and that nothing is lost of what is replaced
-        or removed. Each file is the old one or the new one at any moment. `link` is `cpv.link`. Raises
-        RepositoryError, before anything is touched, where something that is not the out's is in the way.
+        or removed: of the content `was` (None: nothing there). Each file is the old one or the new one at any
+        moment. `link` is `cpv.link`. Raises RepositoryError, before anything is touched, where the out is no
+        longer what it was, or something that is not the out's is in the way.
         """
         from cpvlib.stores.install import execute
 
-        plan = self.plan_install(out_path, oid, cache, isexec=isexec, only=only, progress=progress, jobs=jobs)
+        plan = self.plan_install(
+            out_path, oid, cache, was=was, isexec=isexec, only=only, progress=progress, jobs=jobs
+        )
         execute(self, plan, cache, link, progress or Silent(), jobs)
         return plan
 
