@@ -26,6 +26,7 @@ _CLASSES = (
     (
         "Checkpoints",
         (
+            ("manager", "Manager"),
             ("models", "ModelsCheckpointsManage"),
             ("data", "DataCheckpointsManage"),
             ("combined", "CombinedCheckpointsManage"),
@@ -83,17 +84,24 @@ def _shown(node: Definition) -> str:
     if isinstance(node, ast.FunctionDef):
         return f"### {node.name}\n\n{_signature(node)}{_prose(node)}"
     parts = [f"### {node.name}\n", _prose(node)]
+    if node.name == "Manager":
+        parts.append("The three classes that follow are managers; the class itself is not imported.\n")
     fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
     if fields:
         parts += ["```python", *(ast.unparse(each).split(" = field")[0] for each in fields), "```\n"]
     for member in _public(node):
-        parts += [f"#### {node.name}.{member.name}\n", _signature(member) + _prose(member)]
+        title = member.name if member.name == node.name else f"{node.name}.{member.name}"
+        parts += [f"#### {title}\n", _signature(member) + _prose(member)]
     return "\n".join(parts)
 
 
 def _public(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
     for member in node.body:
-        if isinstance(member, ast.FunctionDef) and not member.name.startswith("_") and _prose(member).strip():
+        if not isinstance(member, ast.FunctionDef) or not _prose(member).strip():
+            continue
+        if member.name == "__init__":
+            member.name, member.returns = node.name, ast.Name(node.name)  # as it is called
+        if not member.name.startswith("_"):
             yield member
 
 
@@ -115,6 +123,8 @@ def _parameters(arguments: ast.arguments) -> Iterator[str]:
     for argument, default in zip(positional, [*defaults, *arguments.defaults], strict=True):
         if argument.arg != "self":
             yield _parameter(argument, default)
+        if arguments.posonlyargs and argument is arguments.posonlyargs[-1]:
+            yield "/"
     if arguments.kwonlyargs:
         yield "*"
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
