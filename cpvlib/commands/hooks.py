@@ -138,7 +138,7 @@ def _launcher() -> Path | None:
 
 def _run_hook(args: Namespace, ui: UI) -> int:
     """post-hooks never fail what they come after; pre-push stops the push."""
-    from cpvlib.cli.opening import changing
+    from cpvlib.cli.opening import changing, open_workspace
     from cpvlib.stores.git.repository import NoRepositoryError
 
     if os.environ.get("CPV_IN_HOOK"):
@@ -146,8 +146,13 @@ def _run_hook(args: Namespace, ui: UI) -> int:
     if args.hook == "pre-push":
         return _pre_push(ui, args.words or [])
     try:
-        with changing(ui) as ws:
-            (_post_commit if args.hook == "post-commit" else _post_checkout)(ws, ui)
+        if args.hook == "post-commit":
+            _post_commit(
+                open_workspace(ui), ui
+            )  # refs move by compare-and-swap: a long push is not waited for
+        else:
+            with changing(ui) as ws:
+                _post_checkout(ws, ui)
     except NoRepositoryError:
         return DONE  # what is checked out is none of CPV's
     except CPVError as error:

@@ -95,7 +95,7 @@ def _auto(ws: Workspace, args: Namespace, ui: UI) -> int:
 
     gate = gating.load(ws)
     commit = ws.repo.head().commit
-    if gate is None or commit is None:
+    if gate is None or commit is None or ws.repo.unfinished():
         return DONE
     decision = gating.decide(ws, gate, commit, _series(args.series) or (Series.MODEL,))
     if decision is None:

@@ -208,6 +208,30 @@ def test_an_interactive_rebase_names_nothing(repo: Shell, witness: Path) -> None
     assert calls(witness) == 0
 
 
+def test_what_is_continued_after_a_conflict_names_nothing(repo: Shell, witness: Path) -> None:
+    commit_model(repo, "weights 2")
+    commit_model(repo, "weights 3")
+    repo.ok("git format-patch -q -1 --stdout >../model.patch")
+    repo.git("switch", "-q", "-c", "side", "HEAD~2")
+    commit_model(repo, "weights 9")
+    commit_model(repo, "weights 10")
+    calls(witness)
+    for begin, go_on in (
+        ("git cherry-pick main", "git cherry-pick --continue"),
+        ("git revert --no-edit HEAD~1", "git revert --continue"),
+        ("git am -q -3 ../model.patch", "git am -q --continue"),
+        ("git rebase -q main", "git rebase --continue"),
+    ):
+        assert repo.run(begin).code != 0
+        for n in range(9):
+            add_model(repo, f"settled, {go_on} {n}")
+            assert repo.ok("git -c cpv.autotag=changed cpv tag --auto") == ""
+            if repo.run(go_on, GIT_EDITOR="true").code == 0:
+                break
+        assert "--continue" not in repo.git("status"), go_on
+    assert calls(witness) == 0
+
+
 def test_am_and_stash_name_nothing(repo: Shell, witness: Path) -> None:
     commit_model(repo, "weights 2")
     calls(witness)
