@@ -44,8 +44,8 @@ function _shtab_git_cpv_using
   test "$_shtab_git_cpv_cmdpath" = "$argv"
 end
 
-set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage hooks push pull tag revert status list show diff foreach
-set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --limit --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --repository --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
+set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage hooks push pull tag revert status list show diff verify foreach
+set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --limit --max-time --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --repository --sample --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
 
 complete -c git-cpv -e
 complete -c git-cpv -f
@@ -271,6 +271,17 @@ complete -c git-cpv -n '_shtab_git_cpv_using diff' -l json -d 'print the answer 
 complete -c git-cpv -n '_shtab_git_cpv_using diff' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using diff' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using diff; and test $_shtab_git_cpv_npos -ge 0' -ka "(_cpv_complete_version)" -d 'v1.2, data/v1.2, latest, an alias, or any git revision; at most two, or A..B'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a verify -d 'Check that storage holds everything that the versions name'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -l deep -d 'read every object back and check its md5'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -l sample -x -d 'read back so much of the objects, such as 5%'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -l max-time -x -d 'begin to read no more after so long, such as 90s, 10m or 2h'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -l repair -d 'store again from the cache what is wrong'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -s j -l jobs -x -d 'how many transfers or files to work on at once'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -s q -l quiet -d 'say nothing but the answer and errors'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -s h -d 'print a short help'
+complete -c git-cpv -n '_shtab_git_cpv_using verify' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a foreach -d 'Run a command in many repositories at once'
 complete -c git-cpv -n '_shtab_git_cpv_using foreach' -l team -x -d 'only the repositories of this team'
 complete -c git-cpv -n '_shtab_git_cpv_using foreach' -l continue -d 'go on with the other repositories after a failure'

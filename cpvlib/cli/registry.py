@@ -23,6 +23,7 @@ COMMANDS = (
     "list",
     "show",
     "diff",
+    "verify",
     "foreach",
 )
 
@@ -32,7 +33,7 @@ GUESSES = {
     "commit": "push",
     "download": "pull",
     "fetch": "pull",
-    "fsck": "status",
+    "fsck": "verify",
     "info": "show",
     "log": "list",
     "ls": "list",

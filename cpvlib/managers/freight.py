@@ -60,6 +60,20 @@ def named_by_history(ws: Workspace) -> dict[str, list[OutEntry]]:
     return named
 
 
+def tips(ws: Workspace) -> Iterator[tuple[str, str]]:
+    """The versions, and the branches here and at git remotes, with their commits."""
+    from cpvlib.managers.versions import catalogue
+    from cpvlib.stores.git import refs
+
+    for record in catalogue(ws):
+        yield str(record.name), record.commit
+    branches = refs.refs(ws.repo, "refs/heads", "refs/remotes")
+    commits = refs.peeled(ws.repo, branches.values())
+    for ref, oid in branches.items():
+        if oid in commits and not ref.endswith("/HEAD"):
+            yield ref.removeprefix("refs/heads/").removeprefix("refs/remotes/"), commits[oid]
+
+
 @dataclass
 class Survey:
     """Finds out which objects there are, what the new place has of them, and where the rest is."""

@@ -16,7 +16,7 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.names import FORMER_REMOTE
 from cpvlib.domain.text import listed, plural, printable
 from cpvlib.managers import placement
-from cpvlib.managers.freight import Freight, Survey, named_by_history
+from cpvlib.managers.freight import Freight, Survey, named_by_history, tips
 from cpvlib.managers.objects import Stored
 from cpvlib.managers.placement import Placement
 
@@ -216,7 +216,7 @@ def _refuse_lost(ws: Workspace, named: Mapping[str, list[OutEntry]], freight: It
     if not lost or ws.settings.allow_missing:
         return
     bad = {blob for blob, entries in named.items() if any(lost & _oids(ws, entry) for entry in entries)}
-    names = [name for name, commit in _tips(ws) if bad & set(ws.pointer_blobs(commit).values())]
+    names = [name for name, commit in tips(ws) if bad & set(ws.pointer_blobs(commit).values())]
     if names:
         raise CheckpointNotFoundError(
             f"cannot move: {plural(len(lost), 'object')}, '{min(lost)}' among them, of {listed(names)} "
@@ -232,20 +232,6 @@ def _oids(ws: Workspace, entry: OutEntry) -> set[str]:
     cache = ws.cache.legacy if entry.legacy else ws.cache
     listing = cache.read_listing(entry.oid)
     return {entry.oid, *(listing.entries.values() if listing else ())}
-
-
-def _tips(ws: Workspace) -> Iterator[tuple[str, str]]:
-    """The versions, and the branches here and at git remotes, with their commits."""
-    from cpvlib.managers.versions import catalogue
-    from cpvlib.stores.git import refs
-
-    for record in catalogue(ws):
-        yield str(record.name), record.commit
-    branches = refs.refs(ws.repo, "refs/heads", "refs/remotes")
-    commits = refs.peeled(ws.repo, branches.values())
-    for ref, oid in branches.items():
-        if oid in commits:
-            yield ref.removeprefix("refs/heads/").removeprefix("refs/remotes/"), commits[oid]
 
 
 def _has_lost(entry: OutEntry, plan: MovePlan, lost: set[str]) -> bool:

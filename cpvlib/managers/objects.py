@@ -153,7 +153,7 @@ def store(
     """
     pending = [e for e in entries if e.oid and _belongs(e) and (check or not ws.confirmed.has(e.oid))]
     if pending:
-        _look_for_folder(ws, check=check)
+        look_for_folder(ws, check=check)
     known = set() if check or not pending else confirmed_before(ws, since)
     stored = Stored()
     for lane in _lanes(ws, pending):
@@ -162,7 +162,7 @@ def store(
     return stored
 
 
-def _look_for_folder(ws: Workspace, *, check: bool) -> None:
+def look_for_folder(ws: Workspace, *, check: bool) -> None:
     """A folder that vanished is a disk that is not mounted, and what was confirmed there counts no more."""
     from cpvlib.managers.place import folder_of
 
@@ -211,7 +211,7 @@ def count_missing(
     """How many objects of the entries storage does not hold whole, as far as it can tell. Asks storage."""
     from cpvlib.stores import transfer
 
-    _look_for_folder(ws, check=False)
+    look_for_folder(ws, check=False)
     n_missing = 0
     for lane in _lanes(ws, entries):
         wanted, told = lane.objects(), progress or Silent()
@@ -227,7 +227,7 @@ def nowhere(
     nor at the storage. What was confirmed is not asked about."""
     pending = [e for e in entries if e.oid and _belongs(e) and not ws.confirmed.has(e.oid)]
     if pending:
-        _look_for_folder(ws, check=False)
+        look_for_folder(ws, check=False)
     lacking: dict[str, int] = {}
     for lane in _lanes(ws, pending):
         heads = {e.oid: None if e.is_dir else e.size for e in lane.entries if e.oid}

@@ -15,6 +15,12 @@ CREATE TABLE IF NOT EXISTS confirmed (
 ) WITHOUT ROWID
 """
 
+_READINGS = """
+CREATE TABLE IF NOT EXISTS readings (
+    url TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (url, key)
+) WITHOUT ROWID
+"""
+
 
 class Bases:
     """The oid that each out of a worktree was last in step with, in `<git-dir>/cpv/bases.json`."""
@@ -76,3 +82,22 @@ class Confirmations:
     def clear(self) -> None:
         """Forget all of this storage, as after objects were found missing there."""
         self._hints.write(("DELETE FROM confirmed WHERE url = ?", [(self._url,)]))
+
+
+class Readings:
+    """When the objects of one storage were last read back and found right, in seconds since 1970.
+
+    Kept in `<common-dir>/cpv/readings.db`; where it is lost, all count as never read.
+    """
+
+    def __init__(self, common_dir: Path, url: str) -> None:
+        self._hints = Hints(common_dir / "cpv" / "readings.db", _READINGS)
+        self._url = url
+
+    def all(self) -> dict[str, int]:
+        """Key of the storage → when."""
+        return dict(self._hints.read("SELECT key, at FROM readings WHERE url = ?", (self._url,)))
+
+    def add(self, keys: Iterable[str], at: int) -> None:
+        rows = [(self._url, key, at) for key in keys]
+        self._hints.write(("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", rows))

@@ -44,7 +44,7 @@ def test_short_help_asks_for_nothing_else(shell: Shell) -> None:
         ("restore", "git cpv revert"),
         ("add", "git cpv track"),
         ("rm", "git cpv untrack"),
-        ("fsck", "git cpv status"),
+        ("fsck", "git cpv verify"),
         ("psuh", "did you mean 'git cpv push'?"),
         ("untrak", "did you mean 'git cpv untrack'?"),
         ("qqqqqq", "'git cpv' lists the commands"),

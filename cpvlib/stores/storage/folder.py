@@ -74,10 +74,14 @@ class FolderStorage:
         return {key: facts.size for key, facts in found if facts is not None}
 
     def proven_md5(self, key: str) -> str | None:
+        return self.read_md5(key, on_bytes=_ignore)
+
+    def read_md5(self, key: str, *, on_bytes: OnBytes) -> str:
         digest = hashlib.md5(usedforsecurity=False)
         with self._open(key) as reader, self._explained("read", key):
             while block := reader.read(_BLOCK):
                 digest.update(block)
+                on_bytes(len(block))
         return digest.hexdigest()
 
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:

@@ -53,13 +53,15 @@ class ObjectStat:
     """What storage says of one object, without its bytes.
 
     `md5` is hex, and there only where the storage's own word proves it: an S3 ETag of a single PUT without
-    KMS or customer keys. `modified` is in UTC, by the storage's clock.
+    KMS or customer keys. `modified` is in UTC, by the storage's clock. `etag` is from a listing, which does
+    not tell how an object is encrypted: equal to the md5 it proves the content, else it says nothing.
     """
 
     key: str
     size: int
     md5: str | None = None
     modified: datetime | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,9 @@ class Storage(Protocol):
     def proven_md5(self, key: str) -> str | None:
         """The hex md5 of what the key holds, None where only a download could tell. A folder reads it; S3's
         ETag proves it for what was stored by a single PUT. Raises `ObjectMissingError`. S3: HeadObject."""
+
+    def read_md5(self, key: str, *, on_bytes: OnBytes) -> str:
+        """The hex md5 of the bytes themselves, all read back. Raises `ObjectMissingError`."""
 
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
         """Store `source`, whose content has the hex `md5`, in place of whatever the key held.

@@ -79,6 +79,16 @@ class S3Storage:
             raise ObjectMissingError(key, self.url)
         return found.md5
 
+    def read_md5(self, key: str, *, on_bytes: OnBytes) -> str:
+        digest = hashlib.md5(usedforsecurity=False)
+
+        def take(_: int, block: bytes) -> None:
+            digest.update(block)
+            on_bytes(len(block))
+
+        self._read_range(key, 0, None, None, take)
+        return digest.hexdigest()
+
     def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
         if source.size > _SINGLE_PUT:
             return self._put_parts(key, source, md5, on_bytes)
@@ -152,7 +162,8 @@ class S3Storage:
         while True:
             page = self._page(prefix, token)
             for entry in page.get("Contents", ()):
-                yield ObjectStat(entry["Key"][within:], entry["Size"], modified=entry["LastModified"])
+                etag = entry.get("ETag", "").strip('"')
+                yield ObjectStat(entry["Key"][within:], entry["Size"], None, entry["LastModified"], etag)
             if not page.get("IsTruncated"):
                 return
             token = self._next_page(page)
@@ -256,9 +267,7 @@ class S3Storage:
 
     def _read_back(self, key: str, md5: str) -> Proof:
         """For an ETag that is not the md5 it should be: it is of another kind, or the bytes were damaged."""
-        digest = hashlib.md5(usedforsecurity=False)
-        self._read_range(key, 0, None, None, lambda _, block: digest.update(block))
-        if digest.hexdigest() != md5:
+        if self.read_md5(key, on_bytes=lambda _: None) != md5:
             self._withdraw(key)
         return Proof("read back, with its md5")
 

@@ -1,0 +1,1 @@
+complete -c git-cpv-verify -w 'git-cpv verify'
