@@ -21,7 +21,7 @@ from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
 from cpvlib.managers import adoption, placement, templates
 from cpvlib.managers.outs import LOG
-from cpvlib.managers.scene import Scene, is_new, look, refuse_tags, refuse_unready
+from cpvlib.managers.scene import Scene, is_new, look, pipeline_outs, refuse_tags, refuse_unready
 from cpvlib.managers.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def plan_init(cwd: Path, request: InitRequest, environ: Mapping[str, str] = os.e
     outs = _outs(scene, new)
     edits = _edits(scene, request, (team, model), placed, outs, new)
     known = {*outs, *scene.config.model_outs, *scene.config.data_outs, LOG}
+    known |= pipeline_outs(scene.repo).keys() if scene.repo else set()
     return InitPlan(
         top=scene.top,
         repo=scene.repo,

@@ -177,21 +177,44 @@ def _begins(file: Path, content: bytes | None) -> bool:
 def _pointers(repo: GitRepository) -> dict[str, Series]:
     """The outs that the worktree's pointers name already, each with the series it most likely belongs to."""
     from cpvlib.domain.pointer import parse_pointer
-    from cpvlib.domain.pointeryaml import MAX_BYTES
+    from cpvlib.stores.git.trees import files_here
 
     found: dict[str, Series] = {}
-    names = repo.git.run(
-        "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":(glob)**/?*.dvc"
-    )
-    for name in sorted({os.fsdecode(raw) for raw in names.split(b"\0") if raw}):
-        place = repo.top / name
-        if place.is_symlink() or not place.is_file():
+    for name in files_here(repo, "?*.dvc"):
+        data = _read_small(repo.top / name)
+        if data is None:
             continue
-        with place.open("rb") as stream:
-            pointer = parse_pointer(name, stream.read(MAX_BYTES + 1))
+        pointer = parse_pointer(name, data)
         paths = [pointer.out_path(entry) for entry in pointer.outs if entry.cached]
         found |= {path: adoption.series_of(path) for path in paths if path != LOG}
     return found
+
+
+def pipeline_outs(repo: GitRepository) -> dict[str, tuple[str, str]]:
+    """What the worktree's DVC pipelines write, by path: the stage, and the file that says so.
+
+    DVC refuses every command in a repository where a pointer names such a path.
+    """
+    from cpvlib.domain.pipeline import LOCK, PIPELINE, stage_outs
+    from cpvlib.stores.git.trees import files_here
+
+    found: dict[str, tuple[str, str]] = {}
+    for name in files_here(repo, PIPELINE):
+        folder = name.removesuffix(PIPELINE)
+        lock = _read_small(repo.top / f"{folder}{LOCK}")
+        written = stage_outs(folder, _read_small(repo.top / name) or b"", lock)
+        found |= {path: (stage, name) for path, stage in written.items()}
+    return found
+
+
+def _read_small(place: Path) -> bytes | None:
+    """A file's beginning, up to more than a pointer may have; None for what is no file."""
+    from cpvlib.domain.pointeryaml import MAX_BYTES
+
+    if place.is_symlink() or not place.is_file():
+        return None
+    with place.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
 
 
 def _has_pointer_history(repo: GitRepository) -> bool:

@@ -6,6 +6,7 @@ first push. Neither command touches the file or folder itself.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import stat
@@ -18,10 +19,10 @@ from typing import TYPE_CHECKING
 from cpvlib.base.errors import RepositoryError, UsageError
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.paths import check_relative
-from cpvlib.domain.text import listed, plural
+from cpvlib.domain.text import listed, plural, printable
 from cpvlib.domain.version import Series
 from cpvlib.managers.outs import CHECKPOINT, LOG, outs_here, refuse_held_by_git
-from cpvlib.managers.scene import refuse_unready
+from cpvlib.managers.scene import pipeline_outs, refuse_unready
 
 if TYPE_CHECKING:
     from cpvlib.managers.outs import Out
@@ -91,8 +92,8 @@ def plan_track(
 ) -> TrackPlan:
     """Decides how `paths` (from the top) become outs of `series`, without what `exclude` matches below them.
 
-    RepositoryError for paths that git holds, that CPV or DVC need themselves, that lie in one another or in
-    an out, or that are neither a file nor a folder.
+    RepositoryError for paths that git holds, that CPV or DVC need themselves or a pipeline writes, that lie
+    in one another or in an out, or that are neither a file nor a folder.
     """
     _refuse_unready(ws, commit)
     outs = outs_here(ws)
@@ -100,6 +101,7 @@ def plan_track(
     for path in kinds:
         _refuse_reserved(path)
     _refuse_nested(kinds, outs)
+    _refuse_written_by_pipelines(ws, kinds)
     refuse_held_by_git(ws, list(kinds), "track again")
     listed_outs = {path: out.series for path, out in outs.items() if out.series is not None}
     changes = {path: series for path in kinds if listed_outs.get(path) is not series}
@@ -196,6 +198,17 @@ def _refuse_nested(paths: Iterable[str], outs: Mapping[str, Out]) -> None:
             raise RepositoryError(
                 f"'{path}' lies inside '{around}', and one out can't hold another",
                 hint=f"track only one; git cpv untrack '{path if path in outs else around}' frees the other",
+            )
+
+
+def _refuse_written_by_pipelines(ws: Workspace, paths: Iterable[str]) -> None:
+    from shlex import quote
+
+    for (out, (stage, file)), path in itertools.product(pipeline_outs(ws.repo).items(), paths):
+        if f"{out}/".startswith(f"{path}/") or path.startswith(f"{out}/"):
+            raise RepositoryError(
+                f"'{path}' is DVC's own: stage '{printable(stage)}' of '{file}' writes it",
+                hint=f"record it under a name of its own: git cpv push --from {quote(path)}",
             )
 
 

@@ -201,6 +201,42 @@ def test_outs_that_are_kept_elsewhere(dvc: Dvc, shell: Shell) -> None:
     assert states(second)["base.pt"] == "in step"
 
 
+PIPELINE = """\
+stages:
+  train:
+    cmd: sh train.sh ${epochs}
+    wdir: work
+    outs:
+    - weights-${epochs}
+    metrics:
+    - scores.json:
+        cache: false
+vars:
+- epochs: 3
+"""
+
+
+def test_what_a_pipeline_writes_stays_dvcs(dvc: Dvc, shell: Shell) -> None:
+    """DVC refuses every command where a pointer names what a stage writes."""
+    dvc.repository(shell)
+    shell.write("dvc.yaml", PIPELINE)
+    shell.write(
+        "work/train.sh", "mkdir -p weights-$1; echo trained >weights-$1/model.bin; echo '{}' >scores.json\n"
+    )
+    dvc.ok(shell, "repro", "--quiet")
+    commit(shell, "a pipeline")
+    assert "track" not in shell.run("git cpv init --team T --model m").err
+    for path in ("work/weights-3", "work/weights-3/model.bin", "work"):
+        said = shell.fails(["git-cpv-track", path])
+        assert said == (
+            f"error: '{path}' is DVC's own: stage 'train' of 'dvc.yaml' writes it\n"
+            f"hint: record it under a name of its own: git cpv push --from {path}"
+        )
+    shell.ok("git cpv push -q --from work/weights-3 --metric loss=1 && git cpv pull -q")
+    assert shell.read("model/model.bin") == "trained\n"
+    assert dvc.ok(shell, "status") == IN_STEP
+
+
 def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 

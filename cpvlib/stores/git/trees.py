@@ -130,6 +130,13 @@ def tracked_files(repo: GitRepository, paths: Sequence[str]) -> list[str]:
     return list(found)
 
 
+def files_here(repo: GitRepository, pattern: str) -> list[str]:
+    """The files of the worktree whose names match, in any folder: git's, and those it would take."""
+    pathspec = f":(top,glob)**/{pattern}"
+    found = repo.git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pathspec)
+    return sorted(set(_paths(found)))
+
+
 def is_tracked(repo: GitRepository, paths: Sequence[str]) -> set[str]:
     """Those of `paths` that the index holds, or holds files below."""
     known: set[str] = set()
