@@ -158,6 +158,6 @@ def test_the_brief_is_that_of_the_whole(lines: list[str], before: str):
 
 
 def test_the_brief_of_a_single_out():
-    trailers = f'Cpv-Version: v0.1\nCpv-Out: m md5={MD5} size=5\nCpv-Metrics: {{"a":1}}\nCpv-Nonce: 0f1e2d3c\n'
-    message = f"one\n\n{trailers}"
+    lines = f'Cpv-Version: v0.1\nCpv-Out: m md5={MD5} size=5\nCpv-Metrics: {{"a":1}}\nCpv-Nonce: 0f1e2d3c\n'
+    message = f"one\n\n{lines}"
     assert parse_brief(message) == parse_manifest(message).brief == ("one", 5, {"a": 1})
