@@ -19,7 +19,8 @@ class Fault:
 
     'refuse': answers 503; 'reset': cuts the connection once the request is read; 'cut': forwards
     the answer's head and half its body, then cuts; 'alter': changes the first byte of an answer's body;
-    'lose': the request takes effect, its answer is a cut connection.
+    'lose': the request takes effect, its answer is a cut connection; 'expire': says that the token has
+    expired; 'silent': never answers.
     """
 
     kind: str
@@ -30,12 +31,14 @@ class Fault:
 
 @dataclass
 class Front:
-    """`faults` may be added at any time; `seen` holds 'METHOD path' of every request."""
+    """`faults` may be added at any time; `seen` holds 'METHOD path' of every request; `left_waiting` is set
+    once one gets no answer."""
 
     endpoint: str
     faults: list[Fault] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    left_waiting: threading.Event = field(default_factory=threading.Event)
 
     def fault_for(self, method: str, path: str) -> str:
         with self.lock:
@@ -51,6 +54,7 @@ class Front:
 def front_of(endpoint: str) -> Iterator[Front]:
     """A front for one test. Host headers pass unchanged, so that signatures hold."""
     behind = urlsplit(endpoint).netloc
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -68,6 +72,18 @@ def front_of(endpoint: str) -> Iterator[Front]:
                 self._answer(
                     503, {}, b"<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>"
                 )
+                return
+            if fault == "expire":
+                self._answer(
+                    400,
+                    {},
+                    b"<Error><Code>ExpiredToken</Code><Message>The token has expired</Message></Error>",
+                )
+                return
+            if fault == "silent":
+                front.left_waiting.set()
+                over.wait()
+                self.close_connection = True
                 return
             if fault == "reset":
                 self._cut()
@@ -121,5 +137,6 @@ def front_of(endpoint: str) -> Iterator[Front]:
     try:
         yield front
     finally:
+        over.set()
         server.shutdown()
         server.server_close()
