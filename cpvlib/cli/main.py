@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from cpvlib.base.errors import DONE, FAILED, INTERRUPTED, CPVError, NegativeAnswer, UsageError
 from cpvlib.cli.record import Group
@@ -150,13 +151,13 @@ def _die_of_broken_pipe() -> int:
     return FAILED
 
 
-def _leave(code: int) -> None:
-    """Ends the process. After an interruption nobody waits for threads that still transfer."""
+def _leave(code: int) -> NoReturn:
+    """Ends the process, without giving back each object of Python's: the system does that sooner, by a tenth
+    of a short command. After an interruption nobody waits for threads that still transfer.
+    """
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
         code = _die_of_broken_pipe()
-    if code == INTERRUPTED:
-        os._exit(code)
-    sys.exit(code)
+    os._exit(code)

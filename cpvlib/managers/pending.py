@@ -3,7 +3,7 @@ has it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,9 @@ from cpvlib.domain.version import TagName
 
 if TYPE_CHECKING:
     from cpvlib.managers.workspace import Workspace
+
+_PENDING = "refs/cpv/pending/"
+_TYPED = "refs/cpv/typed/"
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,12 @@ def pending_versions(ws: Workspace) -> list[Pending]:
     """All versions that await publication, in version order."""
     from cpvlib.stores.git import refs
 
-    waiting = refs.read_tags(ws.repo, ["refs/cpv/pending"])
-    typed = refs.refs(ws.repo, "refs/cpv/typed") if waiting else {}
+    tags = refs.read_tags(ws.repo, [_PENDING, _TYPED])
+    typed = {tag.ref for tag in tags if tag.ref.startswith(_TYPED)}
     found = []
-    for tag in waiting:
-        name = TagName.parse(tag.ref.removeprefix("refs/cpv/pending/"), ws.settings.tag_prefix)
+    for tag in tags:
+        short = tag.ref.removeprefix(_PENDING)
+        name = TagName.parse(short, ws.settings.tag_prefix) if short != tag.ref else None
         if name is not None and tag.commit is not None:
             found.append(Pending(name, tag.object, tag.commit, typed_ref(name) in typed))
     return sorted(found, key=lambda p: p.name)
@@ -39,16 +43,18 @@ def pending_versions(ws: Workspace) -> list[Pending]:
 
 def typed_ref(name: TagName) -> str:
     """Exists beside the pending ref of a version whose number a person chose: it is never renumbered."""
-    return f"refs/cpv/typed/{name}"
+    return f"{_TYPED}{name}"
 
 
-def ready(ws: Workspace, commit: str) -> list[Pending]:
-    """The pending versions that publishing `commit` makes visible: those of its history."""
+def ready(ws: Workspace, commit: str, waiting: Sequence[Pending] | None = None) -> list[Pending]:
+    """The pending versions (`waiting`, where they are known) that publishing `commit` makes visible: those of
+    its history."""
     from cpvlib.stores.git import refs
 
-    waiting = pending_versions(ws)
-    reached = refs.merged_tags(ws.repo, commit, ["refs/cpv/pending"]) if waiting else set()
-    return [p for p in waiting if p.name.pending_ref in reached]
+    waiting = pending_versions(ws) if waiting is None else waiting
+    asked = any(p.commit != commit for p in waiting)
+    reached = refs.merged_tags(ws.repo, commit, [_PENDING]) if asked else set()
+    return [p for p in waiting if p.commit == commit or p.name.pending_ref in reached]
 
 
 def settle(ws: Workspace, versions: Iterable[Pending]) -> None:

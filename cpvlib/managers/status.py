@@ -87,6 +87,7 @@ def status(
     lost = _lost(ws, found, progress, jobs) if check else {}
     tracking = remotes.tracking(ws.repo)
     published = tracking is not None and tracking.ahead == 0
+    waiting = pending_versions(ws)
     place = ws.found_place.place
     return Status(
         branch=head.branch,
@@ -98,8 +99,8 @@ def status(
             _out(ws, s, committed.get(path) == s.out, path in lost, published) for path, s in found.items()
         ),
         versions_here=_versions_here(ws, head.commit),
-        pending=tuple(str(p.name) for p in pending_versions(ws)),
-        ready=tuple(str(p.name) for p in ready(ws, head.commit)) if head.commit else (),
+        pending=tuple(str(p.name) for p in waiting),
+        ready=tuple(str(p.name) for p in ready(ws, head.commit, waiting)) if head.commit else (),
         unfinished=_unfinished(ws),
         storage_url=place.url,
         storage_is_folder=is_folder(place),
