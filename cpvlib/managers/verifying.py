@@ -265,7 +265,10 @@ class _Check:
             try:
                 if self.wanted[key].legacy:
                     return self._legacy_md5(key)
-                return self.storage.read_md5(key, on_bytes=on_bytes)
+                md5 = self.storage.read_md5(key, on_bytes=on_bytes)
+                if md5 != self.wanted[key].md5:  # a network that damages bytes is no damaged object
+                    md5 = self.storage.read_md5(key, on_bytes=lambda _: crew.check())
+                return md5
             except ObjectMissingError:
                 return ""
             finally:

@@ -183,7 +183,8 @@ def explain(error: Exception, settings: S3Settings, host: str, act: str, key: st
     if found is None:
         said = ": ".join(part for part in (code or type(error).__name__, message) if part)
         return StorageError(
-            f"cannot {act} '{printable(key)}' in '{printable(settings.url)}': {printable(said)}"
+            f"cannot {act} '{printable(key)}' in '{printable(settings.url)}': {printable(said)}",
+            hint="type it again; if it stays so, git cpv doctor tells what the storage lets you do",
         )
     kind, text, hint = found
     return kind(printable(text.format(**words)), hint=printable(hint.format(**words)))
