@@ -123,6 +123,8 @@ class Gathering:
             return self._take_growing_log()
 
     def _take_still(self, path: str, source: Path | None, glance: Reading | None) -> Content | None:
+        from cpvlib.stores.state import first_time
+
         ws, progress, jobs = self._ws, self._progress, self._request.jobs
         ws.place(write=True)
         mode = ws.settings.cache_mode
@@ -146,6 +148,8 @@ class Gathering:
             progress.note(
                 f"the disk is too short to keep a copy of '{path}' in the cache: stored from where it is"
             )
+        elif snapshot.uncached and first_time(ws.repo.common_dir, "uncached"):
+            progress.note("the cache keeps no copy (cpv.cache = none), which dvc status calls 'not in cache'")
         return snapshot.content
 
     def _stored(self, path: str) -> Collection[str]:

@@ -22,6 +22,17 @@ CREATE TABLE IF NOT EXISTS readings (
 """
 
 
+def first_time(common_dir: Path, what: str) -> bool:
+    """Whether nobody asked this of the repository before: for what is to be said once."""
+    marks = common_dir / "cpv" / "said"
+    try:
+        marks.mkdir(parents=True, exist_ok=True)
+        (marks / what).touch(exist_ok=False)
+    except OSError:
+        return False
+    return True
+
+
 class Bases:
     """The oid that each out of a worktree was last in step with, in `<git-dir>/cpv/bases.json`."""
 

@@ -193,6 +193,20 @@ def test_our_links_are_dvcs_too(dvc: Dvc, repo: Shell, shell: Shell, link: str) 
     whole(second.cwd / ".dvc/cache/files/md5")
 
 
+def test_without_a_cache_dvc_finds_all_at_the_storage(dvc: Dvc, repo: Shell) -> None:
+    repo.git("config", "cpv.cache", "none")
+    said = "the cache keeps no copy (cpv.cache = none), which dvc status calls 'not in cache'\n"
+    for number, count in ((2, 1), (3, 0)):
+        repo.write("model.bin", f"model {number}")
+        repo.write("data/train/a b", f"{number}")
+        done = repo.run(f"git cpv push --metric loss={1 / number}")
+        assert (done.code, done.err.count(said)) == (0, count), str(done)
+    assert "not in cache:       model.bin" in dvc.ok(repo, "status")
+    assert json.loads(repo.ok("git cpv status --check --json"))["to_push"] is False
+    dvc.ok(repo, "fetch", "--quiet")
+    assert dvc.ok(repo, "status") == IN_STEP
+
+
 def is_linked(shell: Shell, path: str) -> bool:
     place = shell.cwd / path
     return place.is_symlink() or place.stat().st_nlink > 1
