@@ -24,31 +24,48 @@ _POLL_S = 0.02
 _KEPT_AT_MOST = 1000
 
 
+def home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The user's home; `/` for one whom the machine does not know, as containers have it."""
+    given = environ.get("HOME")
+    try:
+        return Path(given) if given else Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
+def _folder(ask: Callable[..., Path], below_home: str) -> Path:
+    """What platformdirs says; for a user without a home it says nothing, or leaves its '~' as it is."""
+    try:
+        found = ask("cpv", appauthor=False)
+    except RuntimeError:
+        return home() / below_home
+    return found if found.is_absolute() else home() / below_home
+
+
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
     """`config.json`: in CPV_CONFIG_DIR; else in `~/.cpv` where it exists; else in the user's config dir."""
     if chosen := environ.get("CPV_CONFIG_DIR"):
         return Path(chosen) / "config.json"
-    home = environ.get("HOME")
-    classic = (Path(home) if home else Path.home()) / ".cpv" / "config.json"
+    classic = home(environ) / ".cpv" / "config.json"
     if classic.is_file():
         return classic
     from platformdirs import user_config_path
 
-    return user_config_path("cpv", appauthor=False) / "config.json"
+    return _folder(user_config_path, ".config/cpv") / "config.json"
 
 
 def data_dir() -> Path:
     """Where storage goes that no one has placed elsewhere (under `storage`). Nothing is created."""
     from platformdirs import user_data_path
 
-    return user_data_path("cpv", appauthor=False)
+    return _folder(user_data_path, ".local/share/cpv")
 
 
 def cache_dir() -> Path:
     """Where downloads without a place of their own go. Nothing is created."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("cpv", appauthor=False)
+    return _folder(user_cache_path, ".cache/cpv")
 
 
 def log_dir() -> Path:
@@ -60,7 +77,7 @@ def log_dir() -> Path:
             return Path(state) / "cpv" / "log"
     from platformdirs import user_log_path
 
-    return user_log_path("cpv", appauthor=False)
+    return _folder(user_log_path, ".local/state/cpv/log")
 
 
 class DamagedError(ConfigError):

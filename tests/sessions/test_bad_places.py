@@ -419,5 +419,26 @@ class TestHomes:
 
     @pytest.mark.parametrize("home", ["/nonexistent", "/dev/null", ""])
     def test_no_home_at_all(self, repo: Shell, home: str) -> None:
-        environment = {"HOME": home, "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", "XDG_CACHE_HOME": ""}
+        environment = {"HOME": home, "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
         repo.ok("git cpv status && git cpv list && git cpv push", **environment)
+
+    def test_a_user_whom_the_machine_does_not_know(self, shell: Shell) -> None:
+        """As in a container: no name, no home. A folder called '~' in a clone is not taken for it."""
+        become = "unshare --user --map-user=54321 --map-group=54321"
+        if shell.run(f"{become} true").code:
+            pytest.skip("NOBODY CAN BECOME AN UNKNOWN USER HERE (unshare), so that one was not tested")
+        homes = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")  # logs may stay where they are
+        without = " ".join(f"-u {name}" for name in (*homes, "USER", "LOGNAME"))
+        as_nobody = f"{become} env {without} "
+        shell.write("repo/~/.config/cpv/config.json", '{"storage": "/the-clones-own"}')
+        repo = shell.at("repo")
+        assert repo.fails(f"{as_nobody} git-cpv-init --model m") == (
+            "error: no team name is set\nhint: git cpv init --team NAME"
+        )
+        plan = repo.ok(f"{as_nobody} git-cpv-init -n --json --team T --model m")
+        assert '"/.local/share/cpv/storage/T/m"' in plan
+        repo.ok(f"{as_nobody} git-cpv-init -q --team T --model m --storage {shell.cwd}/objects")
+        repo.write("model.bin", "weights 1")
+        repo.ok(f"{as_nobody} git-cpv-track -q model.bin && {as_nobody} git-cpv-push -q --metric loss=1")
+        repo.ok(f"{as_nobody} git-cpv-tag -q && {as_nobody} git-cpv-status && {as_nobody} git-cpv-list")
+        assert repo.files("~") == {".config/cpv/config.json": b'{"storage": "/the-clones-own"}'}

@@ -17,6 +17,7 @@ from typing import Literal
 
 from cpvlib.base.errors import ConfigError
 from cpvlib.stores.dvc.configtext import Entry, decode, parse, remote_name, remote_section, set_entry
+from cpvlib.stores.userconfig import home
 
 Level = Literal["system", "global", "repo", "local"]
 
@@ -168,10 +169,10 @@ def global_folder(environ: Mapping[str, str]) -> Path:
     if given:
         return Path(given)
     if sys.platform == "darwin":
-        return _home(environ) / "Library" / "Application Support" / "dvc"
+        return home(environ) / "Library" / "Application Support" / "dvc"
     if sys.platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or _home(environ) / "AppData" / "Local") / "iterative" / "dvc"
-    return Path(environ.get("XDG_CONFIG_HOME", "").strip() or _home(environ) / ".config") / "dvc"
+        return Path(environ.get("LOCALAPPDATA") or home(environ) / "AppData" / "Local") / "iterative" / "dvc"
+    return Path(environ.get("XDG_CONFIG_HOME", "").strip() or home(environ) / ".config") / "dvc"
 
 
 def system_folder(environ: Mapping[str, str]) -> Path:
@@ -184,11 +185,6 @@ def system_folder(environ: Mapping[str, str]) -> Path:
     if sys.platform == "win32":
         return Path(environ.get("ALLUSERSPROFILE", "C:\\ProgramData")) / "iterative" / "dvc"
     return Path(environ.get("XDG_CONFIG_DIRS", "").strip().split(os.pathsep)[0] or "/etc/xdg") / "dvc"
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    home = environ.get("HOME")
-    return Path(home) if home else Path.home()
 
 
 def _read(file: Path) -> dict[str, dict[str, str]]:
