@@ -6,7 +6,6 @@ and of the configuration only CPV's own block is.
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from cpvlib.domain import sshconfig
 from cpvlib.domain.githosts import BITBUCKET, git_host
 from cpvlib.domain.text import printable
 from cpvlib.managers.checks import Checked, Checklist
+from cpvlib.stores import userconfig
 
 if TYPE_CHECKING:
     from cpvlib.stores.ssh import Ssh
@@ -158,7 +158,7 @@ def _see_to_key(ssh: Ssh, key: Path, request: GitHostRequest) -> str:
     if key.exists():
         return _key_is_there(ssh, key)
     sshconfig.quoted(str(key))
-    comment = f"{getpass.getuser()}@{os.uname().nodename}"
+    comment = f"{userconfig.login()}@{os.uname().nodename}"
     ssh.make_key(key, comment, ask_passphrase=request.ask_passphrase)
     return f"made {printable(str(key))}"
 

@@ -7,7 +7,6 @@ and moves the branch last. Typed again it completes what was interrupted, and el
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from cpvlib.managers import adoption, placement, templates
 from cpvlib.managers.outs import LOG
 from cpvlib.managers.scene import Scene, is_new, look, pipeline_outs, refuse_tags, refuse_unready
 from cpvlib.managers.settings import Settings
+from cpvlib.stores import userconfig
 
 if TYPE_CHECKING:
     from cpvlib.managers.placement import Placement
@@ -157,7 +157,7 @@ def init(plan: InitPlan, environ: Mapping[str, str] = os.environ) -> InitResult:
 def _names(scene: Scene, request: InitRequest) -> tuple[str, str, tuple[str, ...]]:
     """Team and model, and which of the two nobody said."""
     given = {"team": request.team, "model": request.model}
-    fallback = {"team": lambda: name_from(_login()), "model": lambda: name_from(scene.top.name)}
+    fallback = {"team": lambda: name_from(userconfig.login()), "model": lambda: name_from(scene.top.name)}
     names: dict[str, str] = {}
     defaulted = []
     for what, value in given.items():
@@ -175,14 +175,6 @@ def _names(scene: Scene, request: InitRequest) -> tuple[str, str, tuple[str, ...
             hint="team and model can't change after the first push",
         )
     return (*chosen, tuple(defaulted))
-
-
-def _login() -> str:
-    """Empty for a user whom the machine does not know, as containers have them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return ""
 
 
 def _outs(scene: Scene, new: bool) -> dict[str, Series]:

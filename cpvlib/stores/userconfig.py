@@ -33,6 +33,16 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
         return Path("/")
 
 
+def login() -> str:
+    """The user's login name; empty for one whom the machine does not know."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # the last on Windows
+        return ""
+
+
 def _folder(ask: Callable[..., Path], below_home: str) -> Path:
     """What platformdirs says; for a user without a home it says nothing, or leaves its '~' as it is."""
     try:

@@ -164,13 +164,13 @@ def _impatient_ssh(cwd: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_user(patient: Patient) -> list[tuple[str, str]]:
-    import getpass
+    from cpvlib.stores import userconfig
 
-    home = patient.environ.get("HOME") or str(Path.home())
+    home = str(userconfig.home(patient.environ))
     return [
         (str(patient.cwd), "<folder>"),
-        (home, "~"),
-        (getpass.getuser(), "<user>"),
+        (home.rstrip("/"), "~"),
+        (userconfig.login(), "<user>"),
         (os.uname().nodename, "<host>"),
     ]
 

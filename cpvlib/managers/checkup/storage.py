@@ -158,9 +158,9 @@ def _key(name: str) -> str:
 
 def _folder() -> str:
     """One for each user and machine, so that where nothing may be deleted leftovers don't add up."""
-    import getpass
+    from cpvlib.stores import userconfig
 
-    who = f"{getpass.getuser()}@{os.uname().nodename}"
+    who = f"{userconfig.login()}@{os.uname().nodename}"
     return f"cpv/doctor/{hashlib.sha256(who.encode()).hexdigest()[:12]}"
 
 
