@@ -165,9 +165,6 @@ def _tell(ui: UI, result: PullResult) -> None:
     ui.say("; ".join(parts) or "everything is up to date")
     if plan.left:
         ui.say(f"left as changed here: {listed(list(plan.left))}")
-    if plan.restoration.elsewhere:
-        names = listed(list(plan.restoration.elsewhere))
-        ui.say(f"not brought, for their pointers keep them out of the storage: {names} (try dvc pull)")
 
 
 def _facts(plan: PullPlan) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from cpvlib.managers import objects
 from cpvlib.managers.outs import Out, in_series, outs_at
 
 if TYPE_CHECKING:
+    from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.versions import Found
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.door import Trace
@@ -69,6 +70,7 @@ def extract(
         )
     if request.output is not None:
         _check_free(ws, request.output, outs)
+    outs = _at_hand(ws, outs, anew)
     entries = [out.entry for out in outs.values() if out.entry is not None]
     name = str(found.record.version) if found.record else found.commit[:7]
     if dry_run:
@@ -78,6 +80,17 @@ def extract(
         if request.output is not None:
             _write(source, request.output, outs, progress or Silent(), request.jobs)
     return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes)
+
+
+def _at_hand(ws: Workspace, outs: Mapping[str, Out], anew: bool) -> dict[str, Out]:
+    """The outs whose objects can be had; the others are told."""
+
+    def is_at_hand(entry: OutEntry) -> bool:
+        return entry.is_stored if anew else objects.at_hand(ws, entry)
+
+    found = {path: out for path, out in outs.items() if out.entry is None or is_at_hand(out.entry)}
+    objects.tell_elsewhere(ws, [path for path in outs if path not in found])
+    return found
 
 
 def holds(ws: Workspace, folder: Path, outs: Mapping[str, Out]) -> bool:

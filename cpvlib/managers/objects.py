@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.pointer import OutEntry, Pointer
-from cpvlib.domain.text import plural, printable
+from cpvlib.domain.text import listed, plural, printable
 
 if TYPE_CHECKING:
     from cpvlib.domain.listing import Listing
@@ -102,6 +102,14 @@ def at_hand(ws: Workspace, entry: OutEntry) -> bool:
     cache = cache_of(ws, entry)
     listing = cache.read_listing(entry.oid) if entry.is_dir else None
     return not cache.missing([entry.oid, *(listing.entries.values() if listing else ())])
+
+
+def tell_elsewhere(ws: Workspace, paths: Sequence[str]) -> None:
+    """Says which outs are not `at_hand`, if any."""
+    if paths:
+        ws.note(
+            f"not brought, for their pointers keep them out of the storage: {listed(paths)} (try dvc pull)"
+        )
 
 
 def _belongs(entry: OutEntry) -> bool:

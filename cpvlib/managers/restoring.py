@@ -96,6 +96,7 @@ def plan_restoration(
             f"{listed(unsaved)} changed here and would be overwritten",
             hint="git cpv push saves the changes as a checkpoint; --force keeps a copy aside and goes on",
         )
+    objects.tell_elsewhere(ws, elsewhere)
     return Restoration(tuple(steps), in_step, tuple(elsewhere))
 
 

@@ -183,6 +183,7 @@ def test_outs_that_are_kept_elsewhere(dvc: Dvc, shell: Shell) -> None:
     assert now == {md5(b"model 2"), md5((first.cwd / "metrics.log").read_bytes())}
     assert first.read("private.bin.dvc").endswith("  push: false\n")
     assert json.loads(first.ok("git cpv status --check --json"))["to_push"] is False
+    first.ok("git cpv verify")
 
     shell.git("clone", "-q", "first", "second")
     second = shell.at("second")
@@ -193,6 +194,9 @@ def test_outs_that_are_kept_elsewhere(dvc: Dvc, shell: Shell) -> None:
     assert "'private.bin'" in pulled.err
     assert outs(second).keys() == {"vocabulary.txt", "model.bin", "metrics.log"}
     second.write("model.bin", "model 3")
+    aside = second.run("git cpv pull v0.1 --output ../aside")
+    assert (aside.code, "'private.bin'" in aside.err) == (0, True), str(aside)
+    assert shell.files("aside") == {"model.bin": b"model 1", "vocabulary.txt": b"a b c\n"}
     second.git("remote", "remove", "origin")
     second.ok("git cpv push -q --metric loss=1 && git cpv tag -q && git cpv revert -q v0.1")
     assert outs(second)["model.bin"] == md5(b"model 1")
@@ -319,6 +323,7 @@ def test_only_what_changes_leaves_dvc_2s_ways(dvc: Dvc, dvc2: Shell, shell: Shel
     dvc2.write("vocabulary.txt", b"a\r\nb\r\nc\r\n")
     dvc2.write("data/new.csv", b"3,4\r\n")
     dvc2.ok("git cpv push -q && git cpv tag -q --combined --push")
+    dvc2.ok("git cpv verify --deep")
     versions["v0.2"] = outs(dvc2)
     assert dvc2.read("model.bin.dvc") == pointers["model.bin.dvc"]
     assert "  hash: md5\n" in dvc2.read("vocabulary.txt.dvc")
