@@ -135,7 +135,7 @@ def renewed(page: str, answers: Iterable[str]) -> str:
 
 
 def main(path: str) -> None:
-    from conftest import sealed_environment, write_identity
+    from sealing import sealed_environment, write_identity
 
     page = Path(path).read_text()
     with tempfile.TemporaryDirectory() as folder:

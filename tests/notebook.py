@@ -57,7 +57,7 @@ def run(notebook: Notebook, folder: Path, environment: Mapping[str, str]) -> lis
 def main(path: str) -> None:
     import tempfile
 
-    from conftest import sealed_environment, write_identity
+    from sealing import sealed_environment, write_identity
 
     file = Path(path)
     notebook = json.loads(file.read_text())

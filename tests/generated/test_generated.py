@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CHECKOUT
 from cpvlib.cli.record import Argument, Command
 from cpvlib.cli.registry import COMMANDS, GUESSES, NOTHING_TO_DO, load
+from sealing import CHECKOUT
 from shell import Shell
 
 PAGES = sorted((CHECKOUT / "man").rglob("git-cpv*.[17]"))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from conftest import sealed_environment, write_identity
 from judge import IN_STEP, NAMES, Dvc, outs
+from sealing import sealed_environment, write_identity
 from shell import Shell
 
 # DVC's own reading of other revisions takes a pointer's name for a URL: these characters end it, or are lost.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CHECKOUT
 from harm import state, unharmed
+from sealing import CHECKOUT
 from shell import Shell
 from template import MakeTemplate, Template
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CHECKOUT
+from sealing import CHECKOUT
 from shell import Shell
 from terminal import Terminal
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CHECKOUT
 from cpvlib import __version__
 from cpvlib.cli.registry import COMMANDS
+from sealing import CHECKOUT
 from shell import Shell
 from terminal import Terminal
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CHECKOUT
+from sealing import CHECKOUT
 from servers.s3 import S3Server
 from shell import Result, Shell
 

@@ -19,7 +19,7 @@ from cpvlib.stores.storage.open import StoragePlace
 from .places import MIB, s3_place
 
 _SETUP = """
-import resource, sys
+import sys
 from pathlib import Path
 from cpvlib.stores import transfer
 from cpvlib.stores.storage.open import StoragePlace, open_storage
@@ -38,7 +38,7 @@ file = File(Path({path!r}))
 _THERE_AND_BACK = """
 storage.put("model", file, md5={md5!r}, on_bytes=lambda n: None)
 storage.get("model", Path({path!r} + ".back"), on_bytes=lambda n: None)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 _UPLOAD_MANY = """
 print("begun", flush=True)
