@@ -221,7 +221,7 @@ def test_a_model_that_changes_while_it_is_read(repo: Shell, mode: str) -> None:
     repo.write("model.bin", bytes(64 << 20))
     before = (repo.git("status", "--porcelain"), repo.git("for-each-ref"))
     said = repo.fails(
-        "(while :; do echo x >>model.bin; done) & writer=$!; "
+        "(i=0; while [ $((i += 1)) -lt 1000000 ]; do echo x >>model.bin; done) & writer=$!; "
         f"git -c cpv.cache={mode} cpv push --metric loss=1; code=$?; kill $writer; exit $code"
     )
     assert said.splitlines()[-2:] == [
