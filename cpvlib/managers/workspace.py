@@ -121,7 +121,10 @@ class Workspace:
         from cpvlib.stores.cache import ObjectCache
 
         return ObjectCache(
-            cache_folder(self.dvc, self.repo), self.repo.common_dir / "cpv" / "cache.db", note=self.note
+            cache_folder(self.dvc, self.repo),
+            self.repo.common_dir / "cpv" / "cache.db",
+            note=self.note,
+            release=lambda place: self.worktree.release(place),
         )
 
     @cached_property

@@ -41,13 +41,21 @@ class ObjectCache:
 
     Usable from many threads. New objects that come by `snapshot` or a `receiver` wait for each other and take
     their names together: hundreds of small ones at a time, a large one at once, what is left in `settle`.
+    `release` is told of a wrong object before it is set aside, to save what may lead there.
     """
 
     def __init__(
-        self, root: Path, records: Path, *, legacy: bool = False, note: Callable[[str], None] = lambda _: None
+        self,
+        root: Path,
+        records: Path,
+        *,
+        legacy: bool = False,
+        note: Callable[[str], None] = lambda _: None,
+        release: Callable[[Path], None] = lambda _: None,
     ) -> None:
         self.root = root
         self._note = note
+        self._release = release
         self._root = str(root)
         self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
@@ -62,7 +70,7 @@ class ObjectCache:
     @property
     def legacy(self) -> ObjectCache:
         """The same cache in DVC 2's layout, for outs whose pointers have no `hash: md5`."""
-        return ObjectCache(self.root, self._records_path, legacy=True, note=self._note)
+        return ObjectCache(self.root, self._records_path, legacy=True, note=self._note, release=self._release)
 
     def path(self, oid: str) -> Path:
         """Where the object lies or would lie; no word on whether it does."""
@@ -254,6 +262,8 @@ class ObjectCache:
     def _put_aside(self, oid: str) -> None:
         """Out of the way, not away: a hard link to it may be the user's own edited file."""
         place = self.root / "cpv" / "damaged" / f"{oid}-{os.urandom(4).hex()}"
+        with self._lock:
+            self._release(self.path(oid))
         with suppress(OSError):  # a cache that can't be written: the object counts as absent all the same
             place.parent.mkdir(parents=True, exist_ok=True)
             self.path(oid).rename(place)

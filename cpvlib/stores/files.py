@@ -272,7 +272,12 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy a file, or a folder with all that is in it, to a place where nothing is yet; parents are made."""
+    """Copy a file, or a folder with all that is in it, to a place where nothing is yet; parents are made.
+
+    A link to a file that is named from the root, as DVC's into its cache are, is copied as that file.
+    """
+    if source.is_symlink() and source.is_file() and source.readlink().is_absolute():
+        source = source.resolve()
     if source.is_dir() and not source.is_symlink():
         target.mkdir(parents=True)
         for child in source.iterdir():

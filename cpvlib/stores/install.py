@@ -57,6 +57,29 @@ def execute(
             worktree.record(plan.out_path, run.written, gone=plan.remove)
 
 
+def own_what_links_to(place: Path, top: Path) -> None:
+    """Replace every symlink of the worktree that leads to the file `place` by a file with that content."""
+    target = os.path.realpath(place)
+    for folder, below, names in os.walk(top):
+        if folder == str(top):
+            below[:] = [name for name in below if name not in (".git", ".dvc")]
+        for name in names:
+            link = f"{folder}/{name}"
+            if os.path.islink(link) and os.path.realpath(link) == target:
+                _own(link, Path(target), _scratch_of(top))
+
+
+def _own(link: str, content: Path, scratch: Scratch) -> None:
+    try:
+        copy = scratch.new()
+        files.copy_file(content, Path(copy))
+        os.chmod(copy, os.stat(copy).st_mode | stat.S_IWUSR)
+        files.sync_file(Path(copy))
+        files.move(copy, link)
+    except OSError as error:
+        raise disk_error(error, f"cannot make '{link}' a file of its own") from error
+
+
 class _Run:
     """One execution of a plan."""
 

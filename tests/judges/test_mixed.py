@@ -181,6 +181,35 @@ def test_what_is_written_through_dvcs_links_spoils_nothing(
 
 
 @pytest.mark.parametrize("link", ["hardlink", "symlink"])
+def test_unsaved_work_that_was_written_into_the_cache_stays_the_users(
+    newest_dvc: Dvc, repo: Shell, link: str
+) -> None:
+    newest_dvc.ok(repo, "config", "--local", "cache.type", link)
+    newest_dvc.ok(repo, "checkout", "--quiet", "--relink")
+    (repo.cwd / "model.bin").chmod(0o644)
+    repo.write("model.bin", "unsaved")
+    repo.ok("git cpv pull -q v0.1")
+    assert repo.read("model.bin") == "unsaved"
+    whole(repo.cwd / ".dvc/cache/files/md5")
+    assert "would be overwritten" in repo.fails("git cpv revert -q v0.1")
+    repo.ok("git cpv pull -q --force")
+    assert repo.read("model.bin") == "model 1"
+    (kept,) = (repo.cwd / ".git/cpv/kept").rglob("model.bin")
+    assert kept.read_text() == "unsaved"
+
+
+def test_a_copy_of_unsaved_work_is_no_link_into_the_cache(newest_dvc: Dvc, repo: Shell) -> None:
+    newest_dvc.ok(repo, "config", "--local", "cache.type", "symlink")
+    newest_dvc.ok(repo, "checkout", "--quiet", "--relink")
+    (repo.cwd / "data/train/a b").chmod(0o644)
+    repo.write("data/train/a b", "unsaved")
+    repo.ok("git cpv pull -q --force")
+    assert repo.read("data/train/a b") == "1"
+    (kept,) = (repo.cwd / ".git/cpv/kept").rglob("a b")
+    assert (kept.is_symlink(), kept.read_text()) == (False, "unsaved")
+
+
+@pytest.mark.parametrize("link", ["hardlink", "symlink"])
 def test_our_links_are_dvcs_too(dvc: Dvc, repo: Shell, shell: Shell, link: str) -> None:
     shell.git("config", "--global", "cpv.link", link)
     shell.ok("git cpv clone -q shared.git second")

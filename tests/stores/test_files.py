@@ -91,6 +91,18 @@ def test_copy_tree_copies_links_as_links_and_keeps_permissions(tmp_path: Path) -
         files.copy_tree(source, tmp_path / "kept" / "source")
 
 
+def test_copy_tree_copies_what_a_link_into_a_cache_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "object").write_bytes(b"content")
+    (tmp_path / "source/link").symlink_to(tmp_path / "object")
+    (tmp_path / "source/broken").symlink_to(tmp_path / "nothing")
+    files.copy_tree(tmp_path / "source", tmp_path / "kept")
+    (tmp_path / "object").unlink()
+    assert not (tmp_path / "kept/link").is_symlink()
+    assert (tmp_path / "kept/link").read_bytes() == b"content"
+    assert (tmp_path / "kept/broken").is_symlink()
+
+
 def test_remove_tree_does_not_follow_links(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "file").write_bytes(b"precious")
