@@ -113,7 +113,7 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
             step.target.oid if step.target else None,
             objects.cache_of(ws, step.target) if step.target else ws.cache,
             ws.settings.link_mode,
-            was=_judged(ws, step),
+            was=_judged(step),
             isexec=step.target.isexec if step.target else False,
             progress=progress,
             jobs=jobs,
@@ -129,15 +129,14 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
     return Restored(tuple(step.path for step in plan.steps), n_files, kept=kept)
 
 
-def _judged(ws: Workspace, step: Step) -> str | None:
+def _judged(step: Step) -> str | None:
     """The content that the plan was made for: what was written since, as while much was fetched, is the
     user's."""
     from cpvlib.stores.worktree import ANY
 
     target, found = step.target, step.standing
     same_md5 = bool(target and target.legacy) is bool(found.out.entry and found.out.entry.legacy)
-    # Of an object that was found damaged and set aside, a link into the cache leads nowhere now.
-    return found.oid if same_md5 and not ws.cache.set_aside else ANY
+    return found.oid if same_md5 else ANY
 
 
 def fetch(
