@@ -19,6 +19,7 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
 from cpvlib.managers import facts, objects, publish
+from cpvlib.managers.editing import pointer_edit, starting_from, then
 from cpvlib.managers.gathering import Change, Gathering
 from cpvlib.managers.outs import (
     CHECKPOINT,
@@ -35,7 +36,6 @@ from cpvlib.managers.standing import Standing, State, standings
 if TYPE_CHECKING:
     from cpvlib.domain.checkpoint import Checkpoint, Code, Number
     from cpvlib.domain.gate import Gate
-    from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.gating import Decision
     from cpvlib.managers.tracking import TrackPlan
     from cpvlib.managers.workspace import Workspace
@@ -311,22 +311,11 @@ def edits(plan: PushPlan) -> dict[str, Edit]:
         changed[change.out.pointer_path] = pointer_edit(change.out.pointer_path, change.entry)
         if change.before is None:
             place, line = gitignore.ignore_place(change.out.path)
-            changed[place] = _then(changed.get(place), partial(gitignore.add_line, line=line))
+            changed[place] = then(changed.get(place), partial(gitignore.add_line, line=line))
     if plan.checkpoint is not None:
         content = plan.checkpoint.render()
         changed[CHECKPOINT] = lambda _: content
     return changed
-
-
-def pointer_edit(pointer_path: str, entry: OutEntry) -> Edit:
-    """The edit that makes a pointer name `entry`, leaving whatever else a foreign pointer holds."""
-    from cpvlib.domain.pointer import update_pointer
-
-    return lambda before: update_pointer(pointer_path, before, entry)
-
-
-def _then(first: Edit | None, second: Edit) -> Edit:
-    return second if first is None else lambda before: second(first(before))
 
 
 def _decide(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> tuple[Decision | None, str]:
@@ -408,15 +397,11 @@ def _mend(ws: Workspace, plan: PushPlan, tip: str) -> None:
     changed: dict[str, Edit] = {}
     for change in plan.mends:
         path = change.out.pointer_path
-        edit = _from(committed.get(path), pointer_edit(path, change.entry))
-        changed[path] = _then(changed.get(path), edit)
+        edit = starting_from(committed.get(path), pointer_edit(path, change.entry))
+        changed[path] = then(changed.get(path), edit)
     with ws.dvc_lock():
         commits.stage(ws.repo, changed)
     ws.bases.update({change.out.path: change.content.oid for change in plan.mends})
-
-
-def _from(start: bytes | None, edit: Edit) -> Edit:
-    return lambda before: edit(start if before is None else before)
 
 
 def _begin_branch(ws: Workspace, branch: str, tip: str) -> None:

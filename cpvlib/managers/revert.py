@@ -14,8 +14,8 @@ from cpvlib.domain import cpvconfig
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
 from cpvlib.managers import objects, restoring, resuming
+from cpvlib.managers.editing import pointer_edit
 from cpvlib.managers.outs import CHECKPOINT, Out, in_series, outs_at, outs_here
-from cpvlib.managers.push import pointer_edit
 from cpvlib.managers.standing import standings
 
 if TYPE_CHECKING:
