@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -53,10 +54,12 @@ class Scene:
 
     def ready(self, name: str) -> None:
         """Brings about that the command has something to ask of the storage."""
+        # The bucket is the module's: a content that another test stored there would not be sent again.
+        new = f"weights {uuid4()}"
         if name == "push":
-            self.repo.write("model.bin", "weights 3")
+            self.repo.write("model.bin", new)
         if name == "tag":
-            self.repo.write("model.bin", "weights 4")
+            self.repo.write("model.bin", new)
             self.repo.ok("git cpv push -q --metric loss=4")
             (self.repo.cwd / ".git/cpv/confirmed.db").unlink()
         if name in ("pull", "revert"):
