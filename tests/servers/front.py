@@ -31,14 +31,23 @@ class Fault:
 
 @dataclass
 class Front:
-    """`faults` may be added at any time; `seen` holds 'METHOD path' of every request; `left_waiting` is set
-    once one gets no answer."""
+    """`faults` may be added at any time; `seen` holds 'METHOD path' of every request, `sent_bytes` and
+    `received_bytes` sum up the bodies of answers and of requests; `left_waiting` is set once one gets no
+    answer."""
 
     endpoint: str
     faults: list[Fault] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
+    sent_bytes: int = 0
+    received_bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     left_waiting: threading.Event = field(default_factory=threading.Event)
+
+    def clear(self) -> None:
+        """Forgets what it saw."""
+        with self.lock:
+            self.seen.clear()
+            self.sent_bytes = self.received_bytes = 0
 
     def fault_for(self, method: str, path: str) -> str:
         with self.lock:
@@ -67,6 +76,8 @@ def front_of(endpoint: str) -> Iterator[Front]:
 
         def _forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            with front.lock:
+                front.received_bytes += len(body)
             fault = front.fault_for(self.command, self.path)
             if fault == "refuse":
                 self._answer(
@@ -116,6 +127,8 @@ def front_of(endpoint: str) -> Iterator[Front]:
             self.send_header("Content-Length", str(length if self.command == "HEAD" else len(data)))
             self.end_headers()
             if self.command != "HEAD":
+                with front.lock:
+                    front.sent_bytes += len(data)
                 self.wfile.write(data[: len(data) // 2] if cut else data)
             if cut:
                 self._cut()

@@ -8,7 +8,7 @@ import os
 import stat as modes
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from io import FileIO
@@ -17,10 +17,20 @@ from queue import SimpleQueue
 from typing import BinaryIO
 
 from cpvlib.base.errors import ConfigError, StorageError
+from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.files import culprit, write_all
-from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat, OnBytes, Proof, Source
+from cpvlib.stores.storage.arriving import Arriving
+from cpvlib.stores.storage.protocol import (
+    ObjectMissingError,
+    ObjectStat,
+    OnBytes,
+    OnSpan,
+    Proof,
+    Source,
+    no_span,
+)
 
 _BLOCK = 1 << 20
 _BUFFERS = 4
@@ -108,17 +118,31 @@ class FolderStorage:
         with self._explained("write", key):
             return self._store_bytes(key, data, _md5(data), _ignore, _nothing)
 
-    def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
-        with self._open(key) as reader, FileIO(target, "w") as writer:
+    def get(
+        self,
+        key: str,
+        target: Path,
+        *,
+        have: Iterable[Span] = (),
+        on_span: OnSpan = no_span,
+        on_bytes: OnBytes,
+    ) -> None:
+        have = joined(have)
+        with self._open(key) as reader, FileIO(target, "r+" if have else "w") as writer:
+            size = os.fstat(reader.fileno()).st_size
+            rest = list(gaps(have if have and have[-1].end <= size else (), size))
+            if have:
+                writer.truncate(size)
+                on_bytes(size - sum(span.size for span in rest))
             # Not a whole block for a small object: to clear it would take longer than to copy.
-            buffer = memoryview(bytearray(min(_BLOCK, os.fstat(reader.fileno()).st_size + 1)))
-            while True:
-                with self._explained("read", key):
-                    count = reader.readinto(buffer)
-                if not count:
-                    break
-                write_all(writer, buffer[:count])
-                on_bytes(count)
+            buffer = memoryview(bytearray(min(_BLOCK, size + 1)))
+            for span in rest:
+                reader.seek(span.start)
+                arrived = Arriving(writer.fileno(), span.start, on_span, on_bytes)
+                try:
+                    self._read_span(key, reader, span, buffer, arrived)
+                finally:
+                    arrived.tell()
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         with self._explained("read", key):
@@ -155,6 +179,19 @@ class FolderStorage:
                 return FileIO(self._file(key))
             except (FileNotFoundError, NotADirectoryError):
                 raise self._missing(key) from None
+
+    def _read_span(self, key: str, reader: FileIO, span: Span, buffer: memoryview, arrived: Arriving) -> None:
+        position = span.start
+        while position < span.end:
+            with self._explained("read", key):
+                count = reader.readinto(buffer[: span.end - position])
+            if not count:
+                raise StorageError(
+                    f"object '{printable(key)}' in '{printable(self.url)}' became shorter while it was read",
+                    hint="what writes there? run the command again",
+                )
+            arrived.write(position, buffer[:count])
+            position += count
 
     def _file(self, key: str) -> str:
         return f"{self.path}/{key}"

@@ -15,7 +15,7 @@ where DVC 3 keeps them. Rules that hold for every method:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +23,14 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from cpvlib.base.errors import StorageError
+from cpvlib.domain.spans import Span
 
 OnBytes = Callable[[int], None]
+OnSpan = Callable[[Span], None]
+
+
+def no_span(span: Span) -> None:
+    """For callers of `get` who do not keep what came before a failure."""
 
 
 def files_key(oid: str) -> str:
@@ -130,12 +136,28 @@ class Storage(Protocol):
         fails, what was put before has its name all the same.
         """
 
-    def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
+    def get(
+        self,
+        key: str,
+        target: Path,
+        *,
+        have: Iterable[Span] = (),
+        on_span: OnSpan = no_span,
+        on_bytes: OnBytes,
+    ) -> None:
         """Write an object's bytes to the file `target` (made or overwritten); memory stays bounded.
 
+        The spans that `have` names are right in `target` already, or so the caller believes: only the rest
+        is fetched, from one state of the object, and `target` is cut to the object's length. Spans that go
+        beyond that length are of something else, and then everything is fetched. `on_bytes` counts what was
+        there like what comes.
+
+        `on_span` is called from worker threads, in any order, once the bytes of a span are written: every
+        8 MiB, and for the rest when the call ends or fails. Spans don't overlap, and are not synced to disk.
+
         The length is checked; to check the md5, and to make the bytes last, is the caller's. Raises
-        `ObjectMissingError` where there is no such key; an OSError is the target's; after any failure what
-        `target` holds is undefined.
+        `ObjectMissingError` where there is no such key; an OSError is the target's; after any failure
+        `target` is right in what `on_span` told, and in `have` if that was right.
         """
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:

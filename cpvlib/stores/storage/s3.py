@@ -7,23 +7,32 @@ none.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import random
-import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from cpvlib.base.errors import CPVError, StorageError
 from cpvlib.base.parallel import Crew
-from cpvlib.stores.storage.parts import Part, Slice, md5_of, parts_of
-from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat, OnBytes, Proof, Source
-from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range
+from cpvlib.domain.spans import Span, cut, gaps, joined
+from cpvlib.stores.storage.arriving import Arriving
+from cpvlib.stores.storage.parts import Part, Slice, parts_of
+from cpvlib.stores.storage.protocol import (
+    ObjectMissingError,
+    ObjectStat,
+    OnBytes,
+    OnSpan,
+    Proof,
+    Source,
+    no_span,
+)
+from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range, md5_header, md5_in
 from cpvlib.stores.storage.s3_errors import AGAIN
+from cpvlib.stores.storage.s3_multipart import Brought, Origin, begun, whole_etag
 from cpvlib.stores.storage.s3_settings import S3Settings
 
 _MIB = 1 << 20
@@ -31,7 +40,7 @@ _IN_MEMORY = 1 * _MIB
 _SINGLE_PUT = 16 * _MIB
 _FIRST_RANGE = 8 * _MIB
 _RANGE = 32 * _MIB
-_PARTS_AT_ONCE = 8
+_RANGES_AT_ONCE = 8
 _COPY_PART = 1024 * _MIB
 _SINGLE_COPY = 5 * 1024 * _MIB
 _TRIES = 6
@@ -57,11 +66,11 @@ class S3Storage:
     def stat(self, key: str) -> ObjectStat | None:
         try:
             with self._line.asking("read", key) as client:
-                head = client.head_object(**self._at(key), **self._customer_key)
+                head = client.head_object(**self._line.at(key), **self._line.customer_key)
         except ObjectMissingError:
             self._see_bucket()
             return None
-        return ObjectStat(key, head["ContentLength"], _md5_in(head), head["LastModified"])
+        return ObjectStat(key, head["ContentLength"], md5_in(head), head["LastModified"])
 
     def has(self, keys: Collection[str]) -> dict[str, int]:
         if len(keys) > _FEW and self._listing_pays(len(keys)):
@@ -106,17 +115,35 @@ class S3Storage:
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
-        with target.open("wb", buffering=0) as writer:
+    def get(
+        self,
+        key: str,
+        target: Path,
+        *,
+        have: Iterable[Span] = (),
+        on_span: OnSpan = no_span,
+        on_bytes: OnBytes,
+    ) -> None:
+        have = joined(have)
+        with target.open("r+b" if have else "wb", buffering=0) as writer:
 
-            def write(offset: int, data: bytes) -> None:
-                _write_at(writer.fileno(), data, offset)
-                on_bytes(len(data))
+            def fetch(span: Span, etag: str | None) -> tuple[int, str]:
+                arrived = Arriving(writer.fileno(), span.start, on_span, on_bytes)
+                try:
+                    return self._read_range(key, *span, etag, arrived.write)
+                finally:
+                    arrived.tell()
 
-            size, etag = self._read_range(key, 0, _FIRST_RANGE, None, write)
-            rest = [(start, min(start + _RANGE, size)) for start in range(_FIRST_RANGE, size, _RANGE)]
-            crew = Crew(min(_PARTS_AT_ONCE, self.jobs))
-            for _ in crew.each(lambda span: self._read_range(key, *span, etag, write), rest):
+            if have:
+                size, etag = self._size_and_etag(key)
+                rest = list(gaps(have if have[-1].end <= size else (), size))
+                on_bytes(size - sum(span.size for span in rest))
+            else:
+                size, etag = fetch(Span(0, _FIRST_RANGE), None)
+                rest = list(gaps([Span(0, _FIRST_RANGE)], size))
+            os.ftruncate(writer.fileno(), size)
+            crew = Crew(min(_RANGES_AT_ONCE, self.jobs))
+            for _ in crew.each(lambda span: fetch(span, etag), cut(rest, _RANGE)):
                 pass
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
@@ -130,31 +157,23 @@ class S3Storage:
         return bytes(data)
 
     def copy(self, from_key: str, to_key: str) -> None:
-        with self._line.asking("read", from_key) as client:
-            head = client.head_object(**self._at(from_key), **self._customer_key)
-        origin: dict[str, Any] = {
-            "CopySource": {"Bucket": self.settings.bucket, "Key": self.settings.key(from_key)},
-            **{f"CopySource{name}": value for name, value in self._customer_key.items()},
-        }
-        if head["ContentLength"] <= _SINGLE_COPY:
+        size, etag = self._size_and_etag(from_key)
+        if size <= _SINGLE_COPY:
             with self._line.asking("copy", from_key) as client:
-                client.copy_object(**self._at(to_key), **origin, **self._writing, **self._customer_key)
+                client.copy_object(
+                    **self._line.at(to_key),
+                    **self._line.copied_from(from_key),
+                    **self._line.writing,
+                    **self._line.customer_key,
+                )
             return
 
-        def copy_part(upload_id: str, part: Part) -> dict[str, Any]:
-            with self._line.asking("copy", from_key) as client:
-                answer = client.upload_part_copy(
-                    **self._at(to_key),
-                    **origin,
-                    **self._customer_key,
-                    UploadId=upload_id,
-                    PartNumber=part.number,
-                    CopySourceRange=f"bytes={part.start}-{part.end - 1}",
-                    CopySourceIfMatch=head["ETag"],
-                )
-            return {"PartNumber": part.number, "ETag": answer["CopyPartResult"]["ETag"]}
+        with begun(self._line, to_key) as upload:
 
-        self._in_parts(to_key, parts_of(head["ContentLength"], _COPY_PART), copy_part, _nothing)
+            def copy_part(part: Part) -> Brought:
+                return upload.copy(part, Origin(from_key, etag, part.start))
+
+            upload.complete(upload.bring(parts_of(size, _COPY_PART), copy_part, self.jobs))
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         within = len(self.settings.key(""))
@@ -184,17 +203,17 @@ class S3Storage:
         try:
             with self._line.asking("write", key) as client:
                 answer: Any = client.put_object(
-                    **self._at(key),
-                    **self._writing,
-                    **self._customer_key,
+                    **self._line.at(key),
+                    **self._line.writing,
+                    **self._line.customer_key,
                     Body=body,  # type: ignore[arg-type]  # botocore asks for read, seek and tell only
-                    ContentMD5=_header(md5),
+                    ContentMD5=md5_header(md5),
                 )
         except CPVError:
             if source:
                 source.check()
             raise
-        confirmed = _md5_in(answer)
+        confirmed = md5_in(answer)
         if confirmed == md5:
             return Proof("md5 of the single PUT")
         if confirmed:
@@ -203,64 +222,24 @@ class S3Storage:
         return Proof("md5 in transit and size")
 
     def _put_parts(self, key: str, source: Source, md5: str, on_bytes: OnBytes) -> Proof:
-        digests: dict[int, str] = {}
-        doubtful: list[Part] = []
-
-        def send(upload_id: str, part: Part) -> dict[str, Any]:
-            with source.open() as reader:
-                digests[part.number] = md5_of(reader, part)
-                with self._line.asking("write", key) as client:
-                    answer: Any = client.upload_part(
-                        **self._at(key),
-                        **self._customer_key,
-                        UploadId=upload_id,
-                        PartNumber=part.number,
-                        Body=Slice(reader, part.start, part.size, on_bytes),  # type: ignore[arg-type]
-                        ContentMD5=_header(digests[part.number]),
-                    )
-            if _md5_in(answer) not in (None, digests[part.number]):
-                doubtful.append(part)
-            return {"PartNumber": part.number, "ETag": answer["ETag"]}
-
         parts = parts_of(source.size)
-        self._in_parts(key, parts, send, source.check)
-        head = self._confirm_size(key, source.size)
-        if doubtful:
-            return self._read_back(key, md5)
-        whole = hashlib.md5(b"".join(bytes.fromhex(digests[part.number]) for part in parts)).hexdigest()
-        sums = " and their checksum" if head["ETag"].strip('"') == f"{whole}-{len(parts)}" else ""
-        return Proof(f"part checksums{sums} and size")
+        with begun(self._line, key) as upload:
+            brought = upload.bring(parts, lambda part: upload.send(part, source.open, on_bytes), self.jobs)
+            source.check()
+            upload.complete(brought)
+        return self._confirm_parts(key, source.size, md5, brought)
 
-    def _in_parts(
-        self,
-        key: str,
-        parts: Sequence[Part],
-        move: Callable[[str, Part], dict[str, Any]],
-        check: Callable[[], None],
-    ) -> None:
-        """A multipart upload, its parts brought by `move`; completed after `check`, aborted on failure."""
-        with self._line.asking("write", key) as client:
-            upload: Any = client.create_multipart_upload(
-                **self._at(key), **self._writing, **self._customer_key
-            )
-        upload_id = upload["UploadId"]
-        try:
-            crew = Crew(min(_PARTS_AT_ONCE, self.jobs))
-            moved = [answer for _, answer in crew.each(lambda part: move(upload_id, part), parts)]
-            check()
-            ordered: Any = {"Parts": sorted(moved, key=lambda answer: int(answer["PartNumber"]))}
-            with self._line.asking("write", key) as client:
-                client.complete_multipart_upload(
-                    **self._at(key), **self._customer_key, UploadId=upload_id, MultipartUpload=ordered
-                )
-        except BaseException:
-            with suppress(CPVError), self._line.asking("abort", key) as client:
-                client.abort_multipart_upload(**self._at(key), UploadId=upload_id)
-            raise
+    def _confirm_parts(self, key: str, size: int, md5: str, brought: Sequence[Brought]) -> Proof:
+        """That an object which was put together of these parts is what it should be."""
+        head = self._confirm_size(key, size)
+        if any(part.is_doubtful for part in brought):
+            return self._read_back(key, md5)
+        sums = " and their checksum" if head["ETag"].strip('"') == whole_etag(brought) else ""
+        return Proof(f"part checksums{sums} and size")
 
     def _confirm_size(self, key: str, size: int) -> Any:
         with self._line.asking("confirm", key) as client:
-            head = client.head_object(**self._at(key), **self._customer_key)
+            head = client.head_object(**self._line.at(key), **self._line.customer_key)
         if head["ContentLength"] != size:
             self._withdraw(key)
         return head
@@ -285,10 +264,11 @@ class S3Storage:
         A body that breaks off is asked for again from where it broke, while each few tries bring something.
         """
         position, barren = start, 0
+        where = {**self._line.at(key), **self._line.customer_key}
         while True:
             before = position
             with self._line.asking("read", key) as client:
-                answer = get_range(client, position, end, etag, {**self._at(key), **self._customer_key})
+                answer = get_range(client, position, end, etag, where)
                 if answer is None:
                     return 0, ""
                 size, etag = _whole_size(answer), answer.get("ETag", "")
@@ -327,48 +307,19 @@ class S3Storage:
             return {"Marker": page["Contents"][-1]["Key"]}
         return {"ContinuationToken": page["NextContinuationToken"]}
 
+    def _size_and_etag(self, key: str) -> tuple[int, str]:
+        with self._line.asking("read", key) as client:
+            head = client.head_object(**self._line.at(key), **self._line.customer_key)
+        return head["ContentLength"], head["ETag"]
+
     def _see_bucket(self) -> None:
         """HEAD says 404 for a missing bucket too, so the first miss asks again; raises if there is none."""
         if not self._bucket_seen:
             self._page("", {"MaxKeys": 1})
             self._bucket_seen = True
 
-    def _at(self, key: str) -> dict[str, Any]:
-        return {"Bucket": self.settings.bucket, "Key": self.settings.key(key)}
-
-    @property
-    def _writing(self) -> dict[str, Any]:
-        return dict(self.settings.writing)
-
-    @property
-    def _customer_key(self) -> dict[str, Any]:
-        return dict(self.settings.customer_key)
-
 
 def _whole_size(answer: Any) -> int:
     """From 'Content-Range: bytes 0-99/5000'; a server that knows no ranges sends everything."""
     _, _, size = answer.get("ContentRange", "").rpartition("/")
     return int(size or answer["ContentLength"])
-
-
-def _md5_in(answer: Any) -> str | None:
-    """The md5 of what one PUT brought: its ETag, save with KMS or customer keys. S3 API: "Object"."""
-    encryption = str(answer.get("ServerSideEncryption", ""))
-    if encryption.startswith("aws:kms") or "SSECustomerAlgorithm" in answer:
-        return None
-    etag = str(answer.get("ETag", "")).strip('"')
-    return etag if re.fullmatch("[0-9a-f]{32}", etag) else None
-
-
-def _header(md5: str) -> str:
-    return base64.b64encode(bytes.fromhex(md5)).decode()
-
-
-def _write_at(handle: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        count = os.pwrite(handle, view, offset)
-        view, offset = view[count:], offset + count
-
-
-def _nothing() -> None: ...

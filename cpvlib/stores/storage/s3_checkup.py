@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from contextlib import suppress
+import io
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from cpvlib.base.errors import CPVError, StorageError
+from cpvlib.stores.storage.parts import Part
 from cpvlib.stores.storage.s3_client import S3Line
+from cpvlib.stores.storage.s3_multipart import begun
 from cpvlib.stores.storage.s3_settings import S3Settings
 
 
@@ -41,28 +41,7 @@ class S3Checkup:
             return str(client.get_bucket_versioning(Bucket=self.settings.bucket).get("Status") or "")
 
     def put_in_parts(self, key: str, data: bytes) -> None:
-        """A multipart upload of one part; aborted where it fails. S3 API: CreateMultipartUpload and on."""
-        where: dict[str, Any] = {"Bucket": self.settings.bucket, "Key": self.settings.key(key)}
-        customer_key: dict[str, Any] = dict(self.settings.customer_key)
-        writing: dict[str, Any] = dict(self.settings.writing)
-        md5 = hashlib.md5(data, usedforsecurity=False).digest()
-        with self._line.asking("write", key) as client:
-            upload = client.create_multipart_upload(**where, **writing, **customer_key)["UploadId"]
-        try:
-            with self._line.asking("write", key) as client:
-                part = client.upload_part(
-                    **where,
-                    **customer_key,
-                    UploadId=upload,
-                    PartNumber=1,
-                    Body=data,
-                    ContentMD5=base64.b64encode(md5).decode(),
-                )
-                parts: Any = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-                client.complete_multipart_upload(
-                    **where, **customer_key, UploadId=upload, MultipartUpload=parts
-                )
-        except BaseException:
-            with suppress(CPVError), self._line.asking("abort", key) as client:
-                client.abort_multipart_upload(**where, UploadId=upload)
-            raise
+        """A multipart upload of one part; aborted where it fails."""
+        with begun(self._line, key) as upload:
+            whole = Part(1, 0, len(data))
+            upload.complete([upload.send(whole, lambda: io.BytesIO(data), lambda _: None)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +63,25 @@ class S3Line:
                 ) from error
             except BotoCoreError as error:
                 raise explain(error, self.settings, self._host, act, key) from error
+
+    def at(self, key: str) -> dict[str, Any]:
+        """The parameters of a call that name an object of the storage."""
+        return {"Bucket": self.settings.bucket, "Key": self.settings.key(key)}
+
+    def copied_from(self, key: str) -> dict[str, Any]:
+        """Those that name what is copied on the server's side."""
+        of_customer = {f"CopySource{name}": value for name, value in self.settings.customer_key.items()}
+        return {"CopySource": self.at(key), **of_customer}
+
+    @property
+    def writing(self) -> dict[str, Any]:
+        """Those of a call that makes an object."""
+        return dict(self.settings.writing)
+
+    @property
+    def customer_key(self) -> dict[str, Any]:
+        """Those of a call that touches an object's bytes."""
+        return dict(self.settings.customer_key)
 
     def _reason(self, client: S3Client, error: Exception, key: str) -> Exception:
         """HEAD is refused without a word; LIST, refused for the same reason, says it."""
@@ -230,6 +251,20 @@ def _existing(path: str) -> Path:
     if not found.is_file():
         raise CredentialError(f"credentials file '{printable(path)}' does not exist", hint="check its path")
     return found
+
+
+def md5_in(answer: Any) -> str | None:
+    """The md5 of what one PUT brought: its ETag, save with KMS or customer keys. S3 API: "Object"."""
+    encryption = str(answer.get("ServerSideEncryption", ""))
+    if encryption.startswith("aws:kms") or "SSECustomerAlgorithm" in answer:
+        return None
+    etag = str(answer.get("ETag", "")).strip('"')
+    return etag if re.fullmatch("[0-9a-f]{32}", etag) else None
+
+
+def md5_header(md5: str) -> str:
+    """A hex md5 as Content-MD5 has it. RFC 1864."""
+    return base64.b64encode(bytes.fromhex(md5)).decode()
 
 
 def get_range(client: S3Client, start: int, end: int | None, etag: str | None, where: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.spans import Span
 from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.protocol import Storage, files_key
 from servers.s3 import S3Server
@@ -77,6 +78,16 @@ class Count:
         with self._lock:
             self.total += n_bytes
             self.least = min(self.least, n_bytes)
+
+
+class Spans:
+    """The spans told, from any thread."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def __call__(self, span: Span) -> None:
+        self.spans.append(span)
 
 
 def store(storage: Storage, data: bytes) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from cpvlib.base.errors import ConfigError, CPVError, CredentialError, StorageError
 from cpvlib.base.parallel import Cancelled
+from cpvlib.domain.spans import Span
 from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.parts import parts_of
 from cpvlib.stores.storage.s3_settings import S3Settings
@@ -69,6 +70,33 @@ def test_a_broken_body_is_asked_for_from_where_it_broke(
     storage.get(key, tmp_path / "back", on_bytes=received)
     assert (received.least, received.total) == (0, 4 * MIB)
     assert sum(line.startswith("GET") for line in front.seen) == 2
+
+
+def test_only_the_rest_of_an_object_goes_over_the_wire(
+    moto_server: S3Server, front: Front, tmp_path: Path
+) -> None:
+    storage, data = open_s3(moto_server, front.endpoint), some_bytes(41 * MIB)
+    key = store(storage, data)
+    (tmp_path / "back").write_bytes(data[: 40 * MIB])
+    front.clear()
+    storage.get(key, tmp_path / "back", have=[Span(0, 40 * MIB)], on_bytes=Count())
+    assert (tmp_path / "back").read_bytes() == data
+    assert [line.split()[0] for line in front.seen] == ["HEAD", "GET"]
+    assert front.sent_bytes == MIB
+
+
+def test_an_object_that_is_replaced_while_it_is_read(
+    moto_server: S3Server, front: Front, tmp_path: Path
+) -> None:
+    storage, data = open_s3(moto_server, front.endpoint), some_bytes(41 * MIB)
+    key = store(storage, data)
+
+    def replace(span: Span) -> None:
+        if span.start == 0:
+            storage.put(key, Bytes(data[::-1]), md5=md5(data[::-1]), on_bytes=Count())
+
+    with pytest.raises(StorageError, match="was replaced while it was read"):
+        storage.get(key, tmp_path / "back", on_span=replace, on_bytes=Count())
 
 
 def test_the_answer_to_a_completion_is_lost(moto_server: S3Server, front: Front, tmp_path: Path) -> None:

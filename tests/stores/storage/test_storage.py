@@ -9,11 +9,12 @@ import pytest
 
 from cpvlib.base.errors import CPVError, RepositoryError, StorageError
 from cpvlib.base.parallel import Cancelled
+from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.protocol import ObjectMissingError, Storage, files_key, legacy_key
 from servers.s3 import S3Server
 
-from .places import MIB, Bytes, Count, fetch, key_of, md5, open_s3, some_bytes, store
+from .places import MIB, Bytes, Count, Spans, fetch, key_of, md5, open_s3, some_bytes, store
 
 SIZES = [0, 1, 70_000, 3 * MIB, 16 * MIB, 16 * MIB + 1, 41 * MIB + 7]
 
@@ -51,6 +52,57 @@ def test_a_target_that_is_longer_is_cut(storage: Storage, tmp_path: Path) -> Non
     key = store(storage, b"short")
     (tmp_path / "back").write_bytes(b"x" * 100)
     assert fetch(storage, key, tmp_path / "back") == b"short"
+
+
+@pytest.mark.parametrize(
+    ("size", "have"),
+    [
+        (5, [Span(1, 2), Span(4, 5)]),
+        (5, [Span(0, 5)]),
+        (41 * MIB + 7, [Span(40 * MIB, 41 * MIB + 7), Span(3 * MIB, 9 * MIB), Span(8 * MIB, 11 * MIB)]),
+        (41 * MIB + 7, [Span(0, 41 * MIB)]),
+    ],
+)
+def test_what_is_there_is_not_fetched_again(
+    storage: Storage, tmp_path: Path, size: int, have: list[Span]
+) -> None:
+    data, target, received, told = some_bytes(size), tmp_path / "back", Count(), Spans()
+    key = store(storage, data)
+    ours = bytearray(b"-" * (size + 9))  # shows which bytes were left alone
+    target.write_bytes(ours)
+    storage.get(key, target, have=have, on_span=told, on_bytes=received)
+    for span in gaps(have, size):
+        ours[span.start : span.end] = data[span.start : span.end]
+    assert target.read_bytes() == ours[:size]
+    assert joined(told.spans) == list(gaps(have, size))
+    assert sum(span.size for span in told.spans) == size - sum(span.size for span in joined(have))
+    assert received.total == size
+
+
+def test_what_is_longer_than_the_object_is_something_else(storage: Storage, tmp_path: Path) -> None:
+    data, target, received = some_bytes(3 * MIB), tmp_path / "back", Count()
+    target.write_bytes(b"-" * 4 * MIB)
+    storage.get(store(storage, data), target, have=[Span(0, 3 * MIB + 1)], on_bytes=received)
+    assert target.read_bytes() == data
+    assert received.total == 3 * MIB
+
+
+def test_a_download_that_ends_early_goes_on_where_it_was(storage: Storage, tmp_path: Path) -> None:
+    data, target, received, told = some_bytes(41 * MIB + 7), tmp_path / "back", Count(), Spans()
+    key = store(storage, data)
+
+    def cancel_later(n_bytes: int) -> None:
+        received(n_bytes)
+        if received.total > 20 * MIB:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        storage.get(key, target, on_span=told, on_bytes=cancel_later)
+    assert 20 * MIB < sum(span.size for span in told.spans) < 41 * MIB
+    for start, end in told.spans:
+        assert target.read_bytes()[start:end] == data[start:end]
+    storage.get(key, target, have=told.spans, on_bytes=Count())
+    assert target.read_bytes() == data
 
 
 def test_stat_tells_size_time_and_proven_md5(storage: Storage) -> None:
