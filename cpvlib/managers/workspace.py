@@ -16,6 +16,7 @@ from cpvlib.managers.settings import Settings
 
 if TYPE_CHECKING:
     from cpvlib.managers.place import FoundPlace
+    from cpvlib.stores.blocktables import BlockTables
     from cpvlib.stores.cache import ObjectCache
     from cpvlib.stores.dvc.config import DvcConfig
     from cpvlib.stores.git.door import Trace
@@ -123,9 +124,17 @@ class Workspace:
         return ObjectCache(
             cache_folder(self.dvc, self.repo),
             self.repo.common_dir / "cpv" / "cache.db",
+            tables=self.tables,
             note=self.note,
             release=lambda place: self.worktree.release(place),
         )
+
+    @cached_property
+    def tables(self) -> BlockTables:
+        """The block tables that were made in any worktree."""
+        from cpvlib.stores.blocktables import BlockTables
+
+        return BlockTables(self.repo.common_dir / "cpv" / "blocks")
 
     @cached_property
     def worktree(self) -> Worktree:
@@ -134,7 +143,7 @@ class Workspace:
         from cpvlib.stores.worktree import Worktree
 
         index = StatIndex(self.repo.git_dir / "cpv" / "stat.db")
-        return Worktree(self.top, index, DvcIgnore(self.top), cache_root=self.cache.root)
+        return Worktree(self.top, index, DvcIgnore(self.top), cache_root=self.cache.root, tables=self.tables)
 
     @cached_property
     def bases(self) -> Bases:

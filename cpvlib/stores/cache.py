@@ -23,6 +23,7 @@ from cpvlib.domain.listing import Listing, parse_listing
 from cpvlib.domain.text import human_size
 from cpvlib.stores import files, hashing
 from cpvlib.stores.arrivals import Arrivals
+from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.cacherecords import Records
 from cpvlib.stores.files import DiskFullError, Scratch, StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
@@ -41,7 +42,8 @@ class ObjectCache:
 
     Usable from many threads. New objects that come by `snapshot` or a `receiver` wait for each other and take
     their names together: hundreds of small ones at a time, a large one at once, what is left in `settle`.
-    `release` is told of a wrong object before it is set aside, to save what may lead there.
+    `release` is told of a wrong object before it is set aside, to save what may lead there. Each large object
+    that is read whole gets its table in `tables`.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class ObjectCache:
         records: Path,
         *,
         legacy: bool = False,
+        tables: BlockTables | None = None,
         note: Callable[[str], None] = lambda _: None,
         release: Callable[[Path], None] = lambda _: None,
     ) -> None:
@@ -60,6 +63,7 @@ class ObjectCache:
         self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
         self.is_legacy = legacy
+        self.tables = tables or BlockTables(None)
         self._records = Records(records)
         self._scratch = Scratch(root / "cpv" / "tmp")
         self._lock = threading.Lock()
@@ -222,7 +226,8 @@ class ObjectCache:
             from cpvlib.stores.dvc.legacy import md5_dos2unix
 
             return md5_dos2unix(Path(path))
-        return hashing.md5_of_file(path, on_bytes)
+        with FileIO(path) as stream:
+            return self.tables.md5_of_stream(stream, os.fstat(stream.fileno()).st_size, on_bytes)[0]
 
     def _wrong(
         self, doubtful: Collection[tuple[str, int]], progress: Progress, jobs: int | None
@@ -291,10 +296,10 @@ class ObjectCache:
         try:
             with FileIO(temporary, "x+") as copy:
                 if self._clone(stream, copy, before.device):
-                    md5, size = hashing.md5_of_stream(copy, on_bytes)
+                    md5, size = self.tables.md5_of_stream(copy, before.size, on_bytes)
                 else:
                     self._make_room(file, before.size)
-                    md5, size = hashing.copy_hashing(stream, copy, on_bytes)
+                    md5, size = self.tables.copy_hashing(stream, copy, before.size, on_bytes)
                 if size != before.size or FileStat.of(os.fstat(stream.fileno())) != before:
                     raise changed_while_read(file)
                 os.fchmod(copy.fileno(), _MODE)

@@ -19,6 +19,8 @@ _kept = threading.local()
 T = TypeVar("T")
 R = TypeVar("R")
 OnBytes = Callable[[int], None]
+Beside = Callable[[memoryview], None]
+"""Told of each block in the order of the file: what else is computed in the same read."""
 
 
 class Readable(Protocol):
@@ -40,12 +42,16 @@ def new_md5(data: bytes = b"") -> hashlib._Hash:
     return hashlib.md5(data, usedforsecurity=False)
 
 
-def md5_of_stream(stream: Readable, on_bytes: OnBytes = no_bytes) -> tuple[str, int]:
+def md5_of_stream(
+    stream: Readable, on_bytes: OnBytes = no_bytes, beside: Beside | None = None
+) -> tuple[str, int]:
     """The md5 in hex of what is left to read, and how many bytes that was."""
     digest = new_md5()
     size = 0
     for block in blocks(stream):
         digest.update(block)
+        if beside:
+            beside(block)
         size += len(block)
         on_bytes(len(block))
     return digest.hexdigest(), size
@@ -66,23 +72,29 @@ def blocks(stream: Readable) -> Iterator[memoryview]:
         yield buffer[:count]
 
 
-def copy_hashing(source: FileIO, target: FileIO, on_bytes: OnBytes = no_bytes) -> tuple[str, int]:
+def copy_hashing(
+    source: FileIO, target: FileIO, on_bytes: OnBytes = no_bytes, beside: Beside | None = None
+) -> tuple[str, int]:
     """Copy what is left of `source`; the md5 of what was written, in hex, and how many bytes that was.
 
-    A second thread writes while this one reads and hashes, with a handful of blocks between them.
+    A second thread writes, and sees to `beside`, while this one reads and hashes, being the slower; a handful
+    of blocks lie between them.
     """
     from queue import SimpleQueue
 
     free: SimpleQueue[bytearray | None] = SimpleQueue()
     full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
-    failures: list[OSError] = []
+    failures: list[BaseException] = []
 
     def write() -> None:
         try:
             while item := full.get():
-                write_all(target, memoryview(item[0])[: item[1]])
+                block = memoryview(item[0])[: item[1]]
+                write_all(target, block)
+                if beside:
+                    beside(block)
                 free.put(item[0])
-        except OSError as error:
+        except BaseException as error:
             failures.append(error)
             free.put(None)
 

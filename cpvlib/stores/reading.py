@@ -157,7 +157,7 @@ class Keeper:
                 return self._cache.snapshot(path, seen=seen, on_bytes=on_bytes)
             except DiskFullError:
                 self._give_up()
-        md5, st = hash_unchanging(path, on_bytes)
+        md5, st = hash_unchanging(path, on_bytes, self._cache.tables)
         if st != seen:
             raise changed_while_read(path)
         return md5, st

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cpvlib.base.errors import RepositoryError
-from cpvlib.stores import hashing
+from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.files import StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
 from cpvlib.stores.statindex import FileStat
@@ -57,12 +57,17 @@ def changed_while_read(path: StrPath) -> ChangedWhileReadError:
     )
 
 
-def hash_unchanging(path: StrPath, on_bytes: OnBytes = no_bytes) -> tuple[str, FileStat]:
-    """The md5 of a file and the stat it had all the while. Raises RepositoryError if it changes meanwhile."""
+def hash_unchanging(
+    path: StrPath, on_bytes: OnBytes = no_bytes, tables: BlockTables | None = None
+) -> tuple[str, FileStat]:
+    """The md5 of a file and the stat it had all the while. Raises RepositoryError if it changes meanwhile.
+
+    A large file's table is kept in `tables`.
+    """
     try:
         with FileIO(path) as stream:
             before = FileStat.of(os.fstat(stream.fileno()))
-            md5, size = hashing.md5_of_stream(stream, on_bytes)
+            md5, size = (tables or BlockTables(None)).md5_of_stream(stream, before.size, on_bytes)
             after = FileStat.of(os.fstat(stream.fileno()))
     except OSError as error:
         raise disk_error(error, f"cannot read '{path}'") from error

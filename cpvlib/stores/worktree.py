@@ -19,10 +19,12 @@ from cpvlib.stores.files import disk_error
 from cpvlib.stores.look import Bounds, Ignore, Look, look_at
 from cpvlib.stores.reading import Content, Keeper, Named, Reading, Snapshot, Sources
 from cpvlib.stores.sources import changed_while_read, hash_unchanging, hash_unchanging_legacy
-from cpvlib.stores.statindex import StatIndex
+from cpvlib.stores.statindex import FileStat, StatIndex
 
 if TYPE_CHECKING:
+    from cpvlib.stores.blocktables import BlockTables
     from cpvlib.stores.cache import ObjectCache
+    from cpvlib.stores.hashing import OnBytes
     from cpvlib.stores.installplan import InstallPlan
 
 __all__ = ["ANY", "Content", "Snapshot", "Worktree"]
@@ -32,15 +34,23 @@ ANY = "any"
 
 
 class Worktree:
-    """One worktree's outs. `cache_root` is where links made for `cpv.link = symlink` lead."""
+    """One worktree's outs. `cache_root` is where links made for `cpv.link = symlink` lead; `tables` gets the
+    tables of large files that are hashed."""
 
     def __init__(
-        self, top: Path, stat_index: StatIndex, ignore: Ignore, *, cache_root: Path | None = None
+        self,
+        top: Path,
+        stat_index: StatIndex,
+        ignore: Ignore,
+        *,
+        cache_root: Path | None = None,
+        tables: BlockTables | None = None,
     ) -> None:
         self.top = top
         self._index = stat_index
         self._ignore = ignore
         self._cache_root = cache_root
+        self._tables = tables
 
     def place(self, out_path: str) -> Path:
         """Where an out lies. Raises RepositoryError where that is out of the worktree or past a symlink."""
@@ -226,8 +236,13 @@ class Worktree:
         reading = self._begin(out_path, source, key)
         if reading is None:
             return None
-        name = hash_unchanging_legacy if legacy else hash_unchanging
-        reading.read(reading.unnamed, lambda path, _, count: name(path, count), progress, jobs)
+
+        def name(path: Path, _: FileStat, on_bytes: OnBytes) -> tuple[str, FileStat]:
+            if legacy:
+                return hash_unchanging_legacy(path, on_bytes)
+            return hash_unchanging(path, on_bytes, self._tables)
+
+        reading.read(reading.unnamed, name, progress, jobs)
         reading.save(self._index, key)
         return reading
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cpvlib.domain import metricslog
+from cpvlib.domain.blocks import parse_table, render_table
 from cpvlib.domain.checkpoint import Checkpoint, data_md5
 from cpvlib.domain.cpvconfig import SAFE_KEYS, CommittedConfig, canonical, entries, is_safe
 from cpvlib.domain.gate import Improvement, parse_gate
@@ -17,6 +18,7 @@ from cpvlib.domain.listing import listing_oid, parse_listing, render_listing
 from cpvlib.domain.manifest import parse_manifest
 from cpvlib.domain.pointer import parse_pointer, render_pointer
 from cpvlib.domain.query import Condition
+from cpvlib.stores.blockhash import new_hasher
 
 PAGE = (Path(__file__).parents[2] / "FORMAT.md").read_text()
 EXAMPLES = dict(re.findall(r"<!-- example: (.+?) -->\n```\w+\n(.*?)```\n", PAGE, re.DOTALL))
@@ -64,6 +66,17 @@ def test_the_listing_has_the_oid_and_size_that_its_pointer_says() -> None:
     md5s = {path: hashlib.md5(content).hexdigest() for path, content in contents.items()}
     assert listing.entries == md5s
     assert sum(map(len, contents.values())) == out.size
+
+
+def test_the_block_table_is_that_of_the_bytes_the_page_names() -> None:
+    data = hashlib.shake_128(b"CPV").digest(20 << 20)
+    table = parse_table(example("block table"), hashlib.md5(data).hexdigest())
+    hasher = new_hasher()
+    assert hasher is not None and table is not None
+    hasher.update(memoryview(data))
+
+    assert hasher.table(table.md5) == table
+    assert render_table(table) == example("block table")
 
 
 def test_checkpoint_json() -> None:

@@ -31,7 +31,20 @@ PROCESSES = {
     "cpvlib.cli.pager": "the user's pager",
     "cpvlib.cli.manual": "man",
 }
-HEAVY = {"boto3", "botocore", "obstore", "git", "dvc", "rich", "ruamel", "pathspec", "asyncio", "logging"}
+HEAVY = {
+    "anycrc",
+    "blake3",
+    "boto3",
+    "botocore",
+    "obstore",
+    "git",
+    "dvc",
+    "rich",
+    "ruamel",
+    "pathspec",
+    "asyncio",
+    "logging",
+}
 
 
 @dataclass(frozen=True)
