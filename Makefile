@@ -4,7 +4,8 @@
 # make generate  manual pages, completions, docs/reference.md, docs/api.md, from records and docstrings
 # make judges    environments with real DVC, the newest and 3.50, that the tests compare with
 # make models    a real language model's weights, 91 MB, that a test versions
-# make bench     the benchmarks
+# make bench     the benchmarks; BENCH= takes their options (bench/README.md)
+# make bench-peers  what they measure against, besides DVC: s5cmd, aws, Go for a fast server, matplotlib
 # make install   PREFIX=/usr/local DESTDIR=; make uninstall takes it away again
 
 PREFIX ?= /usr/local
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 VENV = .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check generate judges models bench install uninstall clean
+.PHONY: demo test check generate judges models bench bench-peers install uninstall clean
 
 demo: $(VENV)/demo
 	PATH="$(CURDIR)/bin:$(CURDIR)/$(VENV)/bin:$$PATH" sh examples/demo.sh
@@ -42,6 +43,9 @@ models: $(VENV)/create
 bench: $(VENV)/develop
 	$(VENV)/bin/python bench/run.py $(BENCH)
 
+bench-peers: $(VENV)/create
+	sh bench/install-peers $(VENV)/bin/python
+
 install: $(VENV)/create
 	sh tools/install "$(VENV)/bin/python" "$(PREFIX)" "$(DESTDIR)"
 
@@ -49,7 +53,7 @@ uninstall:
 	sh tools/uninstall "$(PREFIX)" "$(DESTDIR)"
 
 clean:
-	rm -rf $(VENV) .judges .models build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench .judges .models build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Each stamp is a step of the environment that is done; later ones include the earlier.
 

@@ -32,6 +32,16 @@ def sealed_environment(home: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where the objects of a case are kept, each program's below `url`: a folder, or a bucket."""
+
+    url: str
+
+    def below(self, name: str) -> str:
+        return f"{self.url}/{name}"
+
+
+@dataclass(frozen=True)
 class Scene:
     """Two folders with the same files; the commands of `cpv` and `dvc` run there."""
 
@@ -57,10 +67,10 @@ class Scene:
     def folders(self) -> list[Path]:
         return [self.cpv, self.dvc] if self.has_dvc else [self.cpv]
 
-    def write_model(self, size_mib: int, seed: int) -> None:
+    def write_model(self, size_bytes: int, seed: int) -> None:
         """`model.bin`, with content that nobody has seen; the same in both."""
         for folder in self.folders:
-            write_random(folder / "model.bin", size_mib * _MIB, seed)
+            write_random(folder / "model.bin", size_bytes, seed)
 
     def write_files(self, count: int, size_bytes: int, seed: int, *, first: int = 0) -> None:
         """`data/0000.bin` and so on, from number `first`; the same in both."""
@@ -80,8 +90,8 @@ class Scene:
             self.run(self.dvc, DVC, "push", "-q")
 
 
-def make_scene(folder: Path, environment: Mapping[str, str]) -> Scene:
-    """Both repositories, with storage in a folder beside them, and no content yet."""
+def make_scene(folder: Path, environment: Mapping[str, str], place: Place) -> Scene:
+    """Both repositories, with no content yet."""
     scene = Scene(folder / "cpv", folder / "dvc", environment)
     scene.cpv.mkdir(parents=True)
     (scene.cpv / "train.py").write_text("print('training')\n")
@@ -91,7 +101,7 @@ def make_scene(folder: Path, environment: Mapping[str, str]) -> Scene:
     scene.run(
         scene.cpv,
         *("git-cpv-init", "-q", "--team", "bench", "--model", folder.name),
-        *("--storage", folder / "storage-cpv"),
+        *("--storage", place.below("cpv")),
     )
     scene.run(scene.cpv, "git-cpv-track", "-q", "model.bin")
     scene.run(scene.cpv, "git-cpv-track", "-q", "--data", "data")
@@ -99,7 +109,7 @@ def make_scene(folder: Path, environment: Mapping[str, str]) -> Scene:
         scene.dvc.mkdir()
         scene.run(scene.dvc, "git", "init", "-q")
         scene.run(scene.dvc, DVC, "init", "-q")
-        scene.run(scene.dvc, DVC, "remote", "add", "-q", "-d", "storage", folder / "storage-dvc")
+        scene.run(scene.dvc, DVC, "remote", "add", "-q", "-d", "storage", place.below("dvc"))
         scene.run(scene.dvc, "git", "commit", "-q", "-m", "Begin")
     return scene
 
