@@ -89,6 +89,11 @@ CONFIGURATION = (
         "Variable: `CPV_STORAGE_SHARED`. Default: `false`.",
     ),
     ("cpv.jobs", "How many transfers or files to work on at once. Variable: `CPV_JOBS`."),
+    (
+        "cpv.limitRate",
+        "Bytes a second that all transfers together move at most: `500k`, `10M`, `1.5G`. "
+        "Variable: `CPV_LIMIT_RATE`.",
+    ),
     ("cpv.awsProfile", "The profile in the AWS credentials. Variables: `CPV_AWS_PROFILE`, `AWS_PROFILE`."),
     (
         "cpv.awsCredentialPath",

@@ -45,7 +45,7 @@ function _shtab_git_cpv_using
 end
 
 set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage hooks push pull tag revert status list show diff verify foreach
-set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --limit --max-time --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --repository --sample --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
+set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --limit --limit-rate --max-time --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --repository --sample --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
 
 complete -c git-cpv -e
 complete -c git-cpv -f
@@ -106,6 +106,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using clone' -l storage -xka "(__fish_com
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -l no-objects -d 'only clone; git cpv pull brings objects later'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s n -l dry-run -d 'check everything, say what would be done, and change nothing'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s j -l jobs -x -d 'how many transfers or files to work on at once'
+complete -c git-cpv -n '_shtab_git_cpv_using clone' -l limit-rate -x -d 'move at most so many bytes a second, all transfers together: 500k, 10M, 1.5G'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s q -l quiet -d 'say nothing but the answer and errors'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
@@ -168,6 +169,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using push' -l combined -d 'both sides to
 complete -c git-cpv -n '_shtab_git_cpv_using push' -s n -l dry-run -d 'check everything, say what would be done, and change nothing'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -s f -l force -d 'where a file and its pointer both changed, publish the file'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -s j -l jobs -x -d 'how many transfers or files to work on at once'
+complete -c git-cpv -n '_shtab_git_cpv_using push' -l limit-rate -x -d 'move at most so many bytes a second, all transfers together: 500k, 10M, 1.5G'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -s q -l quiet -d 'say nothing but the answer and errors'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
@@ -182,6 +184,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using pull' -l combined -d 'both sides to
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s n -l dry-run -d 'check everything, say what would be done, and change nothing'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s f -l force -d 'replace changed files too, after copying them aside'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s j -l jobs -x -d 'how many transfers or files to work on at once'
+complete -c git-cpv -n '_shtab_git_cpv_using pull' -l limit-rate -x -d 'move at most so many bytes a second, all transfers together: 500k, 10M, 1.5G'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s q -l quiet -d 'say nothing but the answer and errors'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -l json -d 'print the answer as one JSON object, with a schema number that only grows'

@@ -33,10 +33,12 @@ def open_workspace(ui: UI, options: Mapping[str, str] | None = None) -> Workspac
 
 
 @contextmanager
-def changing(ui: UI, *, dry_run: bool = False) -> Iterator[Workspace]:
+def changing(
+    ui: UI, options: Mapping[str, str] | None = None, *, dry_run: bool = False
+) -> Iterator[Workspace]:
     """The same for a command that changes the repository: other such commands wait, and it sees what they
     did."""
-    ws = open_workspace(ui)
+    ws = open_workspace(ui, options)
     if dry_run:
         yield ws
         return

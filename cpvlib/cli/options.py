@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cpvlib.cli.record import Argument, Complete, flag, operand, option
+from cpvlib.domain.rate import parse_rate
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 
 def positive(text: str) -> int:
@@ -22,12 +28,24 @@ DRY_RUN = flag("-n", "--dry-run", help="check everything, say what would be done
 JOBS = option(
     "-j", "--jobs", metavar="COUNT", type=positive, help="how many transfers or files to work on at once"
 )
+LIMIT_RATE = option(
+    "--limit-rate",
+    metavar="RATE",
+    type=parse_rate,
+    help="move at most so many bytes a second, all transfers together: `500k`, `10M`, `1.5G`",
+)
 VERBOSE = flag(
     "-v", "--verbose", count=True, help="say more: what was proved, which git commands ran; `-vv` more still"
 )
 QUIET = flag("-q", "--quiet", help="say nothing but the answer and errors")
 JSON = flag("--json", help="print the answer as one JSON object, with a `schema` number that only grows")
 OUTPUT = (VERBOSE, QUIET, JSON)
+
+
+def transfer_settings(args: Namespace) -> dict[str, str]:
+    """What JOBS and LIMIT_RATE, where a command has it, set for the storage, by key of the settings."""
+    given = {"cpv.jobs": args.jobs, "cpv.limitrate": getattr(args, "limit_rate", None)}
+    return {key: str(value) for key, value in given.items() if value is not None}
 
 
 def force(help: str) -> Argument:

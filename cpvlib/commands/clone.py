@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE
-from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT
+from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, transfer_settings
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 from cpvlib.domain.text import human_size, plural, printable
 
@@ -27,6 +27,7 @@ def run(args: Namespace, ui: UI) -> int:
         storage=args.storage,
         with_objects=not args.no_objects,
         jobs=args.jobs,
+        transfers=transfer_settings(args),
     )
     if args.dry_run:
         folder = str(check(Path.cwd(), request))
@@ -91,6 +92,7 @@ COMMAND = Command(
         flag("--no-objects", help="only clone; `git cpv pull` brings objects later"),
         DRY_RUN,
         JOBS,
+        LIMIT_RATE,
         *OUTPUT,
     ),
     examples=(

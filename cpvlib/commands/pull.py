@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, UsageError
-from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force
+from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, SERIES, force, transfer_settings
 from cpvlib.cli.record import Command, Complete, Example, Group, operand, option
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def run(args: Namespace, ui: UI) -> int:
         return _run_borrowed(args, ui)
     from cpvlib.cli.opening import changing
 
-    with changing(ui, dry_run=args.dry_run) as ws:
+    with changing(ui, transfer_settings(args), dry_run=args.dry_run) as ws:
         return _run_here(args, ui, ws)
 
 
@@ -63,7 +63,7 @@ def _run_borrowed(args: Namespace, ui: UI) -> int:
         )
     if len(args.words) > 1:
         raise UsageError("--from takes one VERSION", hint="git cpv pull --from URL VERSION --output DIR")
-    with borrowed(args.source, note=ui.say) as ws:
+    with borrowed(args.source, transfer_settings(args), note=ui.say) as ws:
         return _extract(args, ui, ws, args.words[0] if args.words else None)
 
 
@@ -236,6 +236,7 @@ COMMAND = Command(
         DRY_RUN,
         force("replace changed files too, after copying them aside"),
         JOBS,
+        LIMIT_RATE,
         *OUTPUT,
     ),
     examples=(

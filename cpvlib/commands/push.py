@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, UsageError
-from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force
+from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, SERIES, force, transfer_settings
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def run(args: Namespace, ui: UI) -> int:
     from cpvlib.cli.opening import changing
 
     request = _request(args)
-    with changing(ui, dry_run=args.dry_run) as ws:
+    with changing(ui, transfer_settings(args), dry_run=args.dry_run) as ws:
         return _push(args, ui, ws, request)
 
 
@@ -320,6 +320,7 @@ COMMAND = Command(
         DRY_RUN,
         force("where a file and its pointer both changed, publish the file"),
         JOBS,
+        LIMIT_RATE,
         *OUTPUT,
     ),
     examples=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, NegativeAnswer, UsageError
-from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, version
+from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, transfer_settings, version
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def run(args: Namespace, ui: UI) -> int:
     from cpvlib.cli.opening import changing
 
     _check(args)
-    with changing(ui, dry_run=args.dry_run) as ws:
+    with changing(ui, transfer_settings(args), dry_run=args.dry_run) as ws:
         if args.resume:
             return _resume(args, ui, ws)
         if args.abort:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE
-from cpvlib.cli.options import JOBS, OUTPUT
+from cpvlib.cli.options import JOBS, OUTPUT, transfer_settings
 from cpvlib.cli.record import Command, Example, Group, flag
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def run(args: Namespace, ui: UI) -> int:
     from cpvlib.cli.opening import open_workspace
     from cpvlib.managers.status import status
 
-    report = status(open_workspace(ui), check=args.check, progress=ui.progress(), jobs=args.jobs)
+    report = status(
+        open_workspace(ui, transfer_settings(args)), check=args.check, progress=ui.progress(), jobs=args.jobs
+    )
     if ui.json_wanted:
         ui.json(_facts(report))
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, NegativeAnswer, RepositoryError, UsageError
-from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, version
+from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, transfer_settings, version
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def run(args: Namespace, ui: UI) -> int:
     message = _message(args)
     if args.auto:
         _check_auto(args)
-    with changing(ui, dry_run=args.dry_run) as ws:
+    with changing(ui, transfer_settings(args), dry_run=args.dry_run) as ws:
         if args.delete:
             return _delete(ws, args, ui)
         return _auto(ws, args, ui) if args.auto else _tag(ws, args, ui, message)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE, NEGATIVE, UsageError
-from cpvlib.cli.options import JOBS, OUTPUT
+from cpvlib.cli.options import JOBS, OUTPUT, transfer_settings
 from cpvlib.cli.record import Command, Example, Group, flag, option
 from cpvlib.domain.text import human_size, plural, printable
 
@@ -28,7 +28,7 @@ def run(args: Namespace, ui: UI) -> int:
     share = args.sample if args.sample is not None else float(args.deep)
     if args.max_time is not None and not share:
         raise UsageError("--max-time limits what is read back", hint="git cpv verify --deep --max-time 10m")
-    ws = open_workspace(ui)
+    ws = open_workspace(ui, transfer_settings(args))
     if ws.repo.is_shallow:
         ui.warn("this clone is shallow: it does not know every version (git fetch --unshallow)")
     found = verify(

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,10 @@ _TAIL = re.compile(r"(?:/+\.git)?/*$|(?:\.git|\.bundle)/*$")
 
 @dataclass(frozen=True)
 class CloneRequest:
-    """`folder` is named after the URL where None; `storage` is a ROOT to look for the objects under."""
+    """`folder` is named after the URL where None; `storage` is a ROOT to look for the objects under.
+
+    `transfers` are settings of transfers that were typed, by key.
+    """
 
     url: str
     folder: Path | None = None
@@ -36,6 +39,7 @@ class CloneRequest:
     storage: str | None = None
     with_objects: bool = True
     jobs: int | None = None
+    transfers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ def clone(
     folder = destination(cwd, request)
     repo = _unfinished(folder, request, environ) or _cloned(folder, request, environ)
     step("clone:cloned")
-    options = {"cpv.storage": request.storage} if request.storage else {}
-    settings = Settings.of(repo, environ, options)
+    place = {"cpv.storage": request.storage} if request.storage else {}
+    settings = Settings.of(repo, environ, {**request.transfers, **place})
     commit = repo.head().commit
     if not settings.is_adopted:
         return CloneResult(repo.top, False, commit, None)

@@ -123,9 +123,16 @@ def _without_cache(ws: Workspace) -> Iterator[Workspace]:
 
 @contextmanager
 def borrowed(
-    url: str, *, note: Callable[[str], None] = lambda _: None, trace: Trace | None = None
+    url: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    note: Callable[[str], None] = lambda _: None,
+    trace: Trace | None = None,
 ) -> Iterator[Workspace]:
-    """The repository at a git URL as a workspace without files, for as long as the context lasts."""
+    """The repository at a git URL as a workspace without files, for as long as the context lasts.
+
+    `options` are by key of the settings.
+    """
     import tempfile
 
     from cpvlib.domain.cpvconfig import FILE
@@ -143,7 +150,7 @@ def borrowed(
         for path, data in config.items():
             (repo.top / path).write_bytes(data)
         try:
-            yield Workspace(repo, Settings.of(repo), note=note)
+            yield Workspace(repo, Settings.of(repo, options=options), note=note)
         finally:
             repo.close()
 

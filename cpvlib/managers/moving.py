@@ -160,7 +160,7 @@ def move(
 def _open(ws: Workspace, plan: MovePlan, jobs: int | None) -> Storage:
     from cpvlib.stores.storage.open import open_storage
 
-    return open_storage(plan.target, jobs=jobs or ws.settings.jobs)
+    return ws.paced(open_storage(plan.target, jobs=jobs or ws.settings.jobs))
 
 
 def _copy(ws: Workspace, plan: MovePlan, progress: Progress, jobs: int | None) -> Stored:
@@ -207,7 +207,7 @@ def _sources(ws: Workspace, target_url: str) -> Iterator[Storage]:
         yield ws.storage()
     former = former_place(ws.settings, ws.dvc, ws.repo)
     if former and former.url not in (target_url, ws.found_place.place.url):
-        yield open_storage(former, jobs=ws.settings.jobs)
+        yield ws.paced(open_storage(former, jobs=ws.settings.jobs))
 
 
 def _refuse_lost(ws: Workspace, named: Mapping[str, list[OutEntry]], freight: Iterable[Freight]) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from cpvlib.base.errors import ConfigError
 from cpvlib.domain.cpvconfig import FILE, SIZE_LIMIT_BYTES, CommittedConfig, canonical, is_safe
 from cpvlib.domain.names import check_name, check_tag_prefix
+from cpvlib.domain.rate import RATES, parse_rate
 from cpvlib.stores import userconfig
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ RULES: Mapping[str, Rule] = {
     "cpv.storageshared": Rule(("CPV_STORAGE_SHARED",), default="false"),
     "cpv.allowmissing": Rule(("CPV_ALLOW_MISSING",), default="false"),
     "cpv.jobs": Rule(("CPV_JOBS",)),
+    "cpv.limitrate": Rule(("CPV_LIMIT_RATE",)),
     "cpv.awsprofile": Rule(("CPV_AWS_PROFILE", "AWS_PROFILE"), user_key="aws_profile"),
     "cpv.awscredentialpath": Rule(
         ("CPV_AWS_CREDENTIAL_PATH", "AWS_SHARED_CREDENTIALS_FILE"), user_key="aws_credential_path"
@@ -241,6 +243,19 @@ class Settings:
         return int(found.value)
 
     @property
+    def limit_rate(self) -> int | None:
+        """Bytes a second that all transfers together may move; None for as many as can be."""
+        found = self.get("cpv.limitrate")
+        if found is None:
+            return None
+        try:
+            return parse_rate(found.value)
+        except ValueError as wrong:
+            raise ConfigError(
+                f"cpv.limitRate can't be '{found.value}' ({found.origin})", hint=f"it is {RATES}"
+            ) from wrong
+
+    @property
     def storage_root(self) -> Setting:
         """ROOT, under which `<team>/<model>` is: an s3:// URL or the absolute path of a folder.
 
@@ -317,6 +332,7 @@ _SPELLING = {
         "cpv.tagPrefix",
         "cpv.storageShared",
         "cpv.allowMissing",
+        "cpv.limitRate",
         "cpv.awsProfile",
         "cpv.awsCredentialPath",
         "cpv.bitbucketKeyfile",

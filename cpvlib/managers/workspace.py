@@ -15,6 +15,7 @@ from cpvlib.managers.outs import Roles
 from cpvlib.managers.settings import Settings
 
 if TYPE_CHECKING:
+    from cpvlib.base.pace import Pace
     from cpvlib.managers.place import FoundPlace
     from cpvlib.stores.blocktables import BlockTables
     from cpvlib.stores.cache import ObjectCache
@@ -175,10 +176,26 @@ class Workspace:
         if write not in self._storages:
             from cpvlib.stores.storage.open import open_storage
 
-            self._storages[write] = open_storage(
+            storage = open_storage(
                 self.place(write=write), jobs=self.settings.jobs, note=self.note, trace=self._requests
             )
+            self._storages[write] = self.paced(storage)
         return self._storages[write]
+
+    def paced(self, storage: Storage) -> Storage:
+        """The storage, within `cpv.limitRate` together with all others of this workspace."""
+        if self._pace is None:
+            return storage
+        from cpvlib.stores.storage.paced import PacedStorage
+
+        return PacedStorage(storage, self._pace)
+
+    @cached_property
+    def _pace(self) -> Pace | None:
+        from cpvlib.base.pace import Pace
+
+        rate = self.settings.limit_rate
+        return None if rate is None else Pace(rate)
 
     def place(self, *, write: bool = False) -> StoragePlace:
         """Where the storage is, proved fit as `storage` does, without opening it."""

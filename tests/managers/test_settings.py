@@ -63,13 +63,21 @@ def test_the_users_file_is_weaker_than_aws_variables(sealed: Path) -> None:
         ("cpv.jobs", "0", "it is a number from 1 to 1024"),
         ("cpv.jobs", "many", "it is a number from 1 to 1024"),
         ("cpv.jobs", "99999999999999999999", "it is a number from 1 to 1024"),
+        ("cpv.limitRate", "fast", "it is bytes a second, such as 500k, 10M or 1.5G"),
         ("cpv.metric.loss.goal", "low", "it is min or max"),
     ],
 )
 def test_values_that_mean_nothing_are_named_with_their_origin(key: str, value: str, hint: str) -> None:
     found = settings(git={key.lower(): [value]})
     with pytest.raises(ConfigError) as caught:
-        _ = (found.cache_mode, found.link_mode, found.storage_shared, found.jobs, found.goal("loss"))
+        _ = (
+            found.cache_mode,
+            found.link_mode,
+            found.storage_shared,
+            found.jobs,
+            found.limit_rate,
+            found.goal("loss"),
+        )
     assert caught.value.message == f"{key} can't be '{value}' (git config)"
     assert caught.value.hint == hint
 

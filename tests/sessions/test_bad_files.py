@@ -174,6 +174,10 @@ def test_names_that_can_not_be(repo: Shell) -> None:
     [
         ("cpv.cache=some", "cpv.cache can't be 'some' (git config)\nhint: it is one of auto, copy, none"),
         ("cpv.jobs=many", "cpv.jobs can't be 'many' (git config)\nhint: it is a number from 1 to 1024"),
+        (
+            "cpv.limitRate=0",
+            "cpv.limitRate can't be '0' (git config)\nhint: it is bytes a second, such as 500k, 10M or 1.5G",
+        ),
         ("cpv.jobs=0", "cpv.jobs can't be '0' (git config)\nhint: it is a number from 1 to 1024"),
         ("cpv.remote=nope", "cpv.remote names no git remote: 'nope'\nhint: git remote -v"),
         (

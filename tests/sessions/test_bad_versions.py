@@ -128,6 +128,10 @@ def test_numbers_that_are_taken(repo: Shell) -> None:
             "list --where loss",
             "'loss' is no comparison of a metric with a number\nhint: --where 'loss < 0.3'",
         ),
+        (
+            "push --limit-rate 10MB",
+            "argument --limit-rate: '10MB' is not a rate: it is bytes a second, such as 500k, 10M or 1.5G",
+        ),
         ("push -j 0", "argument -j/--jobs: '0' is not a whole number above 0"),
         ("tag --major v1.0", "--major finds the number, so none is typed with it"),
         ("tag -d", "which pending version is to be deleted?\nhint: git cpv tag -d v1.2"),

@@ -1,0 +1,71 @@
+"""A storage whose bytes come and go no faster than they may."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+from cpvlib.base.pace import Pace
+from cpvlib.stores.storage.protocol import ObjectStat, OnBytes, Proof, Source, Storage
+
+# A call that moves slower than this would run into the timeouts of servers on the way.
+_LEAST_OF_A_CALL = 64 << 10
+
+
+class PacedStorage:
+    """`storage`, with what all its threads move together held to `pace`.
+
+    Bytes are counted as they move, so that what goes in one piece may run ahead, and waits afterwards.
+    """
+
+    def __init__(self, storage: Storage, pace: Pace) -> None:
+        self._storage = storage
+        self._pace = pace
+        self.url = storage.url
+        self.jobs = max(1, min(storage.jobs, pace.rate // _LEAST_OF_A_CALL))
+
+    def stat(self, key: str) -> ObjectStat | None:
+        return self._storage.stat(key)
+
+    def has(self, keys: Collection[str]) -> dict[str, int]:
+        return self._storage.has(keys)
+
+    def proven_md5(self, key: str) -> str | None:
+        return self._storage.proven_md5(key)
+
+    def read_md5(self, key: str, *, on_bytes: OnBytes) -> str:
+        return self._storage.read_md5(key, on_bytes=self._paced(on_bytes))
+
+    def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
+        return self._storage.put(key, source, md5=md5, on_bytes=self._paced(on_bytes))
+
+    def put_bytes(self, key: str, data: bytes) -> Proof:
+        return self._storage.put_bytes(key, data)
+
+    def together(self) -> AbstractContextManager[None]:
+        return self._storage.together()
+
+    def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
+        self._storage.get(key, target, on_bytes=self._paced(on_bytes))
+
+    def get_bytes(self, key: str, limit: int) -> bytes | None:
+        return self._storage.get_bytes(key, limit)
+
+    def copy(self, from_key: str, to_key: str) -> None:
+        self._storage.copy(from_key, to_key)
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        return self._storage.list(prefix)
+
+    def delete(self, keys: Collection[str]) -> None:
+        self._storage.delete(keys)
+
+    def _paced(self, on_bytes: OnBytes) -> OnBytes:
+        def count(n_bytes: int) -> None:
+            on_bytes(n_bytes)
+            if n_bytes > 0:
+                self._pace.spend(n_bytes, partial(on_bytes, 0))
+
+        return count
