@@ -10,6 +10,7 @@ from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, Storage
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.pointer import OutEntry, Pointer
 from cpvlib.domain.text import listed, plural, printable
+from cpvlib.managers import generation
 
 if TYPE_CHECKING:
     from cpvlib.domain.listing import Listing
@@ -159,7 +160,10 @@ def store(
     anew. Entries that the storage isn't for are passed over; RepositoryError for one with a DVC remote of its
     own.
     """
-    pending = [e for e in entries if e.oid and _belongs(e) and (check or not ws.confirmed.has(e.oid))]
+    named = [entry for entry in entries if entry.oid and _belongs(entry)]
+    if named:
+        generation.look(ws)
+    pending = [entry for entry in named if check or not ws.confirmed.has(entry.oid or "")]
     if pending:
         look_for_folder(ws, check=check)
     known = set() if check or not pending else confirmed_before(ws, since)
@@ -287,10 +291,27 @@ def confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
 
 def _sources(lane: _Lane, oids: list[str], given: Mapping[str, Source]) -> dict[str, Source]:
     absent = lane.cache.missing([oid for oid in oids if oid not in given])
-    if absent:
+    found = {**given, **_in_worktree(lane.ws, set(absent))} if absent else given
+    lost = [oid for oid in absent if oid not in found]
+    if lost:
         raise CheckpointNotFoundError(
-            f"cannot publish: {plural(len(absent), 'object')} of {len(oids)}, '{min(absent)}' among them, "
+            f"cannot publish: {plural(len(lost), 'object')} of {len(oids)}, '{min(lost)}' among them, "
             "are neither in the cache nor at the storage",
             hint="push from the clone that made them, or bring the files back and push again",
         )
-    return {oid: given[oid] if oid in given else lane.cache.source(oid) for oid in oids}
+    return {oid: found[oid] if oid in found else lane.cache.source(oid) for oid in oids}
+
+
+def _in_worktree(ws: Workspace, oids: set[str]) -> dict[str, Source]:
+    """Files of the outs that are known, without being read, to be these objects: with `cpv.cache = none`
+    there is no other copy."""
+    from cpvlib.managers.outs import outs_here
+    from cpvlib.stores.sources import FileSource
+
+    glances = [glance for path in outs_here(ws) if (glance := ws.worktree.glance(path))]
+    return {
+        md5: FileSource(glance.path(relpath), glance.stat(relpath))
+        for glance in glances
+        for relpath, md5 in glance.named.items()
+        if md5 in oids
+    }

@@ -15,7 +15,7 @@ from cpvlib.base.progress import Progress
 from cpvlib.domain.cpvconfig import FILE
 from cpvlib.domain.pointer import parse_pointer, past_pointer
 from cpvlib.domain.version import TagName
-from cpvlib.managers import objects, publish
+from cpvlib.managers import generation, objects, publish
 
 if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
@@ -87,13 +87,31 @@ def see_to_objects(
     """
     from cpvlib.stores.git import refs
 
-    commits = refs.peeled(ws.repo, [each.oid for each in pushed])
     _refuse_halves(ws, git_remote, pushed)
-    tips = [tip for tip in dict.fromkeys(commits.values()) if not ws.confirmed.has(tip)]
-    sites = _sites(ws, git_remote, tips, [each.there for each in pushed if each.there]) if tips else {}
-    if not sites:
-        return objects.Stored(), []
-    publish.refuse_private_storage(ws, git_remote, url)
+    commits = refs.peeled(ws.repo, [each.oid for each in pushed]).values()
+    there = [each.there for each in pushed if each.there]
+    stored, lost = objects.Stored(), list[Lost]()
+    while True:
+        tips = [tip for tip in dict.fromkeys(commits) if not ws.confirmed.has(tip)]
+        sites = _sites(ws, git_remote, tips, there) if tips else {}
+        if not commits or (tips and not sites):
+            return stored, lost
+        publish.refuse_private_storage(ws, git_remote, url)
+        more, lost = _store(ws, tips, sites, progress, jobs)
+        stored += more
+        if is_refused(ws, lost) or not generation.renew(ws):
+            return stored, lost
+
+
+def _store(
+    ws: Workspace,
+    tips: Sequence[str],
+    sites: dict[str, _Site],
+    progress: Progress | None,
+    jobs: int | None,
+) -> tuple[objects.Stored, list[Lost]]:
+    if sites:
+        generation.look(ws)
     entries = _entries(ws, sites)
     nowhere = objects.nowhere(ws, [e for e, _ in entries], progress=progress, jobs=jobs)
     lost = _lost(entries, nowhere)

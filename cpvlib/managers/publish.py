@@ -8,8 +8,9 @@ the winner names the same objects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError, RepositoryError
@@ -17,6 +18,7 @@ from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import TagName
+from cpvlib.managers import generation
 from cpvlib.managers.claims import Outcome, after_loss
 from cpvlib.managers.pending import Pending, ready, settle
 from cpvlib.managers.place import is_folder
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.objects import Stored
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.storage.protocol import Source
 
 _ATTEMPTS = 30
 
@@ -81,12 +84,13 @@ def store_history(
     git_remote: str | None,
     tip: str,
     *,
+    sources: Mapping[str, Source] | None = None,
     check: bool = False,
     progress: Progress | None = None,
     jobs: int | None = None,
 ) -> Stored:
     """P1 for a branch: storage holds all that the pointers of `tip`, and of every commit that the remote
-    would learn of with it, name.
+    would learn of with it, name. `sources` are as for `store`.
 
     Commits that the remote has were proved when they were published; those from before the adoption may name
     objects long gone.
@@ -95,7 +99,8 @@ def store_history(
 
     if not check and ws.confirmed.has(tip):
         return Stored()
-    stored = store(ws, _history_entries(ws, git_remote, tip), check=check, progress=progress, jobs=jobs)
+    entries = _history_entries(ws, git_remote, tip)
+    stored = store(ws, entries, sources=sources, check=check, progress=progress, jobs=jobs)
     ws.confirmed.add([tip])
     return stored
 
@@ -139,24 +144,35 @@ def publish_branch(
     """Stores what `tip` and its history name, then publishes `branch` (None: the current one) with its
     pending versions. None where there is no git remote."""
     git_remote = destination(ws)
-    store_history(ws, git_remote, tip, progress=progress, jobs=jobs)
+    store = partial(store_history, ws, git_remote, tip, progress=progress, jobs=jobs)
+    store()
     name = branch or ws.repo.head().branch
     if git_remote is None:
         return None
-    publication = publish(ws, git_remote, name, ready(ws, tip))
+    publication = publish(ws, git_remote, name, ready(ws, tip), store=store)
     if name is not None:
         follow(ws, git_remote, name)
     return publication
 
 
-def publish(ws: Workspace, git_remote: str, branch: str | None, versions: Sequence[Pending]) -> Publication:
+def publish(
+    ws: Workspace,
+    git_remote: str,
+    branch: str | None,
+    versions: Sequence[Pending],
+    *,
+    store: Callable[[], object],
+) -> Publication:
     """Pushes the tip of `branch` (if any) and the versions, all or none, and settles lost races for numbers.
 
-    Raises GitError where the branch moved on at the remote, or the remote refuses: nothing is published then.
+    `store` has seen to the objects that all of them name, and does so again where the storage's generation
+    changed since. Raises GitError where the branch moved on at the remote, or the remote refuses: nothing is
+    published then.
     """
     waiting = list(versions)
     outcome = Outcome()
     for _ in range(_ATTEMPTS):
+        generation.settle(ws, store)
         lost, moved = _try_push(ws, git_remote, branch, waiting)
         step("publish:pushed")
         if not lost:

@@ -7,7 +7,7 @@ before it whole, and typed again goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -187,9 +187,16 @@ def push(
     tip = prepared.commit if prepared else plan.tip
     if tip is None:
         raise RepositoryError("nothing to push: no out has any content yet", hint="git cpv status")
-    history = publish.store_history(
-        ws, plan.git_remote, tip, check=request.check, progress=listener, jobs=request.jobs
+    store = partial(
+        publish.store_history,
+        ws,
+        plan.git_remote,
+        tip,
+        sources=plan.sources,
+        progress=listener,
+        jobs=request.jobs,
     )
+    history = store(check=request.check)
     step("push:prepared")
     versions: tuple[Pending, ...] = ()
     reason = ""
@@ -200,7 +207,7 @@ def push(
         _begin_branch(ws, plan.branch, tip)
     _mend(ws, plan, tip)
     step("push:landed")
-    publication = _publish(ws, plan, tip)
+    publication = _publish(ws, plan, tip, store)
     return PushResult(plan, tip, prepared is not None, stored + history, publication, versions, reason)
 
 
@@ -412,14 +419,16 @@ def _begin_branch(ws: Workspace, branch: str, tip: str) -> None:
         update_refs(ws.repo, [RefUpdate(f"refs/heads/{branch}", tip)], f"branch: Created from {tip[:7]}")
 
 
-def _publish(ws: Workspace, plan: PushPlan, tip: str) -> publish.Publication | None:
+def _publish(
+    ws: Workspace, plan: PushPlan, tip: str, store: Callable[[], object]
+) -> publish.Publication | None:
     if plan.git_remote is None:
         return None
     versions = ready(ws, tip)
     if not versions and publish.is_published(ws, plan.git_remote, plan.branch, tip):
         return publish.Publication(plan.git_remote, plan.branch)
     try:
-        publication = publish.publish(ws, plan.git_remote, plan.branch, versions)
+        publication = publish.publish(ws, plan.git_remote, plan.branch, versions, store=store)
     except (GitError, CredentialError) as error:
         if error.hint is None or "stored" not in error.hint:
             then = "what was committed is stored, and git cpv push publishes it then"

@@ -178,9 +178,13 @@ def publish_tags(
         return None
     commit = versions[0].commit
     named = in_series(outs_at(ws, commit), [version.name.series for version in versions])
-    objects.store(ws, [out.entry for out in named.values() if out.entry], progress=progress, jobs=jobs)
-    publish.store_history(ws, git_remote, commit, progress=progress, jobs=jobs)
-    return publish.publish(ws, git_remote, None, versions)
+
+    def store() -> None:
+        objects.store(ws, [out.entry for out in named.values() if out.entry], progress=progress, jobs=jobs)
+        publish.store_history(ws, git_remote, commit, progress=progress, jobs=jobs)
+
+    store()
+    return publish.publish(ws, git_remote, None, versions, store=store)
 
 
 def plan_delete(ws: Workspace, text: str, series: Series | None) -> list[VersionRecord]:

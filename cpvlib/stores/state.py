@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from cpvlib.stores.files import disk_error, write_atomic
@@ -12,7 +13,8 @@ from cpvlib.stores.hints import Hints
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS confirmed (
     url TEXT NOT NULL, oid TEXT NOT NULL, PRIMARY KEY (url, oid)
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS generation (url TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 """
 
 _READINGS = """
@@ -67,19 +69,44 @@ class Bases:
 class Confirmations:
     """The oids that were proved to be whole at one storage; a `.dir` oid stands for its folder's files too.
 
-    Kept in `<common-dir>/cpv/confirmed.db`, for all worktrees; where it is lost, storage is asked again.
+    Kept in `<common-dir>/cpv/confirmed.db`, for all worktrees; where it is lost, storage is asked again. Each
+    counts for one generation of the storage, '' for one that has none; `is_current` tells that the storage
+    was asked for it in this process.
     """
 
     def __init__(self, common_dir: Path, url: str) -> None:
         self._hints = Hints(common_dir / "cpv" / "confirmed.db", _SCHEMA)
         self._url = url
+        self.is_current = False
+
+    @cached_property
+    def _generation(self) -> str:
+        rows = self._hints.read("SELECT value FROM generation WHERE url = ?", (self._url,))
+        return str(rows[0][0]) if rows else ""
+
+    @property
+    def _place(self) -> str:
+        """What rows begin with: another process that is still in a former generation adds to that one."""
+        return f"{self._url}#{self._generation}" if self._generation else self._url
+
+    def move_to(self, generation: str) -> bool:
+        """The storage is in this generation now; whether it is a new one, which forgets all of the former."""
+        self.is_current = True
+        if generation == self._generation:
+            return False
+        self._hints.write(
+            ("DELETE FROM confirmed WHERE url = ?", [(self._place,)]),
+            ("INSERT OR REPLACE INTO generation VALUES (?, ?)", [(self._url, generation)]),
+        )
+        self._generation = generation
+        return True
 
     def has(self, oid: str) -> bool:
-        return bool(self._hints.read("SELECT 1 FROM confirmed WHERE url = ? AND oid = ?", (self._url, oid)))
+        return bool(self._hints.read("SELECT 1 FROM confirmed WHERE url = ? AND oid = ?", (self._place, oid)))
 
     def any(self) -> bool:
         """Whether anything was."""
-        return bool(self._hints.read("SELECT 1 FROM confirmed WHERE url = ? LIMIT 1", (self._url,)))
+        return bool(self._hints.read("SELECT 1 FROM confirmed WHERE url = ? LIMIT 1", (self._place,)))
 
     def known(self, oids: Iterable[str]) -> set[str]:
         """Those of `oids` that were confirmed."""
@@ -87,12 +114,12 @@ class Confirmations:
 
     def add(self, oids: Iterable[str]) -> None:
         """Only after storage proved them: in transit part by part, and by size at rest or better."""
-        rows = [(self._url, oid) for oid in oids]
+        rows = [(self._place, oid) for oid in oids]
         self._hints.write(("INSERT OR IGNORE INTO confirmed VALUES (?, ?)", rows))
 
     def clear(self) -> None:
         """Forget all of this storage, as after objects were found missing there."""
-        self._hints.write(("DELETE FROM confirmed WHERE url = ?", [(self._url,)]))
+        self._hints.write(("DELETE FROM confirmed WHERE url = ?", [(self._place,)]))
 
 
 class Readings:

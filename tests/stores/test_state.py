@@ -40,6 +40,20 @@ def test_confirmations_belong_to_one_storage(tmp_path: Path) -> None:
     assert (here.has(A), there.has(A)) == (False, True)
 
 
+def test_confirmations_count_for_one_generation_of_a_storage(tmp_path: Path) -> None:
+    here, other = Confirmations(tmp_path, "s3://here/x"), Confirmations(tmp_path, "s3://there/x")
+    late = Confirmations(tmp_path, "s3://here/x")
+    for each in (here, other):
+        each.add([A])
+    assert (late.has(A), late.move_to(""), late.is_current) == (True, False, True)
+    assert (here.move_to("2"), here.has(A), other.has(A)) == (True, False, True)
+    late.add([B])  # found in the former generation, by a process that does not know of the new one
+    assert (here.has(B), Confirmations(tmp_path, "s3://here/x").has(B)) == (False, False)
+    here.add([A])
+    assert (here.move_to("2"), here.has(A)) == (False, True)
+    assert Confirmations(tmp_path, "s3://here/x").has(A)
+
+
 def test_lost_confirmations_are_none(tmp_path: Path) -> None:
     Confirmations(tmp_path, "s3://here/x").add([A])
     (tmp_path / "cpv" / "confirmed.db").write_bytes(b"rubbish" * 1000)
