@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import CheckpointNotFoundError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import Checkpoint, utc
 from cpvlib.domain.version import Series
 

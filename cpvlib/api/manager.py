@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.api.call import Voice, speaking
 from cpvlib.api.options import AllOptions, path_of, settled
 from cpvlib.base.errors import ConfigError, RepositoryError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.names import check_name
 from cpvlib.stores.git.repository import NoRepositoryError
 

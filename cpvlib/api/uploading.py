@@ -55,8 +55,7 @@ def _make(
     manager: Manager, top: Path, options: Mapping[str, Any], *, with_samples: bool, dry_run: bool
 ) -> Path:
     """The repository's top, once it is CPV's; without samples a new one gets no data to start from."""
-    from dataclasses import replace
-
+    from cpvlib.base.values import replace
     from cpvlib.managers.init import InitRequest, init, plan_init
 
     request = InitRequest(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from cpvlib.base.values import dataclass, field
 
 if TYPE_CHECKING:
     from argparse import Namespace

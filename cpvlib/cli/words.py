@@ -9,9 +9,9 @@ is `-f -n`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from cpvlib.base.errors import UsageError
+from cpvlib.base.values import dataclass
 from cpvlib.cli.record import Argument
 from cpvlib.domain.text import printable
 

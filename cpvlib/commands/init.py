@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE, UsageError
+from cpvlib.base.values import replace
 from cpvlib.cli.options import DRY_RUN, OUTPUT
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 from cpvlib.domain.text import human_size, plural, printable

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from cpvlib.base.values import dataclass
 
 BLOCK_BYTES = 8 << 20
 START_BYTES = 16

@@ -10,10 +10,10 @@ import hashlib
 import json
 import time as clock
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from cpvlib.base.errors import RepositoryError, UsageError
+from cpvlib.base.values import dataclass, field
 
 NAME = "checkpoint.json"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import is_number
 
 Kind = Literal["added", "removed", "changed", "renamed"]

@@ -7,9 +7,9 @@ byte. Nothing here opens a file or follows an include.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from cpvlib.base.errors import ConfigError, RepositoryError
+from cpvlib.base.values import dataclass
 
 FILE = ".cpvconfig"
 SIZE_LIMIT_BYTES = 1 << 20

@@ -8,8 +8,8 @@ may be smaller.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from cpvlib.base.values import dataclass
 from cpvlib.domain.blocks import BLOCK_BYTES, BlockTable
 
 _MIB = 1 << 20

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import Number
 from cpvlib.domain.query import Condition, best_order
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as _quoted
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.paths import check_relative
 from cpvlib.domain.text import printable
 

@@ -21,9 +21,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.checkpoint import DataUsed, Number, is_number
 from cpvlib.domain.version import Version
 

@@ -10,10 +10,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.checkpoint import Number, flat, is_number
 
 NAME = "metrics.log"

@@ -12,9 +12,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.paths import check_relative
 from cpvlib.domain.pointeryaml import Fields, broken, comes_back, dump, load, load_keeping_form
 from cpvlib.domain.text import printable

@@ -9,9 +9,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from cpvlib.base.errors import ConfigError, UsageError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import Number
 
 _CONDITION = re.compile(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from cpvlib.base.values import dataclass
 from cpvlib.domain.version import Series
 
 _WEIGHTS = re.compile(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cpvlib.base.errors import CPVError
+from cpvlib.base.values import dataclass, field
 
 OK = "ok"
 WARNING = "warning"

@@ -7,10 +7,10 @@ Unless the number was typed by hand, which is for its user to decide, or the win
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError
+from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.version import TagName, Version, next_version
 from cpvlib.managers.pending import Pending, settle, typed_ref
 

@@ -6,13 +6,13 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, RepositoryError, UsageError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass, field
 from cpvlib.managers.settings import Settings
 from cpvlib.managers.workspace import Workspace
 
@@ -190,8 +190,7 @@ def _settle_storage(repo: GitRepository, settings: Settings, environ: Mapping[st
 
 
 def _restore(ws: Workspace, request: CloneRequest, progress: Progress) -> Restored:
-    from dataclasses import replace
-
+    from cpvlib.base.values import replace
     from cpvlib.managers import restoring
     from cpvlib.managers.outs import outs_here
     from cpvlib.managers.standing import standings

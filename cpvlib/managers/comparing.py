@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.checkpoint import Checkpoint
 from cpvlib.domain.comparison import FileChange, ValueChange, compare_files, compare_values, new_content
 from cpvlib.domain.version import Series

@@ -9,11 +9,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cpvlib.base.errors import ConfigError, CPVError
+from cpvlib.base.values import replace
 from cpvlib.domain.cpvconfig import canonical
 from cpvlib.domain.githosts import BITBUCKET
 from cpvlib.managers import githost, signin

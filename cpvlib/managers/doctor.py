@@ -6,11 +6,11 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from cpvlib.base.errors import CPVError, UsageError
+from cpvlib.base.values import replace
 from cpvlib.domain.text import listed, without_secrets
 from cpvlib.managers.checks import FAILED, SKIPPED, Check, Checked
 from cpvlib.managers.checkup import machine, remote, repository, storage

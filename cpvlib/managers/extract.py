@@ -6,12 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
 from cpvlib.managers import objects

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cpvlib.base.errors import CPVError, RepositoryError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.cpvconfig import FILE, CommittedConfig
 from cpvlib.managers.settings import read_committed
 

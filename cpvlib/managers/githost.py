@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, CredentialError
+from cpvlib.base.values import dataclass
 from cpvlib.domain import sshconfig
 from cpvlib.domain.githosts import BITBUCKET, git_host
 from cpvlib.domain.text import printable

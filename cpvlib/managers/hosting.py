@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, CredentialError, GitError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.githosts import BITBUCKET
 from cpvlib.domain.text import printable
 

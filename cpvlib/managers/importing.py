@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import replace
 from cpvlib.domain.version import Series
 from cpvlib.managers import restoring, templates, tracking
 from cpvlib.managers.outs import in_series, outs_here

@@ -7,11 +7,11 @@ writes them beside the remote that it makes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.values import dataclass
 from cpvlib.managers.settings import spelled
 from cpvlib.managers.signin import KEYS
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.pointer import OutEntry, Pointer
 from cpvlib.domain.text import listed, plural, printable
 from cpvlib.managers import generation

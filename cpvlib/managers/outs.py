@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.pointer import OutEntry, Pointer, parse_pointer
 from cpvlib.domain.text import listed
 from cpvlib.domain.version import Series

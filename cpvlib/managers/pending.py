@@ -4,9 +4,9 @@ has it."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cpvlib.base.values import dataclass
 from cpvlib.domain.version import TagName
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.names import FORMER_REMOTE
 from cpvlib.domain.text import printable
 from cpvlib.managers.settings import Settings

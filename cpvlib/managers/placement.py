@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.names import DVC_REMOTE
 from cpvlib.domain.text import printable
 from cpvlib.managers.place import folder_of

@@ -9,13 +9,13 @@ the winner names the same objects.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError, RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import TagName
 from cpvlib.managers import generation

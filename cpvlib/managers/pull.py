@@ -6,12 +6,12 @@ Objects come first, all of them, verified; then git moves the branch forward; th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError, RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.text import listed
 from cpvlib.domain.version import Series
 from cpvlib.managers import objects, restoring

@@ -8,7 +8,6 @@ before it whole, and typed again goes on from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cpvlib.base.errors import CPVError, CredentialError, GitError, RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
 from cpvlib.managers import facts, objects, publish
@@ -230,7 +230,7 @@ def _target(ws: Workspace, request: PushRequest) -> tuple[str, str | None, bool]
 
 def _gate(ws: Workspace) -> Gate | None:
     """What decides on automatic versions; None where they are off, which most pushes are quick to see."""
-    if ws.settings.get("cpv.autotag") is None:
+    if ws.settings.autotag == "off":
         return None
     from cpvlib.managers import gating
 

@@ -7,13 +7,13 @@ touched; what only the worktree holds stops the whole, or is copied aside first 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
+from cpvlib.base.values import dataclass
 from cpvlib.domain.text import listed
 from cpvlib.managers import objects
 from cpvlib.managers.standing import Standing

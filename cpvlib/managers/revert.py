@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, NegativeAnswer, RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass, replace
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series

@@ -10,12 +10,12 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.cpvconfig import FILE, SIZE_LIMIT_BYTES, CommittedConfig, canonical, is_safe
 from cpvlib.domain.names import check_name, check_tag_prefix
 from cpvlib.domain.rate import RATES, parse_rate

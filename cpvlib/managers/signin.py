@@ -61,7 +61,7 @@ def s3_settings(settings: Settings) -> S3Settings:
     options = {**user_options(settings), "connect_timeout": str(_TRIES_S), "read_timeout": str(2 * _TRIES_S)}
     if root.startswith("s3://"):
         return S3Settings.of(root, options)
-    from dataclasses import replace
+    from cpvlib.base.values import replace
 
     return replace(S3Settings.of("s3://none", options), bucket="")
 
@@ -71,8 +71,7 @@ def found_profiles(settings: Settings, credential_path: str | None = None) -> li
 
     `credential_path` stands in for what the settings say.
     """
-    from dataclasses import replace
-
+    from cpvlib.base.values import replace
     from cpvlib.stores.storage.s3_client import profiles
 
     try:

@@ -9,11 +9,11 @@ overwritten.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress
+from cpvlib.base.values import dataclass
 from cpvlib.managers.outs import Out
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ pointers name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress
+from cpvlib.base.values import dataclass
 from cpvlib.managers import objects
 from cpvlib.managers.outs import outs_at, outs_here
 from cpvlib.managers.pending import pending_versions, ready

@@ -11,12 +11,12 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError, UsageError
+from cpvlib.base.values import dataclass
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.paths import check_relative
 from cpvlib.domain.text import listed, plural, printable

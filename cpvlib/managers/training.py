@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.checkpoint import Code, Number, flat, is_number, utc
 from cpvlib.domain.metricslog import START
 from cpvlib.domain.numbers import plain

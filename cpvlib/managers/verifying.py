@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass, field
 
 if TYPE_CHECKING:
     from cpvlib.domain.listing import Listing

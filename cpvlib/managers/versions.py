@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.manifest import Brief, Manifest, parse_brief, parse_manifest
 from cpvlib.domain.text import listed
 from cpvlib.domain.version import Series, TagName, Version

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import listed
 from cpvlib.stores import hashing
 from cpvlib.stores.files import lstat

@@ -6,11 +6,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.stores.files import disk_error, write_atomic
 

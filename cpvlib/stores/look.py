@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass
 from cpvlib.stores.files import disk_error, is_part
 from cpvlib.stores.statindex import FileStat
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.values import dataclass
 from cpvlib.domain.listing import listing_oid, render_listing
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import hashing

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cpvlib.base.errors import CPVError
+from cpvlib.base.values import dataclass
 from cpvlib.managers import checks
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ class Patient:
     @cached_property
     def s3(self) -> S3Settings:
         """How the bucket is asked, with little patience."""
-        from dataclasses import replace
-
+        from cpvlib.base.values import replace
         from cpvlib.stores.storage.s3_settings import S3Settings
 
         place = self.place.place

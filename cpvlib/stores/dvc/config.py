@@ -11,11 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.values import dataclass, field
 from cpvlib.stores.dvc.configtext import Entry, decode, parse, remote_name, remote_section, set_entry
 from cpvlib.stores.userconfig import home
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.values import dataclass, field
 
 _SECTION = re.compile(r"""\s*\[\s*("\s*\S.*?\s*"|'\s*\S.*?\s*'|[^'"\s\[].*?)\s*\]\s*(?:#.*)?""")
 _ENTRY = re.compile(r"""\s*(".*?"|'.*?'|[^'"=].*?)\s*=\s*(.*)""", re.DOTALL)

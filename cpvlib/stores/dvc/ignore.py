@@ -8,10 +8,10 @@ folders that are DVC repositories of their own are always left out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass
 
 FILE = ".dvcignore"
 

@@ -10,10 +10,10 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import dataclass
 from cpvlib.stores.files import culprit, disk_error, write_atomic
 
 NAMES = ("post-commit", "pre-push", "post-checkout", "post-merge")

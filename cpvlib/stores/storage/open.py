@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, StorageError
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from cpvlib.base.errors import StorageError
+from cpvlib.base.values import dataclass
 from cpvlib.stores.storage.protocol import OnBytes
 
 _MIB = 1 << 20

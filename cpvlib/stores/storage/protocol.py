@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from cpvlib.base.errors import StorageError
+from cpvlib.base.values import dataclass
 from cpvlib.domain.spans import Span
 
 OnBytes = Callable[[int], None]

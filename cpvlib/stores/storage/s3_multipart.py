@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from cpvlib.base.errors import CPVError
 from cpvlib.base.parallel import Crew
+from cpvlib.base.values import dataclass
 from cpvlib.stores.storage.parts import Part, Slice, md5_of
 from cpvlib.stores.storage.protocol import OnBytes
 from cpvlib.stores.storage.s3_client import S3Line, md5_header, md5_in

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
 
 _JOBS = 32
