@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from cpvlib.base.pace import Pace
-from cpvlib.stores.storage.protocol import ObjectStat, OnBytes, Proof, Source, Storage
+from cpvlib.domain.spans import Span, joined
+from cpvlib.stores.storage.protocol import ObjectStat, OnBytes, OnSpan, Proof, Source, Storage, no_span
 
 # A call that moves slower than this would run into the timeouts of servers on the way.
 _LEAST_OF_A_CALL = 64 << 10
@@ -47,8 +48,18 @@ class PacedStorage:
     def together(self) -> AbstractContextManager[None]:
         return self._storage.together()
 
-    def get(self, key: str, target: Path, *, on_bytes: OnBytes) -> None:
-        self._storage.get(key, target, on_bytes=self._paced(on_bytes))
+    def get(
+        self,
+        key: str,
+        target: Path,
+        *,
+        have: Iterable[Span] = (),
+        on_span: OnSpan = no_span,
+        on_bytes: OnBytes,
+    ) -> None:
+        spans = joined(have)
+        paced = self._paced(on_bytes, there=sum(span.size for span in spans))
+        self._storage.get(key, target, have=spans, on_span=on_span, on_bytes=paced)
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         return self._storage.get_bytes(key, limit)
@@ -62,10 +73,12 @@ class PacedStorage:
     def delete(self, keys: Collection[str]) -> None:
         self._storage.delete(keys)
 
-    def _paced(self, on_bytes: OnBytes) -> OnBytes:
+    def _paced(self, on_bytes: OnBytes, *, there: int = 0) -> OnBytes:
+        """`on_bytes`, which returns in time, save for what is counted at once, for it was `there`."""
+
         def count(n_bytes: int) -> None:
             on_bytes(n_bytes)
-            if n_bytes > 0:
+            if n_bytes > 0 and n_bytes != there:
                 self._pace.spend(n_bytes, partial(on_bytes, 0))
 
         return count

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cpvlib.base.pace import Pace
+from cpvlib.domain.spans import Span
 from cpvlib.managers.workspace import Workspace
 from cpvlib.stores import transfer
 from cpvlib.stores.storage.folder import FolderStorage
@@ -47,6 +48,18 @@ def test_uploads_and_downloads_take_their_time(tmp_path: Path) -> None:
     assert clock.slept == pytest.approx(10.0)
     assert storage.read_md5(files_key(md5(contents[0])), on_bytes=Count()) == md5(contents[0])
     assert clock.slept == pytest.approx(10.5)
+
+
+def test_what_is_there_already_takes_no_time(tmp_path: Path) -> None:
+    clock, count = Clock(), Count()
+    storage = paced(tmp_path, 100 * KIB, clock)
+    data = some_bytes(50 * KIB)
+    storage.put_bytes(files_key(md5(data)), data)
+    target = tmp_path / "file"
+    target.write_bytes(data[: 30 * KIB])
+    storage.get(files_key(md5(data)), target, have=[Span(0, 30 * KIB)], on_bytes=count)
+    assert (target.read_bytes(), count.total) == (data, 50 * KIB)
+    assert clock.slept == pytest.approx(0.2)
 
 
 def test_everything_else_passes_as_it_is(tmp_path: Path) -> None:
