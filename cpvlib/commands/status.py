@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from cpvlib.cli.ui import UI
-    from cpvlib.managers.status import OutStatus, Status
+    from cpvlib.managers.status import OutStatus, Status, UnfinishedUpload
 
 _NOTES = {
     "new": "not recorded yet: git cpv push",
@@ -59,6 +59,8 @@ def _tell(ui: UI, report: Status) -> None:
     ui.answer(f"{where}{here}{_distance(report)}")
     if report.unfinished:
         ui.answer(report.unfinished)
+    for upload in report.uploads:
+        ui.answer(_upload(upload))
     ui.answer("")
     ui.table([_row(ui, out, lost=out.path in report.lost) for out in report.outs], right=(3,))
     ui.answer("")
@@ -71,6 +73,16 @@ def _tell(ui: UI, report: Status) -> None:
     ui.answer(f"storage: {printable(report.storage_url)}{only}")
     push = "git cpv push --check" if report.lost else "git cpv push"
     ui.answer(f"something to push: {push}" if report.to_push else "nothing to push")
+
+
+def _upload(upload: UnfinishedUpload) -> str:
+    from cpvlib.domain.text import human_size, printable
+
+    size = human_size(upload.size)
+    if upload.path:
+        name = printable(upload.path)
+        return f"the upload of {name} ({size}) is not finished: git cpv push goes on with it"
+    return f"an upload of {size} is not finished: what no push goes on with is given up after 7 days"
 
 
 def _distance(report: Status) -> str:
@@ -116,6 +128,7 @@ def _facts(report: Status) -> dict[str, Any]:
         "pending": list(report.pending),
         "ready": list(report.ready),
         "unfinished": report.unfinished,
+        "uploads": [vars(upload) for upload in report.uploads],
         "storage": report.storage_url,
         "to_push": report.to_push,
         "outs": [

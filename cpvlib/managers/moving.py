@@ -105,7 +105,6 @@ def plan_move(
     """
     from cpvlib.managers.scene import refuse_unready
     from cpvlib.stores.git import refs
-    from cpvlib.stores.storage.open import open_storage
 
     ws.refuse_unfinished()
     refuse_unready(ws.repo)
@@ -118,7 +117,7 @@ def plan_move(
     placed = _placed(ws, root)
     target = source if placed.url == source.url else _target(ws, placed)
     sources = tuple(_sources(ws, target.url))
-    there = open_storage(target, jobs=jobs or ws.settings.jobs)
+    there = ws.open_storage(target, jobs)
     named = named_by_history(ws)
     entries = {(e.oid, e.legacy): e for some in named.values() for e in some}
     survey = Survey(ws, there, sources, progress or Silent(), jobs)
@@ -146,7 +145,7 @@ def move(
         ws = ws.again()
         last = plan_move(ws, plan.root, progress=progress, jobs=jobs)
         stored += _copy(ws, last, progress or Silent(), jobs)
-        _verify(last, _open(ws, last, jobs))
+        _verify(last, ws.open_storage(last.target, jobs))
         lost = set(last.lost)
         Confirmations(ws.repo.common_dir, last.target.url).add(
             e.oid for e in last.entries if e.oid and e.oid not in lost and not _has_lost(e, last, lost)
@@ -157,14 +156,8 @@ def move(
     return Moved(plan, stored, commit, branch, _behind(ws, branch) if commit else (), has_remote)
 
 
-def _open(ws: Workspace, plan: MovePlan, jobs: int | None) -> Storage:
-    from cpvlib.stores.storage.open import open_storage
-
-    return ws.paced(open_storage(plan.target, jobs=jobs or ws.settings.jobs))
-
-
 def _copy(ws: Workspace, plan: MovePlan, progress: Progress, jobs: int | None) -> Stored:
-    target = _open(ws, plan, jobs)
+    target = ws.open_storage(plan.target, jobs)
     stored = Stored()
     for part in plan.freight:
         stored += _send(plan, part, target, progress, jobs)
@@ -201,13 +194,12 @@ def _target(ws: Workspace, placed: Placement) -> StoragePlace:
 def _sources(ws: Workspace, target_url: str) -> Iterator[Storage]:
     """The storages that may hold what the new place lacks: today's, and the one before it."""
     from cpvlib.managers.place import former_place
-    from cpvlib.stores.storage.open import open_storage
 
     if ws.found_place.place.url != target_url:
         yield ws.storage()
     former = former_place(ws.settings, ws.dvc, ws.repo)
     if former and former.url not in (target_url, ws.found_place.place.url):
-        yield ws.paced(open_storage(former, jobs=ws.settings.jobs))
+        yield ws.open_storage(former)
 
 
 def _refuse_lost(ws: Workspace, named: Mapping[str, list[OutEntry]], freight: Iterable[Freight]) -> None:

@@ -207,6 +207,7 @@ def _store(
     there = transfer.present(storage, sizes, progress, jobs, key=lane.key, prove=check and lane.named_by_md5)
     to_send = _sources(lane, [oid for oid in candidates if oid not in there], given)
     proofs = transfer.upload(storage, to_send, progress, jobs, key=lane.key)
+    storage.tidy()
     return Stored(len(to_send), sum(source.size for source in to_send.values()), len(there), proofs)
 
 

@@ -6,7 +6,7 @@ pointers name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress
@@ -41,11 +41,20 @@ class OutStatus:
 
 
 @dataclass(frozen=True)
+class UnfinishedUpload:
+    """Bytes of one object that are on their way; `path` is the out that has this content now, if any."""
+
+    md5: str
+    size: int
+    path: str | None
+
+
+@dataclass(frozen=True)
 class Status:
     """The whole picture. `ready` are those `pending` versions that a push of this branch publishes. `ahead`
     and `behind` count commits against the upstream as last fetched; without an upstream, `unpublished_to` is
     the git remote that lacks the branch's tip. `lost` are objects that storage should hold and does not, told
-    only where it was asked."""
+    only where it was asked. `uploads` are those that were interrupted."""
 
     branch: str | None
     commit: str | None
@@ -62,6 +71,7 @@ class Status:
     shallow: bool
     unpublished_to: str | None
     lost: Mapping[str, int]
+    uploads: tuple[UnfinishedUpload, ...] = ()
 
     @property
     def to_push(self) -> bool:
@@ -107,6 +117,7 @@ def status(
         shallow=ws.repo.is_shallow,
         unpublished_to=_unpublished_to(ws, head) if tracking is None else None,
         lost=lost,
+        uploads=tuple(_uploads(ws, found)),
     )
 
 
@@ -153,6 +164,14 @@ def _unfinished(ws: Workspace) -> str | None:
     if entry is None:
         return None
     return f"a revert to {entry.name} is not finished: git cpv revert --continue, or git cpv revert --abort"
+
+
+def _uploads(ws: Workspace, found: Mapping[str, Standing]) -> Iterator[UnfinishedUpload]:
+    """What somebody else brought there meanwhile is not waited for."""
+    paths = {standing.oid: path for path, standing in found.items()}
+    for begun in ws.uploads.all():
+        if begun.url == ws.found_place.place.url.rstrip("/") and not ws.confirmed.has(begun.md5):
+            yield UnfinishedUpload(begun.md5, begun.size, paths.get(begun.md5))
 
 
 def _versions_here(ws: Workspace, commit: str | None) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.state import Bases, Confirmations
     from cpvlib.stores.storage.open import StoragePlace
     from cpvlib.stores.storage.protocol import Storage
+    from cpvlib.stores.storage.uploads import UploadRecords
     from cpvlib.stores.worktree import Worktree
 
 _POINTER_LIMIT_BYTES = 1 << 20
@@ -171,19 +172,30 @@ class Workspace:
 
         return Confirmations(self.repo.common_dir, self.found_place.place.url)
 
+    @cached_property
+    def uploads(self) -> UploadRecords:
+        from cpvlib.stores.storage.uploads import UploadRecords
+
+        return UploadRecords(self.repo.common_dir / "cpv" / "uploads")
+
     def storage(self, *, write: bool = False) -> Storage:
         """The storage, proved fit for reading, or for writing. Raises ConfigError where it is not trusted."""
         if write not in self._storages:
-            from cpvlib.stores.storage.open import open_storage
-
-            storage = open_storage(
-                self.place(write=write), jobs=self.settings.jobs, note=self.note, trace=self._requests
-            )
-            self._storages[write] = self.paced(storage)
+            self._storages[write] = self.open_storage(self.place(write=write))
         return self._storages[write]
 
-    def paced(self, storage: Storage) -> Storage:
-        """The storage, within `cpv.limitRate` together with all others of this workspace."""
+    def open_storage(self, place: StoragePlace, jobs: int | None = None) -> Storage:
+        """Any storage, with this repository's settings, its memory of uploads that were interrupted, and
+        within `cpv.limitRate` together with all others of this workspace."""
+        from cpvlib.stores.storage.open import open_storage
+
+        storage = open_storage(
+            place,
+            jobs=jobs or self.settings.jobs,
+            note=self.note,
+            trace=self._requests,
+            uploads=self.uploads,
+        )
         if self._pace is None:
             return storage
         from cpvlib.stores.storage.paced import PacedStorage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import struct
 import threading
@@ -19,8 +20,8 @@ class Fault:
 
     'refuse': answers 503; 'reset': cuts the connection once the request is read; 'cut': forwards
     the answer's head and half its body, then cuts; 'alter': changes the first byte of an answer's body;
-    'lose': the request takes effect, its answer is a cut connection; 'expire': says that the token has
-    expired; 'silent': never answers.
+    'age': puts every date in an answer's body back by decades; 'lose': the request takes effect, its answer
+    is a cut connection; 'expire': says that the token has expired; 'silent': never answers.
     """
 
     kind: str
@@ -75,7 +76,11 @@ def front_of(endpoint: str) -> Iterator[Front]:
                 self.close_connection = True
 
         def _forward(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if len(body) < length:  # whoever asked has gone
+                self.close_connection = True
+                return
             with front.lock:
                 front.received_bytes += len(body)
             fault = front.fault_for(self.command, self.path)
@@ -103,6 +108,8 @@ def front_of(endpoint: str) -> Iterator[Front]:
             if fault == "lose":
                 self._cut()
                 return
+            if fault == "age":
+                data = re.sub(rb">20\d\d-", b">1970-", data)
             if fault == "alter":
                 data = bytes([data[0] ^ 1]) + data[1:]
             self._answer(status, headers, data, cut=fault == "cut")

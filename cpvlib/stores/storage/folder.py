@@ -29,6 +29,7 @@ from cpvlib.stores.storage.protocol import (
     OnSpan,
     Proof,
     Source,
+    There,
     no_span,
 )
 
@@ -133,7 +134,7 @@ class FolderStorage:
             rest = list(gaps(have if have and have[-1].end <= size else (), size))
             if have:
                 writer.truncate(size)
-                on_bytes(size - sum(span.size for span in rest))
+                on_bytes(There(size - sum(span.size for span in rest)))
             # Not a whole block for a small object: to clear it would take longer than to copy.
             buffer = memoryview(bytearray(min(_BLOCK, size + 1)))
             for span in rest:
@@ -172,6 +173,9 @@ class FolderStorage:
         for key in keys:
             with self._explained("delete", key), suppress(FileNotFoundError, NotADirectoryError):
                 Path(self._file(key)).unlink()
+
+    def tidy(self) -> None:
+        """What was abandoned is swept before the first put."""
 
     def _open(self, key: str) -> FileIO:
         with self._explained("read", key):

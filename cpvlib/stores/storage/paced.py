@@ -8,8 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from cpvlib.base.pace import Pace
-from cpvlib.domain.spans import Span, joined
-from cpvlib.stores.storage.protocol import ObjectStat, OnBytes, OnSpan, Proof, Source, Storage, no_span
+from cpvlib.domain.spans import Span
+from cpvlib.stores.storage.protocol import (
+    ObjectStat,
+    OnBytes,
+    OnSpan,
+    Proof,
+    Source,
+    Storage,
+    There,
+    no_span,
+)
 
 # A call that moves slower than this would run into the timeouts of servers on the way.
 _LEAST_OF_A_CALL = 64 << 10
@@ -57,9 +66,7 @@ class PacedStorage:
         on_span: OnSpan = no_span,
         on_bytes: OnBytes,
     ) -> None:
-        spans = joined(have)
-        paced = self._paced(on_bytes, there=sum(span.size for span in spans))
-        self._storage.get(key, target, have=spans, on_span=on_span, on_bytes=paced)
+        self._storage.get(key, target, have=have, on_span=on_span, on_bytes=self._paced(on_bytes))
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         return self._storage.get_bytes(key, limit)
@@ -73,12 +80,15 @@ class PacedStorage:
     def delete(self, keys: Collection[str]) -> None:
         self._storage.delete(keys)
 
-    def _paced(self, on_bytes: OnBytes, *, there: int = 0) -> OnBytes:
-        """`on_bytes`, which returns in time, save for what is counted at once, for it was `there`."""
+    def tidy(self) -> None:
+        self._storage.tidy()
+
+    def _paced(self, on_bytes: OnBytes) -> OnBytes:
+        """`on_bytes`, which returns in time, save for what was there already."""
 
         def count(n_bytes: int) -> None:
             on_bytes(n_bytes)
-            if n_bytes > 0 and n_bytes != there:
+            if n_bytes > 0 and not isinstance(n_bytes, There):
                 self._pace.spend(n_bytes, partial(on_bytes, 0))
 
         return count

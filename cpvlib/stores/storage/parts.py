@@ -12,7 +12,7 @@ from cpvlib.stores.storage.protocol import OnBytes
 _MIB = 1 << 20
 # S3 user guide, "Amazon S3 multipart upload limits"; 8 MiB is above the least size of a part, 5 MiB.
 _MOST_PARTS = 10_000
-_PART_SIZE = 8 * _MIB
+PART_BYTES = 8 * _MIB
 _LARGEST_OBJECT = 5 * _MIB * _MIB
 _BLOCK = _MIB
 _LUMP = 256 * 1024
@@ -39,7 +39,7 @@ class Part:
         return self.end - self.start
 
 
-def parts_of(size: int, least: int = _PART_SIZE) -> list[Part]:
+def parts_of(size: int, least: int = PART_BYTES) -> list[Part]:
     """`size` bytes in at most 10,000 parts of equal size, a whole number of MiB and `least` at least."""
     if size > _LARGEST_OBJECT:
         raise StorageError(f"a file of {size} bytes is more than S3 keeps in one object, 5 TiB")

@@ -26,6 +26,12 @@ from cpvlib.base.values import dataclass
 from cpvlib.domain.spans import Span
 
 OnBytes = Callable[[int], None]
+
+
+class There(int):
+    """A number of bytes that were there already, told to `on_bytes` like those that move."""
+
+
 OnSpan = Callable[[Span], None]
 
 
@@ -149,8 +155,7 @@ class Storage(Protocol):
 
         The spans that `have` names are right in `target` already, or so the caller believes: only the rest
         is fetched, from one state of the object, and `target` is cut to the object's length. Spans that go
-        beyond that length are of something else, and then everything is fetched. `on_bytes` counts what was
-        there like what comes.
+        beyond that length are of something else, and then everything is fetched.
 
         `on_span` is called from worker threads, in any order, once the bytes of a span are written: every
         8 MiB, and for the rest when the call ends or fails. Spans don't overlap, and are not synced to disk.
@@ -171,3 +176,7 @@ class Storage(Protocol):
 
     def delete(self, keys: Collection[str]) -> None:
         """Remove these; those that are gone already are no error. S3: DeleteObjects."""
+
+    def tidy(self) -> None:
+        """End what interrupted puts left and nobody goes on with, where that is due; never raises. Called
+        after some."""

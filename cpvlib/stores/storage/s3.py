@@ -28,12 +28,14 @@ from cpvlib.stores.storage.protocol import (
     OnSpan,
     Proof,
     Source,
+    There,
     no_span,
 )
 from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range, md5_header, md5_in
 from cpvlib.stores.storage.s3_errors import AGAIN
-from cpvlib.stores.storage.s3_multipart import Brought, Origin, begun, whole_etag
+from cpvlib.stores.storage.s3_multipart import Brought, Origin, begun, resumable, whole_etag
 from cpvlib.stores.storage.s3_settings import S3Settings
+from cpvlib.stores.storage.uploads import UploadRecords
 
 _MIB = 1 << 20
 _IN_MEMORY = 1 * _MIB
@@ -56,11 +58,19 @@ Sink = Callable[[int, bytes], None]
 class S3Storage:
     """Objects in one bucket, below one prefix. S3 API reference: the operation is named at each call."""
 
-    def __init__(self, settings: S3Settings, note: Note | None = None, trace: Note | None = None) -> None:
+    def __init__(
+        self,
+        settings: S3Settings,
+        note: Note | None = None,
+        trace: Note | None = None,
+        uploads: UploadRecords | None = None,
+    ) -> None:
         self.settings = settings
         self.url = settings.url
         self.jobs = settings.jobs
         self._line = S3Line(settings, note or (lambda _: None), trace)
+        self._uploads = uploads
+        self._sent_parts = False
         self._bucket_seen = False
 
     def stat(self, key: str) -> ObjectStat | None:
@@ -137,7 +147,7 @@ class S3Storage:
             if have:
                 size, etag = self._size_and_etag(key)
                 rest = list(gaps(have if have[-1].end <= size else (), size))
-                on_bytes(size - sum(span.size for span in rest))
+                on_bytes(There(size - sum(span.size for span in rest)))
             else:
                 size, etag = fetch(Span(0, _FIRST_RANGE), None)
                 rest = list(gaps([Span(0, _FIRST_RANGE)], size))
@@ -199,6 +209,13 @@ class S3Storage:
                     hint="ask the bucket's owner for s3:DeleteObject",
                 )
 
+    def tidy(self) -> None:
+        """Only after large objects, for others leave nothing."""
+        if self._uploads is not None and self._sent_parts:
+            from cpvlib.stores.storage.s3_leftovers import sweep
+
+            sweep(self._line, self._uploads)
+
     def _put_whole(self, key: str, body: bytes | Slice, md5: str, source: Source | None) -> Proof:
         try:
             with self._line.asking("write", key) as client:
@@ -222,11 +239,16 @@ class S3Storage:
         return Proof("md5 in transit and size")
 
     def _put_parts(self, key: str, source: Source, md5: str, on_bytes: OnBytes) -> Proof:
-        parts = parts_of(source.size)
-        with begun(self._line, key) as upload:
+        with resumable(self._line, key, source.size, md5, self._uploads) as upload:
+            parts = parts_of(source.size, upload.part_bytes)
             brought = upload.bring(parts, lambda part: upload.send(part, source.open, on_bytes), self.jobs)
-            source.check()
+            try:
+                source.check()
+            except CPVError:
+                upload.abort()
+                raise
             upload.complete(brought)
+        self._sent_parts = True
         return self._confirm_parts(key, source.size, md5, brought)
 
     def _confirm_parts(self, key: str, size: int, md5: str, brought: Sequence[Brought]) -> Proof:

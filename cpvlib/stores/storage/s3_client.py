@@ -38,7 +38,7 @@ class S3Line:
 
     def __init__(self, settings: S3Settings, note: Note, trace: Note | None = None) -> None:
         self.settings = settings
-        self._note = note
+        self.note = note
         self._trace = trace
         self._noted_at = -_NOTE_EVERY_S
         self._slots = threading.BoundedSemaphore(settings.jobs)
@@ -127,7 +127,7 @@ class S3Line:
         if trouble and attempts > 1 and now - self._noted_at >= _NOTE_EVERY_S:
             self._noted_at = now
             cause = f"it answers {status}" if status else "no answer"
-            self._note(printable(f"waiting for {self._host}: {cause}; {attempts} tries so far"))
+            self.note(printable(f"waiting for {self._host}: {cause}; {attempts} tries so far"))
 
 
 def _make_client(settings: S3Settings) -> S3Client:

@@ -15,6 +15,15 @@ from cpvlib.domain.text import printable
 from cpvlib.stores.storage.protocol import ObjectMissingError
 from cpvlib.stores.storage.s3_settings import S3Settings
 
+
+class DeniedError(StorageError):
+    """The storage is there, and whoever asks may not do this."""
+
+
+class UploadGoneError(StorageError):
+    """The server knows no such multipart upload: it was completed, aborted, or has expired."""
+
+
 AGAIN = "run the same command again; what is stored already is not sent twice"
 CLOCK = ("RequestTimeTooSkewed", "RequestExpired")
 _KEYS = "check the keys in ~/.aws/credentials or AWS_ACCESS_KEY_ID, and the profile"
@@ -28,7 +37,7 @@ _BY_CODE: dict[str, tuple[type[CPVError], str, str]] = {
         "make it, or check its name",
     ),
     "AccessDenied": (
-        StorageError,
+        DeniedError,
         "access denied: may not {act} in '{place}'",
         "ask its owner for s3:ListBucket, s3:GetObject and s3:PutObject, or use another profile",
     ),
@@ -53,6 +62,11 @@ _BY_CODE: dict[str, tuple[type[CPVError], str, str]] = {
         AGAIN,
     ),
     "PreconditionFailed": (StorageError, "'{key}' in '{place}' was replaced while it was read", AGAIN),
+    "NoSuchUpload": (
+        UploadGoneError,
+        "the upload of '{key}' was ended at '{place}' before it was whole",
+        "run the same command again",
+    ),
     "InvalidObjectState": (
         StorageError,
         "'{key}' in '{place}' is archived and can't be read now",
@@ -188,6 +202,12 @@ def explain(error: Exception, settings: S3Settings, host: str, act: str, key: st
         )
     kind, text, hint = found
     return kind(printable(text.format(**words)), hint=printable(hint.format(**words)))
+
+
+def gone(settings: S3Settings, key: str) -> UploadGoneError:
+    """The error for an upload that the server does not know, where it says so in words of its own."""
+    _, text, hint = _BY_CODE["NoSuchUpload"]
+    return UploadGoneError(printable(text.format(key=key, place=settings.url)), hint=hint)
 
 
 def code_of(error: Exception) -> str:

@@ -6,16 +6,23 @@ S3 user guide: "Uploading and copying objects using multipart upload". The opera
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cpvlib.base.errors import CPVError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.values import dataclass
-from cpvlib.stores.storage.parts import Part, Slice, md5_of
-from cpvlib.stores.storage.protocol import OnBytes
+from cpvlib.domain.text import human_size
+from cpvlib.stores.storage.parts import PART_BYTES, Part, Slice, md5_of, parts_of
+from cpvlib.stores.storage.protocol import ObjectMissingError, OnBytes, There
 from cpvlib.stores.storage.s3_client import S3Line, md5_header, md5_in
+from cpvlib.stores.storage.s3_errors import DeniedError, UploadGoneError, gone
+from cpvlib.stores.storage.uploads import Begun, UploadRecord, UploadRecords
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _AT_ONCE = 8
 
@@ -43,27 +50,89 @@ class Origin:
     start: int
 
 
-class Upload:
-    """One multipart upload of one key. Usable from many threads."""
+@dataclass(frozen=True)
+class Held:
+    """A part as the server lists it, its ETag without quotes."""
 
-    def __init__(self, line: S3Line, key: str, upload_id: str) -> None:
+    size: int
+    etag: str
+    modified: datetime
+
+
+class Upload:
+    """One multipart upload of one key. Usable from many threads.
+
+    `record` remembers it for another process that goes on with it; `part_bytes` is how long its parts are.
+    """
+
+    def __init__(
+        self,
+        line: S3Line,
+        key: str,
+        upload_id: str,
+        *,
+        part_bytes: int = PART_BYTES,
+        record: UploadRecord | None = None,
+    ) -> None:
         self._line = line
+        self._record = record
+        self._held: Mapping[int, Held] = {}
         self.key = key
         self.id = upload_id
+        self.part_bytes = part_bytes
 
     @classmethod
-    def begin(cls, line: S3Line, key: str) -> Upload:
+    def begin(cls, line: S3Line, key: str, record: UploadRecord | None = None) -> Upload:
         """S3 API: CreateMultipartUpload."""
         with line.asking("write", key) as client:
             answer: Any = client.create_multipart_upload(**line.at(key), **line.writing, **line.customer_key)
-        return cls(line, key, answer["UploadId"])
+        return cls(line, key, answer["UploadId"], record=record)
+
+    def look(self, numbers: Collection[int]) -> int | None:
+        """Learns which parts the server holds already, which `send` then need not send; how many bytes they
+        have. None where it holds others than those of `numbers`: Ceph completes no upload that leaves a part
+        out. Raises UploadGoneError where it knows no such upload."""
+        held = self.held()
+        if not held.keys() <= set(numbers):
+            return None
+        self._held = held
+        return sum(part.size for part in held.values())
+
+    @contextmanager
+    def _asking(self) -> Iterator[S3Client]:
+        """Ceph says of an upload that it does not know that there is no such key."""
+        try:
+            with self._line.asking("write", self.key) as client:
+                yield client
+        except ObjectMissingError as error:
+            raise gone(self._line.settings, self.key) from error
+
+    def held(self) -> dict[int, Held]:
+        """The parts that the server holds, by number. S3 API: ListParts."""
+        found: dict[int, Held] = {}
+        marker = 0
+        while True:
+            with self._asking() as client:
+                page = client.list_parts(**self._line.at(self.key), UploadId=self.id, PartNumberMarker=marker)
+            for part in page.get("Parts", ()):
+                held = Held(part["Size"], part["ETag"].strip('"'), part["LastModified"])
+                found[part["PartNumber"]] = held
+            if not page.get("IsTruncated"):
+                return found
+            marker = page["NextPartNumberMarker"]
 
     def send(self, part: Part, opened: Callable[[], BinaryIO], on_bytes: OnBytes) -> Brought:
-        """The part's bytes out of a file that `opened` opens, with their md5, which the server enforces. S3
-        API: UploadPart."""
+        """The part's bytes out of a file that `opened` opens, with their md5, which the server enforces.
+
+        A part that the server was found to hold is not sent again if it is proved to be these very bytes. S3
+        API: UploadPart.
+        """
         with opened() as reader:
             md5 = md5_of(reader, part)
-            with self._line.asking("write", self.key) as client:
+            if (etag := self._proved(part, md5)) is not None:
+                on_bytes(There(part.size))
+                return Brought(part, etag, md5)
+            with self._asking() as client:
                 answer: Any = client.upload_part(
                     **self._line.at(self.key),
                     **self._line.customer_key,
@@ -72,7 +141,18 @@ class Upload:
                     Body=Slice(reader, part.start, part.size, on_bytes),  # type: ignore[arg-type]
                     ContentMD5=md5_header(md5),
                 )
-        return Brought(part, answer["ETag"], md5, md5_in(answer) not in (None, md5))
+        brought = Brought(part, answer["ETag"], md5, md5_in(answer) not in (None, md5))
+        if self._record and not brought.is_doubtful:
+            self._record.note(part.number, md5, brought.etag.strip('"'))
+        return brought
+
+    def _proved(self, part: Part, md5: str) -> str | None:
+        """The ETag of the part that the server holds, if it has these bytes."""
+        held = self._held.get(part.number)
+        if held is None or held.size != part.size:
+            return None
+        proved = held.etag == md5 or (self._record and self._record.proves(part.number, md5, held.etag))
+        return f'"{held.etag}"' if proved else None
 
     def copy(self, part: Part, origin: Origin) -> Brought:
         """As many bytes as the part has, on the server's side of the network; its ETag is not compared with
@@ -99,20 +179,40 @@ class Upload:
         """
         return [brought for _, brought in Crew(min(at_once, _AT_ONCE)).each(how, parts)]
 
-    def complete(self, brought: Iterable[Brought]) -> None:
+    def complete(self, brought: Sequence[Brought]) -> None:
         """The object takes its name, of these parts. S3 API: CompleteMultipartUpload."""
         numbered = sorted((each.part.number, each.etag) for each in brought)
         parts: Any = {"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in numbered]}
-        with self._line.asking("write", self.key) as client:
-            client.complete_multipart_upload(
-                **self._line.at(self.key), **self._line.customer_key, UploadId=self.id, MultipartUpload=parts
-            )
+        try:
+            with self._asking() as client:
+                client.complete_multipart_upload(
+                    **self._line.at(self.key),
+                    **self._line.customer_key,
+                    UploadId=self.id,
+                    MultipartUpload=parts,
+                )
+        except UploadGoneError:
+            # The answer to an earlier try may have been lost on its way.
+            if not self._is_there(whole_etag(brought)):
+                raise
+        if self._record:
+            self._record.end()
+
+    def _is_there(self, etag: str) -> bool:
+        try:
+            with self._line.asking("confirm", self.key) as client:
+                head = client.head_object(**self._line.at(self.key), **self._line.customer_key)
+        except ObjectMissingError:
+            return False
+        return bool(etag) and head["ETag"].strip('"') == etag
 
     def abort(self) -> None:
         """Best effort: what could not be told stays for the sweep of stale uploads. S3 API:
         AbortMultipartUpload."""
         with suppress(CPVError), self._line.asking("abort", self.key) as client:
             client.abort_multipart_upload(**self._line.at(self.key), UploadId=self.id)
+        if self._record:
+            self._record.end()
 
 
 @contextmanager
@@ -124,6 +224,50 @@ def begun(line: S3Line, key: str) -> Iterator[Upload]:
     except BaseException:
         upload.abort()
         raise
+
+
+@contextmanager
+def resumable(line: S3Line, key: str, size: int, md5: str, records: UploadRecords | None) -> Iterator[Upload]:
+    """The upload of this content that was interrupted, or a new one; if the block fails it is left as it is,
+    for another command to go on with. Where nothing can be remembered it is aborted then.
+    """
+    with records.of(line.settings.url, key, size, md5) if records else nullcontext() as record:
+        if record is None:
+            with begun(line, key) as upload:
+                yield upload
+            return
+        upload = _left(line, key, record) or _recorded(line, key, size, md5, record)
+        try:
+            yield upload
+        except UploadGoneError:
+            record.end()
+            raise
+
+
+def _left(line: S3Line, key: str, record: UploadRecord) -> Upload | None:
+    """The recorded upload, if the server knows it, tells of its parts, and has no others."""
+    begun = record.begun
+    if begun is None:
+        return None
+    upload = Upload(line, key, begun.upload_id, part_bytes=begun.part_bytes, record=record)
+    try:
+        held_bytes = upload.look({part.number for part in parts_of(begun.size, begun.part_bytes)})
+    except UploadGoneError:
+        return None
+    except DeniedError:
+        held_bytes = None
+    if held_bytes is None:
+        Upload(line, key, begun.upload_id).abort()
+        return None
+    if held_bytes:
+        line.note(f"going on with an upload: {human_size(held_bytes)} of {human_size(begun.size)} are there")
+    return upload
+
+
+def _recorded(line: S3Line, key: str, size: int, md5: str, record: UploadRecord) -> Upload:
+    upload = Upload.begin(line, key, record)
+    record.begin(Begun(line.settings.url, key, size, md5, upload.id, upload.part_bytes))
+    return upload
 
 
 def whole_etag(brought: Sequence[Brought]) -> str:

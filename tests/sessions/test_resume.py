@@ -1,0 +1,81 @@
+"""A large file that was interrupted on its way: the same command brings the rest, and only the rest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from servers.front import Fault, Front, front_of
+from servers.s3 import S3Server
+from shell import Shell
+from terminal import Terminal
+
+MIB = 1 << 20
+PART = 8 * MIB
+SIZE = 3 * PART
+
+
+@pytest.fixture
+def front(moto_server: S3Server) -> Iterator[Front]:
+    with front_of(moto_server.endpoint) as front:
+        yield front
+
+
+@pytest.fixture
+def repo(shell: Shell, moto_server: S3Server, front: Front) -> Shell:
+    """A model of three parts, recorded nowhere yet."""
+    shell.ok(f"git cpv init -q --team T --model m --storage s3://{moto_server.new_bucket()} 'my repo'")
+    repo = shell.at("my repo", **moto_server.environment | {"AWS_ENDPOINT_URL": front.endpoint})
+    repo.write("model.bin", b"weights" * (SIZE // 7 + 1))
+    os.truncate(repo.cwd / "model.bin", SIZE)
+    return repo
+
+
+def stopped_uploading(repo: Shell, front: Front, how: str) -> None:
+    """A push of which the third part gets no answer, ended there."""
+    front.faults.append(Fault("silent", "PUT", "partNumber=3", times=99))
+    words = ["git-cpv-push", "--metric", "loss=1", "--jobs", "1"]
+    if how == "Ctrl-C":
+        with Terminal(words, repo.cwd, repo.env) as terminal:
+            assert front.left_waiting.wait(60)
+            terminal.type("\x03")
+            assert terminal.wait() == 130
+    else:
+        process = subprocess.Popen(words, cwd=repo.cwd, env={**os.environ, **repo.env})
+        assert front.left_waiting.wait(60)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    front.faults.clear()
+    front.clear()
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "kill -9"])
+def test_a_push_goes_on_with_its_upload(repo: Shell, front: Front, how: str) -> None:
+    stopped_uploading(repo, front, how)
+    assert (
+        "the upload of model.bin (24 MiB) is not finished: git cpv push goes on with it"
+        in repo.ok("git cpv status").splitlines()
+    )
+    done = repo.run("git cpv push --metric loss=1")
+    assert done.code == 0, str(done)
+    assert done.err.startswith("going on with an upload: 16 MiB of 24 MiB are there\nmodel: 1 file, 24 MiB; ")
+    assert front.received_bytes < PART + MIB
+    assert "upload" not in repo.ok("git cpv status")
+    repo.ok("rm -r .dvc/cache model.bin && git cpv pull -q")
+    assert (repo.cwd / "model.bin").stat().st_size == SIZE
+    assert "nothing to push" in repo.ok("git cpv status")
+
+
+def test_a_model_that_changed_is_another_upload(repo: Shell, front: Front) -> None:
+    stopped_uploading(repo, front, "kill -9")
+    with (repo.cwd / "model.bin").open("r+b") as model:
+        model.write(b"another")
+    assert "an upload of 24 MiB is not finished: " in repo.ok("git cpv status")
+    repo.ok("git cpv push -q --metric loss=2")
+    assert front.received_bytes > SIZE
+    repo.ok("rm -r .dvc/cache model.bin && git cpv pull -q")
+    assert (repo.cwd / "model.bin").read_bytes()[:14] == b"anotherweights"
