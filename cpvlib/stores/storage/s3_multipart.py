@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from cpvlib.base.errors import CPVError
 from cpvlib.base.parallel import Crew
@@ -20,9 +20,6 @@ from cpvlib.stores.storage.protocol import ObjectMissingError, OnBytes, There
 from cpvlib.stores.storage.s3_client import S3Line, md5_header, md5_in
 from cpvlib.stores.storage.s3_errors import DeniedError, UploadGoneError, gone
 from cpvlib.stores.storage.uploads import Begun, UploadRecord, UploadRecords
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _AT_ONCE = 8
 
@@ -99,7 +96,7 @@ class Upload:
         return sum(part.size for part in held.values())
 
     @contextmanager
-    def _asking(self) -> Iterator[S3Client]:
+    def _asking(self) -> Iterator[Any]:
         """Ceph says of an upload that it does not know that there is no such key."""
         try:
             with self._line.asking("write", self.key) as client:
@@ -138,7 +135,7 @@ class Upload:
                     **self._line.customer_key,
                     UploadId=self.id,
                     PartNumber=part.number,
-                    Body=Slice(reader, part.start, part.size, on_bytes),  # type: ignore[arg-type]
+                    Body=Slice(reader, part.start, part.size, on_bytes),
                     ContentMD5=md5_header(md5),
                 )
         brought = Brought(part, answer["ETag"], md5, md5_in(answer) not in (None, md5))
