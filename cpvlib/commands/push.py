@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, UsageError
-from cpvlib.base.values import replace
 from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, SERIES, force, transfer_settings
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from cpvlib.cli.ui import UI
     from cpvlib.managers.gathering import Change
+    from cpvlib.managers.outlook import Outlook
     from cpvlib.managers.push import PushPlan, PushRequest, PushResult
     from cpvlib.managers.workspace import Workspace
 
@@ -31,12 +31,10 @@ def run(args: Namespace, ui: UI) -> int:
 def _push(args: Namespace, ui: UI, ws: Workspace, request: PushRequest) -> int:
     import time
 
-    from cpvlib.cli.opening import from_top
     from cpvlib.managers.push import plan_push, push
 
     started = time.monotonic()
     progress = ui.progress()
-    request = replace(request, remove=tuple(from_top(ws, word) for word in args.remove))
     plan = plan_push(ws, request, dry_run=args.dry_run, progress=progress)
     for warning in plan.warnings:
         ui.warn(warning)
@@ -94,6 +92,7 @@ def _read(name: str) -> bytes:
 def _tell_plan(ui: UI, ws: Workspace, plan: PushPlan, request: PushRequest) -> None:
     from cpvlib.domain.text import printable
     from cpvlib.managers import publish
+    from cpvlib.managers.outlook import look_ahead
     from cpvlib.managers.pending import ready
     from cpvlib.stores.git import trees
 
@@ -102,11 +101,15 @@ def _tell_plan(ui: UI, ws: Workspace, plan: PushPlan, request: PushRequest) -> N
     if plan.git_remote and plan.tip:
         versions = [str(each.name) for each in ready(ws, plan.tip)]
         publishes = bool(versions) or not publish.is_published(ws, plan.git_remote, plan.branch, plan.tip)
+    ahead = look_ahead(ws, plan.changes, check=request.check)
     if ui.json_wanted:
-        ui.json({"dry_run": True, "versions": versions, **_facts(plan)})
+        amounts = {"send": ahead.send, "copy": ahead.copy, "skip": ahead.skip}
+        ui.json({"dry_run": True, "versions": versions, "bytes": amounts, **_facts(plan)})
         return
     told = [f"would track {printable(path)}" for path in _first_outs(plan)]
     told += [f"would record {_change(change)}" for change in plan.changes]
+    if plan.changes:
+        told.append(_amounts(ahead))
     if commits:
         told.append(f"would commit to {printable(plan.branch)}: {printable(plan.message.splitlines()[0])}")
     told += [f"would restore {printable(change.out.pointer_path)}" for change in plan.mends]
@@ -116,6 +119,16 @@ def _tell_plan(ui: UI, ws: Workspace, plan: PushPlan, request: PushRequest) -> N
         told.append("would publish nothing: there is no git remote")
     for line in told or ["everything is up to date"]:
         ui.answer(line)
+
+
+def _amounts(ahead: Outlook) -> str:
+    """`would send 8.0 MiB, copy 16 MiB within the storage, skip 3.1 GiB that it has`."""
+    from cpvlib.domain.text import human_size
+
+    parts = [f"would send {human_size(ahead.send)}"]
+    parts += [f"copy {human_size(ahead.copy)} within the storage"] if ahead.copy else []
+    parts += [f"skip {human_size(ahead.skip)} that it has"] if ahead.skip else []
+    return ", ".join(parts)
 
 
 def _tell(ui: UI, result: PushResult, seconds: float) -> None:
@@ -178,18 +191,17 @@ def _contents(plan: PushPlan) -> str:
         contents = [change.content for change in plan.changes if change.out.series is series]
         if contents:
             n_files = sum(1 if content.nfiles is None else content.nfiles for content in contents)
-            n_absent = sum(len(content.absent) for content in contents)
-            absent = f" ({n_absent:,} of them absent here)" if n_absent else ""
-            size = human_size(sum(content.size for content in contents))
-            parts.append(f"{series}: {plural(n_files, 'file')}{absent}, {size}")
+            parts.append(f"{series}: {plural(n_files, 'file')}, {human_size(sum(c.size for c in contents))}")
     return "; ".join(parts)
 
 
 def _sent(result: PushResult, seconds: float) -> str:
     from cpvlib.domain.text import human_size, plural
 
-    size = human_size(result.stored.sent_bytes)
-    return f"{size} in {plural(result.stored.n_sent, 'object')} stored and confirmed ({_duration(seconds)})"
+    stored = result.stored
+    size = human_size(stored.sent_bytes + stored.copied_bytes)
+    sent = f", {human_size(stored.sent_bytes)} of it sent" if stored.copied_bytes else ""
+    return f"{size} in {plural(stored.n_sent, 'object')} stored and confirmed{sent} ({_duration(seconds)})"
 
 
 def _published(result: PushResult) -> str:
@@ -228,7 +240,6 @@ def _facts(plan: PushPlan) -> dict[str, Any]:
                 "md5": change.content.oid,
                 "size": change.content.size,
                 "nfiles": change.content.nfiles,
-                "absent": len(change.content.absent),
                 "before": change.before,
             }
             for change in plan.changes
@@ -250,6 +261,7 @@ def _result_facts(result: PushResult) -> dict[str, Any]:
         "gate": result.reason or None,
         "sent_objects": result.stored.n_sent,
         "sent_bytes": result.stored.sent_bytes,
+        "copied_bytes": result.stored.copied_bytes,
         "published": publication is not None and bool(publication.branch_moved or publication.published),
         "versions": [str(name) for name in publication.published] if publication else [],
         "renamed": {str(old): str(new) for old, new in publication.renamed.items()} if publication else {},
@@ -266,6 +278,9 @@ COMMAND = Command(
         "cache, uploads what storage lacks, and confirms it there. Then it commits the pointers and "
         "`checkpoint.json`, and nothing else: staged work and unfinished edits stay as they are. Last it "
         "publishes the branch, and the versions that await publication, to the git remote, all or none.\n\n"
+        "Of a large file in an S3 storage only what changed since an earlier version is sent; the rest is "
+        "copied there. `--dry-run` asks the storage, and tells how many bytes would be sent, copied and "
+        "skipped.\n\n"
         "The git remote is the upstream's, else `cpv.remote`, else `origin`; where there is none, push "
         "stops after the commit and says so. With nothing changed since the last confirmed push it asks "
         "nobody.\n\n"
@@ -274,9 +289,6 @@ COMMAND = Command(
         "Where `cpv.autotag` is `changed`, or conditions such as `loss improves, accuracy >= 0.9` that "
         "hold, a new model gets its version with the commit, as `git cpv tag` would give it; one line says "
         "which, or with the numbers why there is none.\n\n"
-        "A folder may be here in part (see git-cpv-pull(1)): what is absent by choice stays in it, and its "
-        "objects need not be here. A file put where one is absent replaces that one; a file that is here and "
-        "is deleted goes; `--remove` takes out one that is absent.\n\n"
         "On stdout is the commit, where stdout is not a terminal."
     ),
     arguments=(
@@ -325,13 +337,6 @@ COMMAND = Command(
             complete=Complete.BRANCH,
             help="commit onto the branch NAME, without switching to it; it is made where it does not exist",
         ),
-        option(
-            "--remove",
-            metavar="PATH",
-            many=True,
-            complete=Complete.FILE,
-            help="take an absent file or folder out of the data, or of a model's folder; may be repeated",
-        ),
         flag("--check", help="ask storage again about everything, whatever was confirmed before"),
         *SERIES,
         DRY_RUN,
@@ -346,7 +351,6 @@ COMMAND = Command(
             "Take a checkpoint folder as the model, and commit the code too",
             "git cpv push -a --from checkpoints/epoch_12",
         ),
-        Example("Take a file out of a folder that is not whole here", "git cpv push --remove data/raw/7.wav"),
         Example("See what a push would do", "git cpv push --dry-run"),
     ),
     see_also=("pull", "tag", "status", "git-push(1)"),

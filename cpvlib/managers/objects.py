@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field, replace
+from cpvlib.domain.blocks import WORTH_BYTES
 from cpvlib.domain.pointer import OutEntry, Pointer
 from cpvlib.domain.text import listed, plural, printable
 from cpvlib.managers import generation
+from cpvlib.managers.beginnings import Beginnings
+from cpvlib.managers.likeness import Likenesses
 
 if TYPE_CHECKING:
     from cpvlib.domain.listing import Listing
@@ -21,13 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a call to `store` did: objects sent, their bytes, how each was proved, and how many were there
-    already."""
+    """What a call to `store` did: objects stored, the bytes of them that were sent, how each was proved, how
+    many were there already, and bytes that the storage copied from what it had."""
 
     n_sent: int = 0
     sent_bytes: int = 0
     n_present: int = 0
     proofs: Mapping[str, Proof] = field(default_factory=dict)
+    copied_bytes: int = 0
 
     def __add__(self, other: Stored) -> Stored:
         return Stored(
@@ -35,21 +39,18 @@ class Stored:
             self.sent_bytes + other.sent_bytes,
             self.n_present + other.n_present,
             {**self.proofs, **other.proofs},
+            self.copied_bytes + other.copied_bytes,
         )
 
 
 @dataclass(frozen=True)
 class _Lane:
-    """Entries of one layout: today's, or DVC 2's, whose objects lie elsewhere in cache and storage alike.
-
-    `without` are files of folders, by their listing's oid, that are none of its objects.
-    """
+    """Entries of one layout: today's, or DVC 2's, whose objects lie elsewhere in cache and storage alike."""
 
     ws: Workspace
     entries: tuple[OutEntry, ...]
     cache: ObjectCache
     key: Callable[[str], str]
-    without: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def named_by_md5(self) -> bool:
@@ -72,11 +73,8 @@ class _Lane:
                 continue
             if entry.is_dir:
                 found[entry.oid] = None
-                entries = self.listing(entry.oid).entries
-                absent = self.without.get(entry.oid) or ()
-                for path, oid in entries.items():
-                    if path not in absent:
-                        found.setdefault(oid, None)
+                for oid in self.listing(entry.oid).entries.values():
+                    found.setdefault(oid, None)
             else:
                 found[entry.oid] = entry.size
         return found
@@ -84,7 +82,9 @@ class _Lane:
     def download(self, wanted: Mapping[str, int | None], progress: Progress, jobs: int | None) -> None:
         from cpvlib.stores import transfer
 
-        transfer.download(self.ws.storage(), wanted, self.cache, progress, jobs, key=self.key)
+        storage = self.ws.storage()
+        begin = Beginnings(self.ws, storage, self.cache, self.entries).begin
+        transfer.download(storage, wanted, self.cache, progress, jobs, key=self.key, begin=begin)
 
 
 def listing_of(ws: Workspace, entry: OutEntry) -> Listing:
@@ -131,24 +131,15 @@ def _belongs(entry: OutEntry) -> bool:
 
 
 def fetch(
-    ws: Workspace,
-    entries: Iterable[OutEntry],
-    *,
-    without: Mapping[str, Collection[str]] | None = None,
-    files: Iterable[str] = (),
-    progress: Progress | None = None,
-    jobs: int | None = None,
+    ws: Workspace, entries: Iterable[OutEntry], *, progress: Progress | None = None, jobs: int | None = None
 ) -> tuple[int, int]:
     """Brings every object of the entries into the cache, each checked against its md5; how many and how many
     bytes.
 
-    `without` are files of folders, by their listing's oid, that stay where they are; `files` are oids of
-    single files to bring as well. Raises StorageError where storage lacks one: nothing of the worktree was
-    touched by then.
+    Raises StorageError where storage lacks one: nothing of the worktree was touched by then.
     """
     n_fetched = n_bytes = 0
-    for lane in _lanes(ws, [*entries, *(OutEntry("", oid) for oid in files)]):
-        lane = replace(lane, without=without or {})
+    for lane in _lanes(ws, entries):
         wanted = lane.objects()
         missing = {oid: wanted[oid] for oid in lane.cache.missing(wanted)}
         if missing:
@@ -222,9 +213,13 @@ def _store(
     storage = lane.ws.storage(write=True)
     there = transfer.present(storage, sizes, progress, jobs, key=lane.key, prove=check and lane.named_by_md5)
     to_send = _sources(lane, [oid for oid in candidates if oid not in there], given)
-    proofs = transfer.upload(storage, to_send, progress, jobs, key=lane.key)
+    likenesses = Likenesses(lane.ws, storage)
+    proofs = transfer.upload(storage, to_send, progress, jobs, key=lane.key, known=likenesses.known)
     storage.tidy()
-    return Stored(len(to_send), sum(source.size for source in to_send.values()), len(there), proofs)
+    likenesses.share(oid for oid, source in to_send.items() if source.size > WORTH_BYTES)
+    copied_bytes = sum(proof.copied_bytes for proof in proofs.values())
+    sent_bytes = sum(source.size for source in to_send.values()) - copied_bytes
+    return Stored(len(to_send), sent_bytes, len(there), proofs, copied_bytes)
 
 
 def _size(lane: _Lane, source: Source | None, oid: str, told: int | None) -> int | None:

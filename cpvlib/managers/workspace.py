@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cpvlib.stores.git.door import Trace
     from cpvlib.stores.git.repository import GitRepository
     from cpvlib.stores.journal import Journal
-    from cpvlib.stores.partial import Partials
     from cpvlib.stores.state import Bases, Confirmations
     from cpvlib.stores.storage.open import StoragePlace
     from cpvlib.stores.storage.protocol import Storage
@@ -146,25 +145,7 @@ class Workspace:
         from cpvlib.stores.worktree import Worktree
 
         index = StatIndex(self.repo.git_dir / "cpv" / "stat.db")
-        return Worktree(
-            self.top,
-            index,
-            DvcIgnore(self.top),
-            cache_root=self.cache.root,
-            tables=self.tables,
-            partials=self.partials,
-        )
-
-    @cached_property
-    def partials(self) -> Partials:
-        """What is left out of this worktree's folders."""
-        from cpvlib.stores.partial import Partials
-
-        def entries(oid: str) -> Mapping[str, str] | None:
-            listing = self.cache.read_listing(oid)
-            return listing.entries if listing else None
-
-        return Partials(self.repo.git_dir, entries)
+        return Worktree(self.top, index, DvcIgnore(self.top), cache_root=self.cache.root, tables=self.tables)
 
     @cached_property
     def bases(self) -> Bases:
@@ -204,8 +185,9 @@ class Workspace:
         return self._storages[write]
 
     def open_storage(self, place: StoragePlace, jobs: int | None = None) -> Storage:
-        """Any storage, with this repository's settings, its memory of uploads that were interrupted, and
-        within `cpv.limitRate` together with all others of this workspace."""
+        """Any storage, with this repository's settings, its memory of what was found out there and of uploads
+        that were interrupted, and within `cpv.limitRate` together with all others of this workspace."""
+        from cpvlib.stores.state import Abilities
         from cpvlib.stores.storage.open import open_storage
 
         storage = open_storage(
@@ -214,6 +196,7 @@ class Workspace:
             note=self.note,
             trace=self._requests,
             uploads=self.uploads,
+            memory=Abilities(self.repo.common_dir, place.url),
         )
         if self._pace is None:
             return storage

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -150,6 +150,30 @@ def write_all(file: FileIO, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
+
+
+def copy_stretches(source: StrPath, target: StrPath, stretches: Iterable[tuple[int, int, int]]) -> None:
+    """Of one file into another, which is made if need be: from where, to where, how many bytes. Stops at the
+    source's end."""
+    reader = os.open(source, os.O_RDONLY)
+    try:
+        writer = os.open(target, os.O_WRONLY | os.O_CREAT, 0o666)
+        try:
+            for start, place, size in stretches:
+                _copy_stretch(reader, writer, start, place, size)
+        finally:
+            os.close(writer)
+    finally:
+        os.close(reader)
+
+
+def _copy_stretch(reader: int, writer: int, start: int, place: int, size: int) -> None:
+    end = start + size
+    while start < end and (data := os.pread(reader, min(_COPY_BYTES, end - start), start)):
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(writer, view, place)
+            view, place, start = view[written:], place + written, start + written
 
 
 def clone(source: FileIO, target: FileIO) -> bool:

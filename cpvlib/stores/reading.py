@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field
-from cpvlib.domain.absent import still_absent
 from cpvlib.domain.listing import listing_oid, render_listing
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import hashing
@@ -29,9 +28,7 @@ Named = dict[str, tuple[FileStat, str]]  # relpath → stat and md5
 class Content:
     """What an out is made of: its size in bytes; its files, relpath → md5, '' where the out is one.
 
-    `absent` are those of the files that are not in the worktree, and were left out of it; `replaced` are
-    files that were left out and made room for what is there now. `size` counts the latter too, and an absent
-    file of unknown size not at all: `absence.weighed` says it exactly.
+    `place` is where it was read, `seen` the stats that its files had then, where it was read from files.
     """
 
     oid: str
@@ -39,28 +36,12 @@ class Content:
     nfiles: int | None
     files: Mapping[str, str]
     isexec: bool
-    absent: Mapping[str, str] = field(default_factory=dict)
-    replaced: Mapping[str, str] = field(default_factory=dict)
+    place: Path | None = None
+    seen: Mapping[str, FileStat] = field(default_factory=dict, repr=False)
 
     @property
     def is_dir(self) -> bool:
         return self.nfiles is not None
-
-    @property
-    def here(self) -> Mapping[str, str]:
-        """The files that the worktree has."""
-        if not self.absent:
-            return self.files
-        return {path: md5 for path, md5 in self.files.items() if path not in self.absent}
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """The files of a folder that were left out of the worktree, relpath → md5, and their bytes where
-    known."""
-
-    files: Mapping[str, str] = field(default_factory=dict)
-    size: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -80,12 +61,9 @@ class Snapshot:
 class Reading:
     """The naming of one look's files: some are vouched for by the stat index, the others are read."""
 
-    def __init__(
-        self, place: Path, out_path: str, look: Look, known: Named, left: LeftOut | None = None
-    ) -> None:
+    def __init__(self, place: Path, out_path: str, look: Look, known: Named) -> None:
         self.place = place
         self.look = look
-        self._left = left or LeftOut()
         self._out = out_path
         self._seen_ns = time.time_ns()
         self._gone = known.keys() - look.files.keys()
@@ -154,14 +132,11 @@ class Reading:
         """The content, when all files have a name, and a folder's listing."""
         size = sum(self.stat(relpath).size for relpath in self.named)
         if self.look.kind == "file":
-            return Content(self.named[""], size, None, self.named, self.look.isexec), None
-        left = self._left.files
-        absent = still_absent(left, self.named)
-        files = {**absent, **self.named} if absent else self.named
-        replaced = {path: left[path] for path in left if path not in absent} if absent is not left else {}
-        listing = render_listing(files)
-        size += self._left.size or 0
-        return Content(listing_oid(listing), size, len(files), files, False, absent, replaced), listing
+            seen = self.look.files
+            return Content(self.named[""], size, None, self.named, self.look.isexec, self.place, seen), None
+        listing = render_listing(self.named)
+        oid, count = listing_oid(listing), len(self.named)
+        return Content(oid, size, count, self.named, False, self.place, self.look.files), listing
 
 
 class Keeper:
@@ -221,7 +196,7 @@ class Sources(Mapping[str, "Source"]):
     def __init__(self, content: Content, cache: ObjectCache, uncached: Mapping[str, FileSource]) -> None:
         self._cache = cache
         self._uncached = uncached
-        self._oids = {*content.here.values(), content.oid}
+        self._oids = {*content.files.values(), content.oid}
 
     def __getitem__(self, oid: str) -> Source:
         if oid not in self._oids:

@@ -24,6 +24,13 @@ CREATE TABLE IF NOT EXISTS readings (
 """
 
 
+_ABILITIES = """
+CREATE TABLE IF NOT EXISTS abilities (
+    url TEXT NOT NULL, name TEXT NOT NULL, has INTEGER NOT NULL, PRIMARY KEY (url, name)
+) WITHOUT ROWID
+"""
+
+
 def first_time(common_dir: Path, what: str) -> bool:
     """Whether nobody asked this of the repository before: for what is to be said once."""
     marks = common_dir / "cpv" / "said"
@@ -120,6 +127,26 @@ class Confirmations:
     def clear(self) -> None:
         """Forget all of this storage, as after objects were found missing there."""
         self._hints.write(("DELETE FROM confirmed WHERE url = ?", [(self._place,)]))
+
+
+class Abilities:
+    """What one storage was found to do, in `<common-dir>/cpv/abilities.db`; where it is lost it is found out
+    again."""
+
+    def __init__(self, common_dir: Path, url: str) -> None:
+        self._hints = Hints(common_dir / "cpv" / "abilities.db", _ABILITIES)
+        self._url = url
+
+    def keeps_crc64nvme(self) -> bool | None:
+        """Whether it keeps a checksum of its own of each object in parts; None where that is not known."""
+        rows = self._hints.read(
+            "SELECT has FROM abilities WHERE url = ? AND name = 'crc64nvme'", (self._url,)
+        )
+        return bool(rows[0][0]) if rows else None
+
+    def note_crc64nvme(self, keeps: bool) -> None:
+        rows = [(self._url, "crc64nvme", int(keeps))]
+        self._hints.write(("INSERT OR REPLACE INTO abilities VALUES (?, ?, ?)", rows))
 
 
 class Readings:

@@ -9,10 +9,17 @@ from typing import Protocol
 from cpvlib.base.errors import StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.spans import Span
 from cpvlib.stores.files import disk_error
-from cpvlib.stores.storage.protocol import OnBytes, Proof, Source, Storage, files_key
+from cpvlib.stores.storage.protocol import UNKNOWN, Known, OnBytes, Proof, Source, Storage, files_key
 
 KeyOf = Callable[[str], str]
+Begin = Callable[[str, Path], Collection[Span]]
+
+
+def _nothing(oid: str, path: Path) -> Collection[Span]:
+    """What `download` begins with."""
+    return ()
 
 
 class Receiver(Protocol):
@@ -76,8 +83,11 @@ def upload(
     jobs: int | None = None,
     *,
     key: KeyOf = files_key,
+    known: Callable[[str, Source], Known] = lambda oid, source: UNKNOWN,
 ) -> dict[str, Proof]:
     """Store every source under its oid and say how each was proved.
+
+    `known` is asked in worker threads, when an object's turn comes, what else is known of it.
 
     Folders' `.dir` objects go up only after every file did, so that an interrupted upload leaves no folder
     that looks whole. The first failure stops the rest and is raised.
@@ -93,7 +103,8 @@ def upload(
             on_bytes = _counted(crew, progress)
 
             def send(oid: str, on_bytes: OnBytes = on_bytes) -> Proof:
-                proof = storage.put(key(oid), sources[oid], md5=oid.removesuffix(".dir"), on_bytes=on_bytes)
+                source, md5 = sources[oid], oid.removesuffix(".dir")
+                proof = storage.put(key(oid), source, md5=md5, known=known(oid, source), on_bytes=on_bytes)
                 progress.advance(n_files=1)
                 return proof
 
@@ -112,8 +123,12 @@ def download(
     jobs: int | None = None,
     *,
     key: KeyOf = files_key,
+    begin: Begin = _nothing,
 ) -> None:
     """Bring every wanted oid to its receiver, which checks the md5 before the object takes its name.
+
+    `begin` may write into an object's file, in a worker thread, what is known of it, and says what it wrote:
+    that is not fetched. Where it was wrong, all is.
 
     Raises ObjectMissingError for what storage lacks, StorageError for
     what is there but is not what its name says, RepositoryError where this machine's disk is full. The first
@@ -126,9 +141,11 @@ def download(
     def fetch(oid: str) -> None:
         receiver = target.receiver(oid)
         try:
-            storage.get(key(oid), receiver.path, on_bytes=on_bytes)
-            _check_size(storage, key(oid), receiver.path, wanted[oid])
-            _accept(storage, key(oid), receiver)
+            have = begin(oid, receiver.path)
+            if not have or not _bring_rest(storage, key(oid), receiver, have, on_bytes):
+                storage.get(key(oid), receiver.path, on_bytes=on_bytes)
+                _check_size(storage, key(oid), receiver.path, wanted[oid])
+                _accept(storage, key(oid), receiver)
         except OSError as error:
             raise disk_error(error, f"cannot write '{receiver.path}'") from error
         finally:
@@ -142,6 +159,25 @@ def download(
     finally:
         target.settle()
         progress.end()
+
+
+def _bring_rest(
+    storage: Storage, key: str, receiver: Receiver, have: Collection[Span], on_bytes: OnBytes
+) -> bool:
+    """Fetches what `have` leaves out; False where the whole is then not what it should be."""
+    counts: list[int] = []  # appended to by many threads
+
+    def count(n_bytes: int) -> None:
+        counts.append(n_bytes)
+        on_bytes(n_bytes)
+
+    storage.get(key, receiver.path, have=have, on_bytes=count)
+    try:
+        receiver.accept()
+    except StorageError:
+        on_bytes(-sum(counts))
+        return False
+    return True
 
 
 def _accept(storage: Storage, key: str, receiver: Receiver) -> None:

@@ -47,7 +47,10 @@ def answering(answer: Callable[[Request], Answer]) -> Iterator[Answering]:
             self.send_response(status)
             for name, value in more:
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
+            if not any(
+                name == "Content-Length" for name, _ in more
+            ):  # HEAD tells the length of another answer
+                self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(data)

@@ -174,7 +174,7 @@ def test_dry_run_changes_nothing(repo: Shell) -> None:
     before = repo.files()
     said = repo.ok("git cpv push --model -n -m baseline")
     assert said == (
-        "would record model.bin: 1 file, 9 B\n"
+        "would record model.bin: 1 file, 9 B\nwould send 9 B\n"
         "would commit to main: baseline\nwould publish nothing: there is no git remote"
     )
     assert repo.files() == before

@@ -23,6 +23,8 @@ from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.files import culprit, write_all
 from cpvlib.stores.storage.arriving import Arriving
 from cpvlib.stores.storage.protocol import (
+    UNKNOWN,
+    Known,
     ObjectMissingError,
     ObjectStat,
     OnBytes,
@@ -95,7 +97,11 @@ class FolderStorage:
                 on_bytes(len(block))
         return digest.hexdigest()
 
-    def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
+    @property
+    def composes(self) -> bool:
+        return False
+
+    def put(self, key: str, source: Source, *, md5: str, known: Known = UNKNOWN, on_bytes: OnBytes) -> Proof:
         with source.open() as reader, self._explained("write", key):
             if source.size <= _BLOCK:
                 return self._store_bytes(key, reader.read(), md5, on_bytes, source.check)

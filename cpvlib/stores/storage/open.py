@@ -12,6 +12,7 @@ from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:
     from cpvlib.stores.storage.protocol import Storage
+    from cpvlib.stores.storage.s3_whole import Memory
     from cpvlib.stores.storage.uploads import UploadRecords
 
 
@@ -36,13 +37,14 @@ def open_storage(
     note: Callable[[str], None] | None = None,
     trace: Callable[[str], None] | None = None,
     uploads: UploadRecords | None = None,
+    memory: Memory | None = None,
 ) -> Storage:
     """The storage at `place`; nothing is asked of it yet, so that it may not exist.
 
     `note` is told, from any thread, when storage keeps a call waiting, `trace` of each request. `jobs` bounds
     the calls made at once; without it the remote's own `jobs` option or the kind's default does. `uploads`
-    remembers interrupted uploads, so that they can go on. Raises StorageError for a kind of storage that is
-    not supported, ConfigError for an option that can't be obeyed.
+    remembers interrupted uploads, so that they can go on, `memory` what the storage was found to do. Raises
+    StorageError for a kind of storage that is not supported, ConfigError for an option that can't be obeyed.
     """
     jobs = jobs or _jobs_option(place.options)
     scheme, separator, rest = place.url.partition("://")
@@ -57,7 +59,7 @@ def open_storage(
         from cpvlib.stores.storage.s3 import S3Storage
         from cpvlib.stores.storage.s3_settings import S3Settings
 
-        return S3Storage(S3Settings.of(place.url, place.options, jobs=jobs), note, trace, uploads)
+        return S3Storage(S3Settings.of(place.url, place.options, jobs=jobs), note, trace, uploads, memory)
     raise StorageError(
         printable(
             f"cannot use the storage '{scheme}://{_without_user(rest)}': cpv knows no '{scheme}' storage"

@@ -10,6 +10,8 @@ from pathlib import Path
 from cpvlib.base.pace import Pace
 from cpvlib.domain.spans import Span
 from cpvlib.stores.storage.protocol import (
+    UNKNOWN,
+    Known,
     ObjectStat,
     OnBytes,
     OnSpan,
@@ -48,8 +50,12 @@ class PacedStorage:
     def read_md5(self, key: str, *, on_bytes: OnBytes) -> str:
         return self._storage.read_md5(key, on_bytes=self._paced(on_bytes))
 
-    def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
-        return self._storage.put(key, source, md5=md5, on_bytes=self._paced(on_bytes))
+    @property
+    def composes(self) -> bool:
+        return self._storage.composes
+
+    def put(self, key: str, source: Source, *, md5: str, known: Known = UNKNOWN, on_bytes: OnBytes) -> Proof:
+        return self._storage.put(key, source, md5=md5, known=known, on_bytes=self._paced(on_bytes))
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
         return self._storage.put_bytes(key, data)

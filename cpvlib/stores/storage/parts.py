@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import BinaryIO
 
 from cpvlib.base.errors import StorageError
@@ -50,13 +51,15 @@ def parts_of(size: int, least: int = PART_BYTES) -> list[Part]:
     ]
 
 
-def md5_of(reader: BinaryIO, part: Part) -> str:
-    """The hex md5 of one part of what `reader` reads."""
+def md5_of(reader: BinaryIO, part: Part, beside: Callable[[memoryview], None] | None = None) -> str:
+    """The hex md5 of one part of what `reader` reads; `beside` is told of each block."""
     digest = hashlib.md5(usedforsecurity=False)
     reader.seek(part.start)
     left = part.size
     while left and (block := reader.read(min(_BLOCK, left))):
         digest.update(block)
+        if beside:
+            beside(memoryview(block))
         left -= len(block)
     return digest.hexdigest()
 

@@ -15,7 +15,7 @@ where DVC 3 keeps them. Rules that hold for every method:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import BinaryIO, Protocol
 
 from cpvlib.base.errors import StorageError
 from cpvlib.base.values import dataclass
+from cpvlib.domain.delta import Piece
 from cpvlib.domain.spans import Span
 
 OnBytes = Callable[[int], None]
@@ -42,6 +43,11 @@ def no_span(span: Span) -> None:
 def files_key(oid: str) -> str:
     """Where DVC 3 keeps an object, in storage and (below the cache folder) in the cache."""
     return f"files/md5/{oid[:2]}/{oid[2:]}"
+
+
+def table_key(md5: str) -> str:
+    """Where the block table of an object lies: FORMAT.md, "Block tables"."""
+    return f"cpv/blocks/{md5}"
 
 
 def legacy_key(oid: str) -> str:
@@ -78,9 +84,37 @@ class ObjectStat:
 
 @dataclass(frozen=True)
 class Proof:
-    """How a stored object was confirmed, for `push -v`: 'md5 of the single PUT', 'size', …"""
+    """How a stored object was confirmed, for `push -v`: 'md5 of the single PUT', 'size', …
+
+    `copied_bytes` of it were copied on the storage's side, the rest was sent.
+    """
 
     how: str
+    copied_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What a source has in common with the object of `size` bytes that the storage has under `key`.
+
+    `pieces` cover the source in order; those that say where are copied from there. Only a hint: see `put`.
+    """
+
+    key: str
+    size: int
+    pieces: Sequence[Piece]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a source beside its md5, for `put`: the CRC64NVME of all its bytes, and what it shares
+    with an object that is stored already."""
+
+    crc64nvme: int | None = None
+    likeness: Likeness | None = None
+
+
+UNKNOWN = Known()
 
 
 class Source(Protocol):
@@ -124,10 +158,15 @@ class Storage(Protocol):
     def read_md5(self, key: str, *, on_bytes: OnBytes) -> str:
         """The hex md5 of the bytes themselves, all read back. Raises `ObjectMissingError`."""
 
-    def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
+    @property
+    def composes(self) -> bool:
+        """Whether it puts objects together of parts of others, so that likeness saves something."""
+
+    def put(self, key: str, source: Source, *, md5: str, known: Known = UNKNOWN, on_bytes: OnBytes) -> Proof:
         """Store `source`, whose content has the hex `md5`, in place of whatever the key held.
 
         A checksum travels with every request and the far end enforces it; the size at rest is confirmed.
+        What `known` says is alike is copied on the far side, if each copy can be proved; else all is sent.
         `source` is checked before the object takes its name. Raises what `source.check` raises. S3: PutObject
         or a multipart upload.
         """

@@ -18,10 +18,14 @@ from typing import Any
 
 from cpvlib.base.errors import CPVError, StorageError
 from cpvlib.base.parallel import Crew
+from cpvlib.base.values import replace
+from cpvlib.domain.delta import copied_bytes
 from cpvlib.domain.spans import Span, cut, gaps, joined
 from cpvlib.stores.storage.arriving import Arriving
 from cpvlib.stores.storage.parts import Part, Slice, parts_of
 from cpvlib.stores.storage.protocol import (
+    UNKNOWN,
+    Known,
     ObjectMissingError,
     ObjectStat,
     OnBytes,
@@ -33,8 +37,9 @@ from cpvlib.stores.storage.protocol import (
 )
 from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range, md5_header, md5_in
 from cpvlib.stores.storage.s3_errors import AGAIN
-from cpvlib.stores.storage.s3_multipart import Brought, Origin, begun, resumable, whole_etag
+from cpvlib.stores.storage.s3_multipart import Brought, Origin, Upload, begun, resumable, whole_etag
 from cpvlib.stores.storage.s3_settings import S3Settings
+from cpvlib.stores.storage.s3_whole import Memory, kept
 from cpvlib.stores.storage.uploads import UploadRecords
 
 _MIB = 1 << 20
@@ -64,11 +69,12 @@ class S3Storage:
         note: Note | None = None,
         trace: Note | None = None,
         uploads: UploadRecords | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.settings = settings
         self.url = settings.url
         self.jobs = settings.jobs
-        self._line = S3Line(settings, note or (lambda _: None), trace)
+        self._line = S3Line(settings, note or (lambda _: None), trace, memory)
         self._uploads = uploads
         self._sent_parts = False
         self._bucket_seen = False
@@ -108,9 +114,14 @@ class S3Storage:
         self._read_range(key, 0, None, None, take)
         return digest.hexdigest()
 
-    def put(self, key: str, source: Source, *, md5: str, on_bytes: OnBytes) -> Proof:
+    @property
+    def composes(self) -> bool:
+        return True
+
+    def put(self, key: str, source: Source, *, md5: str, known: Known = UNKNOWN, on_bytes: OnBytes) -> Proof:
         if source.size > _SINGLE_PUT:
-            return self._put_parts(key, source, md5, on_bytes)
+            proof = self._put_alike(key, source, md5, known, on_bytes)
+            return proof or self._put_parts(key, source, md5, known, on_bytes)
         source.check()
         with source.open() as reader:
             if source.size > _IN_MEMORY:
@@ -238,8 +249,24 @@ class S3Storage:
         self._confirm_size(key, len(body))
         return Proof("md5 in transit and size")
 
-    def _put_parts(self, key: str, source: Source, md5: str, on_bytes: OnBytes) -> Proof:
-        with resumable(self._line, key, source.size, md5, self._uploads) as upload:
+    def _put_alike(self, key: str, source: Source, md5: str, known: Known, on_bytes: OnBytes) -> Proof | None:
+        """None where what is stored already was of no use, and all is to be sent."""
+        if known.likeness is None:
+            return None
+        from cpvlib.stores.storage.s3_delta import Told, compose
+
+        told = Told(on_bytes)
+        try:
+            upload, brought = compose(self._line, key, source, known.likeness, known, told, self.jobs)
+        except StorageError as error:
+            told.take_back()
+            self._line.tell(f"sending all of '{key}', for what is stored was of no use: {error.message}")
+            return None
+        proof = self._confirm_parts(upload, source.size, md5, brought)
+        return replace(proof, copied_bytes=copied_bytes(known.likeness.pieces))
+
+    def _put_parts(self, key: str, source: Source, md5: str, known: Known, on_bytes: OnBytes) -> Proof:
+        with resumable(self._line, key, source.size, md5, self._uploads, known.crc64nvme) as upload:
             parts = parts_of(source.size, upload.part_bytes)
             brought = upload.bring(parts, lambda part: upload.send(part, source.open, on_bytes), self.jobs)
             try:
@@ -249,19 +276,29 @@ class S3Storage:
                 raise
             upload.complete(brought)
         self._sent_parts = True
-        return self._confirm_parts(key, source.size, md5, brought)
+        return self._confirm_parts(upload, source.size, md5, brought)
 
-    def _confirm_parts(self, key: str, size: int, md5: str, brought: Sequence[Brought]) -> Proof:
+    def _confirm_parts(self, upload: Upload, size: int, md5: str, brought: Sequence[Brought]) -> Proof:
         """That an object which was put together of these parts is what it should be."""
-        head = self._confirm_size(key, size)
-        if any(part.is_doubtful for part in brought):
-            return self._read_back(key, md5)
+        head = self._confirm_size(upload.key, size, whole=upload.crc64nvme is not None)
+        is_doubtful = any(part.is_doubtful for part in brought)
+        if upload.crc64nvme is not None:
+            found = kept(head)
+            if upload.crc64nvme == found or (upload.enforces and found is None):
+                self._line.whole.learn(True)
+                return Proof("CRC64NVME of the whole object")
+            self._line.whole.learn(False)
+            is_doubtful = is_doubtful or found is not None
+        if is_doubtful:
+            return self._read_back(upload.key, md5)
         sums = " and their checksum" if head["ETag"].strip('"') == whole_etag(brought) else ""
         return Proof(f"part checksums{sums} and size")
 
-    def _confirm_size(self, key: str, size: int) -> Any:
+    def _confirm_size(self, key: str, size: int, *, whole: bool = False) -> Any:
+        """What HEAD says of an object that has this size; with `whole`, its checksum too."""
+        mode: Any = {"ChecksumMode": "ENABLED"} if whole else {}
         with self._line.asking("confirm", key) as client:
-            head = client.head_object(**self._line.at(key), **self._line.customer_key)
+            head = client.head_object(**self._line.at(key), **self._line.customer_key, **mode)
         if head["ContentLength"] != size:
             self._withdraw(key)
         return head

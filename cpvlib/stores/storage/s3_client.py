@@ -18,6 +18,7 @@ from cpvlib.domain.text import printable
 from cpvlib.stores.storage.parts import PassedError
 from cpvlib.stores.storage.s3_errors import CLOCK, code_of, explain
 from cpvlib.stores.storage.s3_settings import S3Settings
+from cpvlib.stores.storage.s3_whole import Memory, WholeChecksums
 
 if TYPE_CHECKING:
     import botocore.session
@@ -36,8 +37,11 @@ class S3Line:
     `trace` is told of each request that was answered, or was not, from any thread.
     """
 
-    def __init__(self, settings: S3Settings, note: Note, trace: Note | None = None) -> None:
+    def __init__(
+        self, settings: S3Settings, note: Note, trace: Note | None = None, memory: Memory | None = None
+    ) -> None:
         self.settings = settings
+        self.whole = WholeChecksums(memory)
         self.note = note
         self._trace = trace
         self._noted_at = -_NOTE_EVERY_S
@@ -82,6 +86,11 @@ class S3Line:
     def customer_key(self) -> dict[str, Any]:
         """Those of a call that touches an object's bytes."""
         return dict(self.settings.customer_key)
+
+    def tell(self, words: str) -> None:
+        """Something for the log that nobody need act on."""
+        if self._trace:
+            self._trace(printable(words))
 
     def _reason(self, client: S3Client, error: Exception, key: str) -> Exception:
         """HEAD is refused without a word; LIST, refused for the same reason, says it."""

@@ -24,6 +24,10 @@ class UploadGoneError(StorageError):
     """The server knows no such multipart upload: it was completed, aborted, or has expired."""
 
 
+class DamagedError(StorageError):
+    """What came to the server has another checksum than was told, and was refused."""
+
+
 AGAIN = "run the same command again; what is stored already is not sent twice"
 CLOCK = ("RequestTimeTooSkewed", "RequestExpired")
 _KEYS = "check the keys in ~/.aws/credentials or AWS_ACCESS_KEY_ID, and the profile"
@@ -57,7 +61,7 @@ _BY_CODE: dict[str, tuple[type[CPVError], str, str]] = {
     ),
     "QuotaExceeded": (StorageError, "storage '{place}' is full", "free some space or ask for a larger quota"),
     "BadDigest": (
-        StorageError,
+        DamagedError,
         "'{key}' was damaged on its way to '{place}', and refused there",
         AGAIN,
     ),

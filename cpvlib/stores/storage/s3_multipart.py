@@ -11,14 +11,16 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from cpvlib.base.errors import CPVError
+from cpvlib.base.errors import CPVError, StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.values import dataclass
 from cpvlib.domain.text import human_size
+from cpvlib.stores.blockhash import crc64nvme
 from cpvlib.stores.storage.parts import PART_BYTES, Part, Slice, md5_of, parts_of
 from cpvlib.stores.storage.protocol import ObjectMissingError, OnBytes, There
 from cpvlib.stores.storage.s3_client import S3Line, md5_header, md5_in
-from cpvlib.stores.storage.s3_errors import DeniedError, UploadGoneError, gone
+from cpvlib.stores.storage.s3_errors import DamagedError, DeniedError, UploadGoneError, gone
+from cpvlib.stores.storage.s3_whole import WANTED, enforced, header, promised
 from cpvlib.stores.storage.uploads import Begun, UploadRecord, UploadRecords
 
 _AT_ONCE = 8
@@ -60,6 +62,7 @@ class Upload:
     """One multipart upload of one key. Usable from many threads.
 
     `record` remembers it for another process that goes on with it; `part_bytes` is how long its parts are.
+    `crc64nvme` is that of the whole, where the server says that it will keep one; else None.
     """
 
     def __init__(
@@ -70,8 +73,10 @@ class Upload:
         *,
         part_bytes: int = PART_BYTES,
         record: UploadRecord | None = None,
+        crc64nvme: int | None = None,
     ) -> None:
         self._line = line
+        self.crc64nvme = crc64nvme
         self._record = record
         self._held: Mapping[int, Held] = {}
         self.key = key
@@ -79,11 +84,25 @@ class Upload:
         self.part_bytes = part_bytes
 
     @classmethod
-    def begin(cls, line: S3Line, key: str, record: UploadRecord | None = None) -> Upload:
-        """S3 API: CreateMultipartUpload."""
-        with line.asking("write", key) as client:
-            answer: Any = client.create_multipart_upload(**line.at(key), **line.writing, **line.customer_key)
-        return cls(line, key, answer["UploadId"], record=record)
+    def begin(
+        cls, line: S3Line, key: str, crc64nvme: int | None = None, record: UploadRecord | None = None
+    ) -> Upload:
+        """`crc64nvme` is the whole's, where it is known. S3 API: CreateMultipartUpload."""
+        if crc64nvme is None or line.whole.keeps is False:
+            return cls(line, key, _create(line, key, {})["UploadId"], record=record)
+        try:
+            answer = _create(line, key, WANTED)
+        except StorageError:  # a server that knows no such parameters, or trouble of another kind
+            answer = _create(line, key, {})
+        if not promised(answer):
+            line.whole.learn(False)
+        kept = crc64nvme if promised(answer) else None
+        return cls(line, key, answer["UploadId"], record=record, crc64nvme=kept)
+
+    @property
+    def enforces(self) -> bool:
+        """Whether the server will refuse to complete anything but the content that was named."""
+        return self.crc64nvme is not None and self._line.whole.keeps is True
 
     def look(self, numbers: Collection[int]) -> int | None:
         """Learns which parts the server holds already, which `send` then need not send; how many bytes they
@@ -115,6 +134,7 @@ class Upload:
                 held = Held(part["Size"], part["ETag"].strip('"'), part["LastModified"])
                 found[part["PartNumber"]] = held
             if not page.get("IsTruncated"):
+                self.crc64nvme = self.crc64nvme if promised(page) else None
                 return found
             marker = page["NextPartNumberMarker"]
 
@@ -124,8 +144,9 @@ class Upload:
         A part that the server was found to hold is not sent again if it is proved to be these very bytes. S3
         API: UploadPart.
         """
+        crc = _Crc() if self.crc64nvme is not None else None
         with opened() as reader:
-            md5 = md5_of(reader, part)
+            md5 = md5_of(reader, part, crc)
             if (etag := self._proved(part, md5)) is not None:
                 on_bytes(There(part.size))
                 return Brought(part, etag, md5)
@@ -137,6 +158,7 @@ class Upload:
                     PartNumber=part.number,
                     Body=Slice(reader, part.start, part.size, on_bytes),
                     ContentMD5=md5_header(md5),
+                    **(crc.parameters if crc else {}),
                 )
         brought = Brought(part, answer["ETag"], md5, md5_in(answer) not in (None, md5))
         if self._record and not brought.is_doubtful:
@@ -180,6 +202,7 @@ class Upload:
         """The object takes its name, of these parts. S3 API: CompleteMultipartUpload."""
         numbered = sorted((each.part.number, each.etag) for each in brought)
         parts: Any = {"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in numbered]}
+        checked = enforced(self.crc64nvme) if self.crc64nvme is not None and self.enforces else {}
         try:
             with self._asking() as client:
                 client.complete_multipart_upload(
@@ -187,7 +210,11 @@ class Upload:
                     **self._line.customer_key,
                     UploadId=self.id,
                     MultipartUpload=parts,
+                    **checked,
                 )
+        except DamagedError:
+            self.abort()  # to go on with it would come to the same
+            raise
         except UploadGoneError:
             # The answer to an earlier try may have been lost on its way.
             if not self._is_there(whole_etag(brought)):
@@ -212,10 +239,32 @@ class Upload:
             self._record.end()
 
 
+class _Crc:
+    """The CRC64NVME of the blocks that it is told of."""
+
+    def __init__(self) -> None:
+        self._update = crc64nvme()
+        self._value = 0
+
+    def __call__(self, block: memoryview) -> None:
+        if self._update:
+            self._value = self._update(block, self._value)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Those of an UploadPart."""
+        return {"ChecksumCRC64NVME": header(self._value)} if self._update else {}
+
+
+def _create(line: S3Line, key: str, wanted: Mapping[str, Any]) -> Any:
+    with line.asking("write", key) as client:
+        return client.create_multipart_upload(**line.at(key), **line.writing, **line.customer_key, **wanted)
+
+
 @contextmanager
-def begun(line: S3Line, key: str) -> Iterator[Upload]:
+def begun(line: S3Line, key: str, crc64nvme: int | None = None) -> Iterator[Upload]:
     """A new upload, aborted if the block fails."""
-    upload = Upload.begin(line, key)
+    upload = Upload.begin(line, key, crc64nvme)
     try:
         yield upload
     except BaseException:
@@ -224,16 +273,23 @@ def begun(line: S3Line, key: str) -> Iterator[Upload]:
 
 
 @contextmanager
-def resumable(line: S3Line, key: str, size: int, md5: str, records: UploadRecords | None) -> Iterator[Upload]:
+def resumable(
+    line: S3Line,
+    key: str,
+    size: int,
+    md5: str,
+    records: UploadRecords | None,
+    crc64nvme: int | None = None,
+) -> Iterator[Upload]:
     """The upload of this content that was interrupted, or a new one; if the block fails it is left as it is,
     for another command to go on with. Where nothing can be remembered it is aborted then.
     """
     with records.of(line.settings.url, key, size, md5) if records else nullcontext() as record:
         if record is None:
-            with begun(line, key) as upload:
+            with begun(line, key, crc64nvme) as upload:
                 yield upload
             return
-        upload = _left(line, key, record) or _recorded(line, key, size, md5, record)
+        upload = _left(line, key, record, crc64nvme) or _recorded(line, key, size, md5, record, crc64nvme)
         try:
             yield upload
         except UploadGoneError:
@@ -241,12 +297,14 @@ def resumable(line: S3Line, key: str, size: int, md5: str, records: UploadRecord
             raise
 
 
-def _left(line: S3Line, key: str, record: UploadRecord) -> Upload | None:
+def _left(line: S3Line, key: str, record: UploadRecord, crc64nvme: int | None) -> Upload | None:
     """The recorded upload, if the server knows it, tells of its parts, and has no others."""
     begun = record.begun
     if begun is None:
         return None
-    upload = Upload(line, key, begun.upload_id, part_bytes=begun.part_bytes, record=record)
+    upload = Upload(
+        line, key, begun.upload_id, part_bytes=begun.part_bytes, record=record, crc64nvme=crc64nvme
+    )
     try:
         held_bytes = upload.look({part.number for part in parts_of(begun.size, begun.part_bytes)})
     except UploadGoneError:
@@ -261,8 +319,10 @@ def _left(line: S3Line, key: str, record: UploadRecord) -> Upload | None:
     return upload
 
 
-def _recorded(line: S3Line, key: str, size: int, md5: str, record: UploadRecord) -> Upload:
-    upload = Upload.begin(line, key, record)
+def _recorded(
+    line: S3Line, key: str, size: int, md5: str, record: UploadRecord, crc64nvme: int | None
+) -> Upload:
+    upload = Upload.begin(line, key, crc64nvme, record)
     record.begin(Begun(line.settings.url, key, size, md5, upload.id, upload.part_bytes))
     return upload
 

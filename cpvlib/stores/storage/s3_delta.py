@@ -1,0 +1,83 @@
+"""An object put together at the server: what an earlier one has is copied there, and only the rest is sent.
+
+A copy is believed only when it is proved: by the server's checksum of the whole, which `Upload` has it
+enforce, or part by part by an ETag that is the md5 of the same bytes here.
+"""
+
+from __future__ import annotations
+
+from cpvlib.base.errors import StorageError
+from cpvlib.base.values import replace
+from cpvlib.stores.storage.parts import Part, md5_of
+from cpvlib.stores.storage.protocol import Known, Likeness, OnBytes, Source, There
+from cpvlib.stores.storage.s3_client import S3Line
+from cpvlib.stores.storage.s3_multipart import Brought, Origin, Upload, begun
+
+
+class NotAlikeError(StorageError):
+    """The object that was to be copied from is gone, is another, or what came of a copy can't be proved."""
+
+
+class Told:
+    """Counts the bytes that were told, so that they can be taken back."""
+
+    def __init__(self, on_bytes: OnBytes) -> None:
+        self._on_bytes = on_bytes
+        self._counts: list[int] = []  # appended to by many threads
+
+    def __call__(self, count: int) -> None:
+        self._counts.append(count)
+        self._on_bytes(count)
+
+    def take_back(self) -> None:
+        self._on_bytes(-sum(self._counts))
+
+
+def compose(
+    line: S3Line,
+    key: str,
+    source: Source,
+    like: Likeness,
+    known: Known,
+    on_bytes: OnBytes,
+    jobs: int,
+) -> tuple[Upload, list[Brought]]:
+    """Puts the object together under `key`; the upload that is completed, and its parts.
+
+    Raises NotAlikeError or another StorageError where that can't be done: nothing has the name then. Raises
+    what `source.check` raises.
+    """
+    origin_etag = _etag_of(line, like)
+    with begun(line, key, known.crc64nvme) as upload:
+
+        def bring(part: Part) -> Brought:
+            piece = like.pieces[part.number - 1]
+            if piece.there is None:
+                return upload.send(part, source.open, on_bytes)
+            brought = upload.copy(part, Origin(like.key, origin_etag, piece.there))
+            if not upload.enforces:
+                brought = _proved(brought, source)
+            on_bytes(There(part.size))
+            return brought
+
+        parts = [Part(number, piece.start, piece.end) for number, piece in enumerate(like.pieces, start=1)]
+        brought = upload.bring(parts, bring, jobs)
+        source.check()
+        upload.complete(brought)
+    return upload, brought
+
+
+def _etag_of(line: S3Line, like: Likeness) -> str:
+    with line.asking("read", like.key) as client:
+        head = client.head_object(**line.at(like.key), **line.customer_key)
+    if head["ContentLength"] != like.size:
+        raise NotAlikeError(f"'{like.key}' has another size than its block table says")
+    return head["ETag"]
+
+
+def _proved(brought: Brought, source: Source) -> Brought:
+    with source.open() as reader:
+        md5 = md5_of(reader, brought.part)
+    if brought.etag.strip('"') != md5:
+        raise NotAlikeError("a copied part has another checksum than the same bytes here")
+    return replace(brought, md5=md5)

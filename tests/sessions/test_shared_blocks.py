@@ -1,0 +1,136 @@
+"""A new version of a large file: what an earlier version has is neither sent nor fetched again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from servers.front import Front, front_of
+from servers.s3 import S3Server
+from shell import Shell
+
+MIB = 1 << 20
+BLOCK = 8 * MIB
+
+
+def some_bytes(size: int, seed: int = 1) -> bytes:
+    return hashlib.shake_128(str(seed).encode()).digest(size)
+
+
+MODEL = some_bytes(3 * BLOCK + 5)
+TUNED = MODEL[:BLOCK] + some_bytes(100, seed=2) + MODEL[BLOCK + 100 :]
+
+
+@pytest.fixture
+def front(moto_server: S3Server) -> Iterator[Front]:
+    with front_of(moto_server.endpoint) as front:
+        yield front
+
+
+@pytest.fixture
+def repo(shell: Shell, moto_server: S3Server, front: Front) -> Shell:
+    """A model of 24 MiB whose first version is stored."""
+    shell.ok(f"git cpv init -q --team T --model m --storage s3://{moto_server.new_bucket()} repo")
+    repo = shell.at("repo", **moto_server.environment | {"AWS_ENDPOINT_URL": front.endpoint})
+    repo.write("model.bin", MODEL)
+    repo.ok("git cpv push -q --metric loss=2")
+    front.clear()
+    return repo
+
+
+def test_a_push_sends_what_changed(repo: Shell, front: Front) -> None:
+    repo.write("model.bin", TUNED)
+    done = repo.run("git cpv push -v --metric loss=1")
+    assert done.code == 0, str(done)
+    assert "model: 1 file, 24 MiB; 24 MiB in 2 objects stored and confirmed, 8.0 MiB of it sent (" in done.err
+    md5 = hashlib.md5(TUNED).hexdigest()
+    assert f"{md5}: part checksums and their checksum and size\n" in done.err
+    assert front.received_bytes < BLOCK + MIB
+    repo.ok("rm -r .dvc/cache model.bin && git cpv pull -q")
+    assert (repo.cwd / "model.bin").read_bytes() == TUNED
+
+
+def test_json_says_it_too(repo: Shell) -> None:
+    repo.write("model.bin", TUNED)
+    facts = json.loads(repo.ok("git cpv push --json --metric loss=1"))
+    log = (repo.cwd / "metrics.log").stat().st_size
+    assert (facts["sent_bytes"], facts["copied_bytes"]) == (BLOCK + log, 2 * BLOCK + 5)
+
+
+def test_a_clone_without_the_old_version_asks_the_storage_for_its_table(repo: Shell, front: Front) -> None:
+    repo.ok("rm -r .dvc/cache .git/cpv/blocks")
+    repo.write("model.bin", TUNED)
+    repo.ok("git cpv push -q --metric loss=1")
+    assert front.received_bytes < BLOCK + MIB
+
+
+def test_a_version_that_was_gone_back_to_is_of_use_as_well(repo: Shell, front: Front) -> None:
+    """The pointer before is another model altogether; the one before it is alike."""
+    repo.write("model.bin", some_bytes(2 * BLOCK + 7, seed=3))
+    repo.ok("git cpv push -q --metric loss=3")
+    repo.write("model.bin", TUNED)
+    front.clear()
+    repo.ok("git cpv push -q --metric loss=1")
+    assert front.received_bytes < BLOCK + MIB
+
+
+def test_where_the_old_version_is_gone_all_is_sent(repo: Shell, front: Front, moto_server: S3Server) -> None:
+    repo.write("model.bin", TUNED)
+    md5 = hashlib.md5(MODEL).hexdigest()
+    bucket = repo.ok("git cpv storage show").partition("s3://")[2].partition("/")[0]
+    moto_server.client().delete_object(Bucket=bucket, Key=f"T/m/files/md5/{md5[:2]}/{md5[2:]}")
+    repo.ok("git cpv push -q --metric loss=1")
+    assert front.received_bytes > len(TUNED)
+    repo.ok("rm -r .dvc/cache model.bin && git cpv pull -q")
+    assert (repo.cwd / "model.bin").read_bytes() == TUNED
+
+
+def test_a_renamed_file_is_not_sent(repo: Shell, front: Front) -> None:
+    md5 = hashlib.md5(repo.write("data/one.bin", some_bytes(2 * BLOCK + 9, seed=4)).read_bytes()).hexdigest()
+    repo.ok("git cpv push -q")
+    (repo.cwd / "data" / "one.bin").rename(repo.cwd / "data" / "another.bin")
+    front.clear()
+    repo.ok("git cpv push -q")
+    assert front.received_bytes < 100_000
+    repo.ok("rm -r .dvc/cache data && git cpv pull -q")
+    assert hashlib.md5((repo.cwd / "data" / "another.bin").read_bytes()).hexdigest() == md5
+    assert not (repo.cwd / "data" / "one.bin").exists()
+
+
+def test_a_dry_run_tells_what_would_be_sent(repo: Shell, front: Front) -> None:
+    repo.write("model.bin", TUNED)
+    told = repo.ok("git cpv push --dry-run --metric loss=1").splitlines()
+    assert told[:2] == [
+        "would record model.bin: 1 file, 24 MiB",
+        "would send 8.0 MiB, copy 16 MiB within the storage",
+    ]
+    facts = json.loads(repo.ok("git cpv push --dry-run --json --metric loss=1"))
+    assert facts["bytes"] == {"send": BLOCK, "copy": 2 * BLOCK + 5, "skip": 0}
+    assert not any(line.startswith(("PUT", "POST")) for line in front.seen)
+    assert "model.bin" in repo.ok("git cpv status")
+
+
+def test_a_dry_run_in_a_folder_skips_what_is_there(repo: Shell) -> None:
+    repo.write("more/a.txt", b"a" * 1000)
+    repo.write("more/b.txt", b"b" * 500)
+    repo.ok("git cpv track -q --data more && git cpv push -q")
+    repo.write("more/c.txt", b"c" * 10)
+    facts = json.loads(repo.ok("git cpv push --dry-run --json"))
+    listing = 3 * len(f'{{"md5": "{"0" * 32}", "relpath": "a.txt"}}, ')
+    assert facts["bytes"] == {"send": 10 + listing, "copy": 0, "skip": 1500}
+
+
+def test_a_pull_fetches_what_changed(repo: Shell, front: Front) -> None:
+    repo.ok("git clone -q . ../clone")
+    clone = repo.at("../clone", **repo.env)
+    clone.ok("git cpv pull -q")
+    repo.write("model.bin", TUNED)
+    repo.ok("git cpv push -q --metric loss=1")
+    clone.git("pull", "-q")
+    front.clear()
+    clone.ok("git cpv pull -q")
+    assert (clone.cwd / "model.bin").read_bytes() == TUNED
+    assert front.sent_bytes < BLOCK + MIB
