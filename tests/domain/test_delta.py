@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cpvlib.base.values import replace
 from cpvlib.domain.blocks import BLOCK_BYTES, BlockTable, parse_table, render_table
 from cpvlib.domain.delta import (
     LARGEST_PART,
@@ -185,4 +185,4 @@ class TestTables:
         assert parse_table(data, MD5) is None
 
     def test_nothing_but_the_content_makes_two_tables_differ(self) -> None:
-        assert render_table(table("ab")) != render_table(dataclasses.replace(table("ab"), crc64nvme=8))
+        assert render_table(table("ab")) != render_table(replace(table("ab"), crc64nvme=8))
