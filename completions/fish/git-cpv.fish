@@ -45,7 +45,7 @@ function _shtab_git_cpv_using
 end
 
 set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage hooks push pull tag revert status list show diff verify foreach
-set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --jobs --key --limit --limit-rate --max-time --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --repository --sample --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
+set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --include --jobs --key --limit --limit-rate --max-time --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --remove --repository --sample --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
 
 complete -c git-cpv -e
 complete -c git-cpv -f
@@ -103,7 +103,9 @@ complete -c git-cpv -n '_shtab_git_cpv_using init; and test $_shtab_git_cpv_npos
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a clone -d 'Clone a repository with the objects of its checkpoint'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s b -l branch -x -d 'check out this branch or tag, not the remote'"'"'s HEAD'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -l storage -xka "(__fish_complete_directories)" -d 'where the objects are, if the repository does not say: they lie under ROOT/TEAM/MODEL'
-complete -c git-cpv -n '_shtab_git_cpv_using clone' -l no-objects -d 'only clone; git cpv pull brings objects later'
+complete -c git-cpv -n '_shtab_git_cpv_using clone' -l no-objects -d 'only clone; git cpv pull PATH or git cpv pull --all brings objects later'
+complete -c git-cpv -n '_shtab_git_cpv_using clone' -l include -x -d 'bring only the files that it matches, as in .gitignore, from the top; may be repeated'
+complete -c git-cpv -n '_shtab_git_cpv_using clone' -l exclude -x -d 'leave out the files that it matches; may be repeated'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s n -l dry-run -d 'check everything, say what would be done, and change nothing'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -s j -l jobs -x -d 'how many transfers or files to work on at once'
 complete -c git-cpv -n '_shtab_git_cpv_using clone' -l limit-rate -x -d 'move at most so many bytes a second, all transfers together: 500k, 10M, 1.5G'
@@ -162,6 +164,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using push' -l param -x -d 'a parameter o
 complete -c git-cpv -n '_shtab_git_cpv_using push' -l params -xka "(__fish_complete_path (commandline -ct))" -d 'parameters from a JSON file, - for stdin'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -s a -l all -d 'also commit the changes of all files that git tracks, as git commit -a does'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -l branch -xka "(_cpv_complete_branch)" -d 'commit onto the branch NAME, without switching to it; it is made where it does not exist'
+complete -c git-cpv -n '_shtab_git_cpv_using push' -l remove -xka "(__fish_complete_path (commandline -ct))" -d 'take an absent file or folder out of the data, or of a model'"'"'s folder; may be repeated'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -l check -d 'ask storage again about everything, whatever was confirmed before'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -l model -d 'only the model'"'"'s side'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -l data -d 'only the data'"'"'s side'
@@ -176,6 +179,9 @@ complete -c git-cpv -n '_shtab_git_cpv_using push' -l json -d 'print the answer 
 complete -c git-cpv -n '_shtab_git_cpv_using push' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using push' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a pull -d 'Bring files to what the branch, or a version, names'
+complete -c git-cpv -n '_shtab_git_cpv_using pull' -l include -x -d 'bring only the files that it matches, as in .gitignore, from the top; may be repeated'
+complete -c git-cpv -n '_shtab_git_cpv_using pull' -l exclude -x -d 'leave out the files that it matches; may be repeated'
+complete -c git-cpv -n '_shtab_git_cpv_using pull' -l all -d 'bring what was left out too, and leave nothing out from now on'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s o -l output -xka "(__fish_complete_directories)" -d 'write the version'"'"'s files to the folder DIR, which must be new or empty'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -l from -x -d 'take the version from the repository at a git URL, with no clone kept'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -l model -d 'only the model'"'"'s side'
@@ -190,7 +196,7 @@ complete -c git-cpv -n '_shtab_git_cpv_using pull' -s q -l quiet -d 'say nothing
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -l help -d 'open the manual page'
-complete -c git-cpv -n '_shtab_git_cpv_using pull; and test $_shtab_git_cpv_npos -ge 0' -ka "(_cpv_complete_version)" -d 'outs, or folders that hold outs, to bring up to date; or one version such as v1.2, latest, or any git revision'
+complete -c git-cpv -n '_shtab_git_cpv_using pull; and test $_shtab_git_cpv_npos -ge 0' -ka "(_cpv_complete_version)" -d 'outs, folders that hold outs, or files and folders in outs, to bring up to date; or one version such as v1.2, latest, or any git revision'
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a tag -d 'Name the committed checkpoint as a version'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -l major -d 'give the next major number: v2.0 after v1.4'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -s m -l message -x -d 'what to say of the version; given several times, each is a paragraph (default: the subject of the commit)'

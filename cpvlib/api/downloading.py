@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cpvlib.api.call import Voice, speaking
 from cpvlib.api.describing import Description, describe
 from cpvlib.api.manager import Manager, Work, find
-from cpvlib.api.options import DownloadOptions, path_of
+from cpvlib.api.options import DownloadOptions, path_of, patterns_of
 from cpvlib.base.errors import OptionError
 from cpvlib.domain.text import human_size, plural
 from cpvlib.domain.version import Series
 from cpvlib.stores.repolock import alone
+
+if TYPE_CHECKING:
+    from cpvlib.managers.choosing import Wish
 
 
 def download(
@@ -46,7 +50,7 @@ def _borrow(
 def _pull(work: Work, series: Series) -> tuple[Path, Description]:
     from cpvlib.managers.pull import PullRequest, plan_pull, pull
 
-    request = PullRequest(frozenset({series}), (), work.force, work.jobs)
+    request = PullRequest(frozenset({series}), _wish(work), work.force, work.jobs)
     plan = plan_pull(work.ws, request, dry_run=work.dry_run, progress=work.voice)
     ws = work.ws
     if work.dry_run:
@@ -61,12 +65,20 @@ def _pull(work: Work, series: Series) -> tuple[Path, Description]:
     return ws.top, describe(ws, find(work, plan.commit if work.dry_run else None, series), series)
 
 
+def _wish(work: Work) -> Wish:
+    """The patterns of the call."""
+    from cpvlib.managers.choosing import wish
+
+    include, exclude = work.options.get("include"), work.options.get("exclude")
+    return wish((), patterns_of(include), patterns_of(exclude))
+
+
 def _extract(manager: Manager, work: Work, series: Series, tag: str | None) -> tuple[Path, Description]:
     """A version's files, whole and checked: in `output_dir`, else in the user's cache folder."""
     what = describe(work.ws, find(work, tag, series), series)
     label = f"{series} {what.tag or what.commit[:7]}"
     given = work.options.get("output_dir")
-    folder = manager._cwd / path_of(given) if given is not None else _own_folder(manager, series, what)
+    folder = manager._cwd / path_of(given) if given is not None else _own_folder(manager, work, series, what)
     if work.dry_run:
         work.voice.close(f"would download {label} to '{folder}'")
     elif given is not None:
@@ -85,13 +97,13 @@ def _fill(
     from cpvlib.stores.files import Scratch
 
     anew = work.options.get("use_cache") is False
-    if not anew and extract.holds(work.ws, folder, what.outs):
+    if not anew and extract.holds(work.ws, folder, what.outs, _wish(work)):
         work.voice.close(f"{label} is in '{folder}' already")
         return
     if own or work.force:
         _set_aside(folder, work.voice)
     place = Path(Scratch(folder.parent / ".coming").new()) if own else folder
-    request = extract.ExtractRequest(what.commit, frozenset({series}), place, work.jobs)
+    request = extract.ExtractRequest(what.commit, frozenset({series}), place, _wish(work), work.jobs)
     result = extract.extract(work.ws, request, anew=anew, progress=work.voice)
     if own:
         place.rename(folder)
@@ -99,10 +111,12 @@ def _fill(
     work.voice.close(f"downloaded {label} to '{folder}' ({fetched})")
 
 
-def _own_folder(manager: Manager, series: Series, what: Description) -> Path:
+def _own_folder(manager: Manager, work: Work, series: Series, what: Description) -> Path:
     from cpvlib.stores.userconfig import cache_dir
 
-    name = f"{what.tag or 'commit'}-{what.commit[:12]}"
+    name, wish = f"{what.tag or 'commit'}-{what.commit[:12]}", _wish(work)
+    if wish.has_patterns:
+        name += f"-{hashlib.sha256(repr(wish).encode()).hexdigest()[:12]}"
     return cache_dir() / "downloads" / manager.team_name / manager.model_name / str(series) / name
 
 

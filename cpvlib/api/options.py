@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -77,6 +77,10 @@ class DownloadOptions(AllOptions, total=False):
 
     git_url: str | None
     """Take the tag from the repository at this URL, for which no clone is needed."""
+    include: str | Sequence[str] | None
+    """Bring only the files that these patterns match, as in .gitignore, from the top of the repository."""
+    exclude: str | Sequence[str] | None
+    """Leave out the files that these patterns match."""
 
 
 class TagOptions(Options, total=False):
@@ -123,6 +127,11 @@ def path_of(value: StrPath) -> Path:
     return Path(value).expanduser()
 
 
+def patterns_of(value: str | Sequence[str] | None) -> Sequence[str]:
+    """One pattern or several."""
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
 def _nearest(name: str, known: frozenset[str]) -> str:
     from difflib import get_close_matches
 
@@ -136,6 +145,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(
         ("message", "branch", "storage", "git_remote", "tag_prefix", "git_url"), (str, type(None))
     ),
+    **dict.fromkeys(("include", "exclude"), (str, list, tuple, type(None))),
     **dict.fromkeys(("params",), (Mapping, type(None))),
     **dict.fromkeys(("jobs",), (int, type(None))),
 }

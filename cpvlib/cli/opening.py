@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,3 +45,8 @@ def changing(
         return
     with ws.alone():
         yield ws.again()
+
+
+def from_top(ws: Workspace, word: str) -> str:
+    """A path that the user typed, as it is relative to the worktree's top, with slashes."""
+    return os.path.relpath(Path.cwd() / word, ws.top).replace(os.sep, "/")

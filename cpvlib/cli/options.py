@@ -40,6 +40,17 @@ VERBOSE = flag(
 QUIET = flag("-q", "--quiet", help="say nothing but the answer and errors")
 JSON = flag("--json", help="print the answer as one JSON object, with a `schema` number that only grows")
 OUTPUT = (VERBOSE, QUIET, JSON)
+PATTERNS = (
+    option(
+        "--include",
+        metavar="PATTERN",
+        many=True,
+        help="bring only the files that it matches, as in .gitignore, from the top; may be repeated",
+    ),
+    option(
+        "--exclude", metavar="PATTERN", many=True, help="leave out the files that it matches; may be repeated"
+    ),
+)
 
 
 def transfer_settings(args: Namespace) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import DONE
-from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, transfer_settings
+from cpvlib.base.errors import DONE, UsageError
+from cpvlib.cli.absent import absent_in_words
+from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, PATTERNS, transfer_settings
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 from cpvlib.domain.text import human_size, plural, printable
 
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace, ui: UI) -> int:
+    from cpvlib.managers.choosing import wish
     from cpvlib.managers.clone import CloneRequest, check, clone
 
+    if args.no_objects and (args.include or args.exclude):
+        raise UsageError("--no-objects leaves everything out: leave out the patterns")
     request = CloneRequest(
         url=args.url,
         folder=Path(args.dir) if args.dir else None,
         branch=args.branch,
         storage=args.storage,
         with_objects=not args.no_objects,
+        wish=wish((), args.include, args.exclude),
         jobs=args.jobs,
         transfers=transfer_settings(args),
     )
@@ -48,11 +53,12 @@ def _objects(result: CloneResult) -> str:
     if not result.is_adopted:
         return "it is not a CPV repository yet (git cpv init adopts it)"
     if result.restored is None:
-        return "no objects (git cpv pull brings them)"
+        return "no objects (git cpv pull PATH brings some, git cpv pull --all all)"
+    absent = f"; {absent_in_words(result.absent)} absent by choice" if result.absent else ""
     if not result.restored.paths:
-        return "no checkpoint in it yet"
+        return f"no files{absent}" if absent else "no checkpoint in it yet"
     size = human_size(result.restored.fetched_bytes)
-    return f"{plural(result.restored.n_files, 'file')}, {size} fetched and verified"
+    return f"{plural(result.restored.n_files, 'file')}, {size} fetched and verified{absent}"
 
 
 def _facts(result: CloneResult) -> dict[str, object]:
@@ -62,6 +68,7 @@ def _facts(result: CloneResult) -> dict[str, object]:
         "adopted": result.is_adopted,
         "commit": result.commit,
         "outs": list(restored.paths) if restored else [],
+        "absent": {path: count.n_absent for path, count in result.absent.items()},
         "fetched_objects": restored.n_fetched if restored else 0,
         "fetched_bytes": restored.fetched_bytes if restored else 0,
     }
@@ -77,7 +84,9 @@ COMMAND = Command(
         "The storage is the one that the repository names, or a folder of this machine, found by ROOT, team"
         " and model (see git-cpv-init(1)). Where it can't be used, the clone stays, and the error says what"
         " to type; the same command, typed again, goes on from there. Nothing is written to a storage that"
-        " came with the clone before `git cpv storage trust`."
+        " came with the clone before `git cpv storage trust`.\n\n"
+        "What `--include`, `--exclude` and `--no-objects` leave out is *absent by choice*, in later pulls as"
+        " well: see git-cpv-pull(1)."
     ),
     arguments=(
         operand("url", metavar="URL", help="what `git clone` takes"),
@@ -89,7 +98,11 @@ COMMAND = Command(
             help="where the objects are, if the repository does not say: they lie under ROOT/TEAM/MODEL",
             complete=Complete.FOLDER,
         ),
-        flag("--no-objects", help="only clone; `git cpv pull` brings objects later"),
+        flag(
+            "--no-objects",
+            help="only clone; `git cpv pull PATH` or `git cpv pull --all` brings objects later",
+        ),
+        *PATTERNS,
         DRY_RUN,
         JOBS,
         LIMIT_RATE,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, UsageError
-from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, SERIES, force, transfer_settings
-from cpvlib.cli.record import Command, Complete, Example, Group, operand, option
+from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, PATTERNS, SERIES, force, transfer_settings
+from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -42,15 +41,18 @@ def _run_here(args: Namespace, ui: UI, ws: Workspace) -> int:
 def _run_pull(args: Namespace, ui: UI, ws: Workspace, paths: tuple[str, ...]) -> int:
     from cpvlib.cli.series import chosen
     from cpvlib.domain.version import Series
+    from cpvlib.managers.choosing import wish
     from cpvlib.managers.pull import PullRequest, plan_pull, pull
 
-    request = PullRequest(chosen(args.series, default=frozenset(Series)), paths, args.force, args.jobs)
+    asked = wish(paths, args.include, args.exclude, whole=args.whole)
+    request = PullRequest(chosen(args.series, default=frozenset(Series)), asked, args.force, args.jobs)
     progress = ui.progress()
     plan = plan_pull(ws, request, dry_run=args.dry_run, progress=progress)
     if args.dry_run:
         _tell_plan(ui, plan)
     else:
         _tell(ui, pull(ws, plan, request, progress=progress))
+        _tell_absent(ui, ws, plan)
     return DONE
 
 
@@ -68,15 +70,18 @@ def _run_borrowed(args: Namespace, ui: UI) -> int:
 
 
 def _split(ws: Workspace, words: list[str]) -> tuple[tuple[str, ...], str | None]:
-    """Outs and folders of outs, or one VERSION: what is a tracked path is a path."""
+    """Outs, folders of outs and what lies in outs, or one VERSION: what is a tracked path is a path, unless
+    it spells the tag of a version."""
+    from cpvlib.cli.opening import from_top
+    from cpvlib.domain.choice import is_under
     from cpvlib.managers.outs import outs_here
 
     if not words:
         return (), None
     outs = outs_here(ws)
-    below = [os.path.relpath(Path.cwd() / word, ws.top).replace(os.sep, "/") for word in words]
-    known = [any(path == "." or out == path or out.startswith(f"{path}/") for out in outs) for path in below]
-    if len(words) == 1 and not known[0]:
+    below = [from_top(ws, word) for word in words]
+    known = [any(is_under(out, path) or is_under(path, out) for out in outs) for path in below]
+    if len(words) == 1 and (not known[0] or _is_tag(ws, words[0])):
         return (), words[0]
     unknown = [word for word, is_out in zip(words, known, strict=True) if not is_out]
     if unknown:
@@ -84,13 +89,26 @@ def _split(ws: Workspace, words: list[str]) -> tuple[tuple[str, ...], str | None
     return tuple(below), None
 
 
+def _is_tag(ws: Workspace, word: str) -> bool:
+    """Whether it is the whole name of a data version's tag, such as data/v0.1, where `data` may be an out."""
+    from cpvlib.domain.version import TagName
+
+    return TagName.parse(word, ws.settings.tag_prefix) is not None
+
+
 def _extract(args: Namespace, ui: UI, ws: Workspace, version: str | None) -> int:
     from cpvlib.cli.series import chosen
     from cpvlib.domain.version import Series
+    from cpvlib.managers.choosing import wish
     from cpvlib.managers.extract import ExtractRequest, extract
 
+    if args.whole:
+        raise UsageError("a VERSION comes whole anyway: leave out --all")
+    asked = wish((), args.include, args.exclude)
     output = Path(args.output).absolute() if args.output else None
-    request = ExtractRequest(version, chosen(args.series, default=frozenset(Series)), output, args.jobs)
+    request = ExtractRequest(
+        version, chosen(args.series, default=frozenset(Series)), output, asked, args.jobs
+    )
     result = extract(ws, request, dry_run=args.dry_run, progress=ui.progress())
     if ui.json_wanted:
         ui.json({"dry_run": args.dry_run, **_extract_facts(result)})
@@ -110,7 +128,8 @@ def _tell_extracted(ui: UI, result: Extracted, dry_run: bool) -> None:
         ui.answer(f"would put {what} {where}")
         return
     fetched = f" ({plural(result.n_fetched, 'object')}, {human_size(result.fetched_bytes)} fetched)"
-    ui.say(f"{what} {where}{fetched if result.n_fetched else ''}")
+    left = f"; {plural(result.n_unwanted, 'file')} left out" if result.n_unwanted else ""
+    ui.say(f"{what} {where}{fetched if result.n_fetched else ''}{left}")
 
 
 def _tell_plan(ui: UI, plan: PullPlan) -> None:
@@ -124,9 +143,11 @@ def _tell_plan(ui: UI, plan: PullPlan) -> None:
         ui.answer(f"would take in {plural(plan.n_commits, 'commit')} from {plan.git_remote}")
     for step in plan.restoration.steps:
         ui.answer(f"would {'bring' if step.target else 'remove'} {step_in_words(step)}")
+    for fill in plan.restoration.fills:
+        ui.answer(f"would bring {plural(len(fill.files), 'absent file')} of {printable(fill.path)}")
     if plan.log_union:
         ui.answer("would unite the lines of metrics.log")
-    if not plan.commit and not plan.restoration.steps and not plan.log_union:
+    if not plan.commit and not plan.restoration.paths and not plan.log_union:
         ui.answer("everything is up to date")
     for path in plan.left:
         ui.answer(f"would leave {printable(path)} as changed here")
@@ -167,6 +188,20 @@ def _tell(ui: UI, result: PullResult) -> None:
         ui.say(f"left as changed here: {listed(list(plan.left))}")
 
 
+def _tell_absent(ui: UI, ws: Workspace, plan: PullPlan) -> None:
+    """What stays out of the worktree by choice, and, the first time, what DVC says of that."""
+    from cpvlib.cli.absent import absent_in_words
+    from cpvlib.stores.state import first_time
+
+    absent = plan.restoration.absent
+    if not absent or ui.json_wanted:
+        return
+    ui.say(f"{absent_in_words(absent)} absent by choice (git cpv pull --all brings all)")
+    in_part = any(count.n_absent < count.n_files for count in absent.values())
+    if in_part and first_time(ws.repo.common_dir, "partial"):
+        ui.say("dvc status calls a folder in part modified; do not dvc add or dvc commit it")
+
+
 def _facts(plan: PullPlan) -> dict[str, Any]:
     return {
         "git_remote": plan.git_remote,
@@ -176,6 +211,8 @@ def _facts(plan: PullPlan) -> dict[str, Any]:
             {"path": step.path, "md5": step.target.oid if step.target else None}
             for step in plan.restoration.steps
         ],
+        "filled": {fill.path: len(fill.files) for fill in plan.restoration.fills},
+        "absent": {path: count.n_absent for path, count in plan.restoration.absent.items()},
         "left": list(plan.left),
         "elsewhere": list(plan.restoration.elsewhere),
         "clashes": list(plan.clashes),
@@ -191,6 +228,7 @@ def _extract_facts(result: Extracted) -> dict[str, Any]:
         "outs": [{"path": path, "md5": out.oid} for path, out in result.outs.items()],
         "fetched_objects": result.n_fetched,
         "fetched_bytes": result.fetched_bytes,
+        "left_out": result.n_unwanted,
     }
 
 
@@ -205,6 +243,13 @@ COMMAND = Command(
         "stop the pull before anything happens; `--force` copies them aside first and says where. An out "
         "that changed here while its pointer stayed is left as it is. Where `metrics.log` grew on both "
         "sides, it becomes the union of the lines.\n\n"
+        "A PATH may lie in an out: `data/train`, `data/train/img_001.png`. What is not asked for stays out "
+        "of the worktree, *absent by choice*, now and in later pulls; `git cpv status` counts it, and `git "
+        "cpv push` keeps it in the folder. `--include` and `--exclude` do the same by patterns, as in "
+        ".gitignore, which begin at the top of the repository (`data/raw/`); among several of one kind the "
+        "last that matches counts, and what is excluded stays out though it is included too. They add to "
+        "what was asked for before. A choice decides about files that are not here: none is taken away, "
+        "and what is here is kept up to date. `--all` ends it.\n\n"
         "With a VERSION the worktree is not touched: its objects come into the cache, or with `--output` "
         "its files into a folder of their own. `--from` does that for a repository that is not cloned."
     ),
@@ -215,10 +260,12 @@ COMMAND = Command(
             nargs="*",
             complete=Complete.VERSION,
             help=(
-                "outs, or folders that hold outs, to bring up to date; or one version such as `v1.2`, "
-                "`latest`, or any git revision"
+                "outs, folders that hold outs, or files and folders in outs, to bring up to date; or one "
+                "version such as `v1.2`, `latest`, or any git revision"
             ),
         ),
+        *PATTERNS,
+        flag("--all", dest="whole", help="bring what was left out too, and leave nothing out from now on"),
         option(
             "-o",
             "--output",
@@ -241,6 +288,8 @@ COMMAND = Command(
     ),
     examples=(
         Example("Bring the worktree up to date", "git cpv pull"),
+        Example("Bring a part of a large folder, and leave the rest out", "git cpv pull data/train"),
+        Example("Leave the raw recordings out", "git cpv pull --exclude 'data/raw/' --exclude '*.wav'"),
         Example("Look at an older model beside today's", "git cpv pull v0.1 --model --output /tmp/old"),
         Example(
             "Deploy the newest version without a clone",

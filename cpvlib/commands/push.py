@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, UsageError
+from cpvlib.base.values import replace
 from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, SERIES, force, transfer_settings
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
@@ -31,10 +32,12 @@ def run(args: Namespace, ui: UI) -> int:
 def _push(args: Namespace, ui: UI, ws: Workspace, request: PushRequest) -> int:
     import time
 
+    from cpvlib.cli.opening import from_top
     from cpvlib.managers.push import plan_push, push
 
     started = time.monotonic()
     progress = ui.progress()
+    request = replace(request, remove=tuple(from_top(ws, word) for word in args.remove))
     plan = plan_push(ws, request, dry_run=args.dry_run, progress=progress)
     for warning in plan.warnings:
         ui.warn(warning)
@@ -191,7 +194,10 @@ def _contents(plan: PushPlan) -> str:
         contents = [change.content for change in plan.changes if change.out.series is series]
         if contents:
             n_files = sum(1 if content.nfiles is None else content.nfiles for content in contents)
-            parts.append(f"{series}: {plural(n_files, 'file')}, {human_size(sum(c.size for c in contents))}")
+            n_absent = sum(len(content.absent) for content in contents)
+            absent = f" ({n_absent:,} of them absent here)" if n_absent else ""
+            size = human_size(sum(content.size for content in contents))
+            parts.append(f"{series}: {plural(n_files, 'file')}{absent}, {size}")
     return "; ".join(parts)
 
 
@@ -240,6 +246,7 @@ def _facts(plan: PushPlan) -> dict[str, Any]:
                 "md5": change.content.oid,
                 "size": change.content.size,
                 "nfiles": change.content.nfiles,
+                "absent": len(change.content.absent),
                 "before": change.before,
             }
             for change in plan.changes
@@ -289,6 +296,9 @@ COMMAND = Command(
         "Where `cpv.autotag` is `changed`, or conditions such as `loss improves, accuracy >= 0.9` that "
         "hold, a new model gets its version with the commit, as `git cpv tag` would give it; one line says "
         "which, or with the numbers why there is none.\n\n"
+        "A folder may be here in part (see git-cpv-pull(1)): what is absent by choice stays in it, and its "
+        "objects need not be here. A file put where one is absent replaces that one; a file that is here and "
+        "is deleted goes; `--remove` takes out one that is absent.\n\n"
         "On stdout is the commit, where stdout is not a terminal."
     ),
     arguments=(
@@ -337,6 +347,13 @@ COMMAND = Command(
             complete=Complete.BRANCH,
             help="commit onto the branch NAME, without switching to it; it is made where it does not exist",
         ),
+        option(
+            "--remove",
+            metavar="PATH",
+            many=True,
+            complete=Complete.FILE,
+            help="take an absent file or folder out of the data, or of a model's folder; may be repeated",
+        ),
         flag("--check", help="ask storage again about everything, whatever was confirmed before"),
         *SERIES,
         DRY_RUN,
@@ -351,6 +368,7 @@ COMMAND = Command(
             "Take a checkpoint folder as the model, and commit the code too",
             "git cpv push -a --from checkpoints/epoch_12",
         ),
+        Example("Take a file out of a folder that is not whole here", "git cpv push --remove data/raw/7.wav"),
         Example("See what a push would do", "git cpv push --dry-run"),
     ),
     see_also=("pull", "tag", "status", "git-push(1)"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from cpvlib.cli.ui import UI
+    from cpvlib.managers.absence import Count
     from cpvlib.managers.status import OutStatus, Status, UnfinishedUpload
 
 _NOTES = {
@@ -112,8 +113,20 @@ def _row(ui: UI, out: OutStatus, *, lost: bool) -> tuple[str, ...]:
         note = "not whole at the storage: git cpv push --check"
     elif state == "in step" and out.stored is False:
         note = "not known to be at the storage: git cpv push"
+    if out.absent is not None:
+        note = "; ".join(
+            part for part in (_absent(out.absent), "" if state == "not pulled" else note) if part
+        )
     size = human_size(out.size) if out.size is not None else ""
     return series, printable(out.path), ui.paint(_COLOURS.get(state, "red"), state), size, note
+
+
+def _absent(count: Count) -> str:
+    from cpvlib.cli.absent import count_in_words
+
+    if not count.by_choice:
+        return f"{count_in_words(count)} still to come: git cpv pull"
+    return f"{count_in_words(count)} absent by choice"
 
 
 def _facts(report: Status) -> dict[str, Any]:
@@ -142,6 +155,7 @@ def _facts(report: Status) -> dict[str, Any]:
                 "size": out.size,
                 "committed": out.committed,
                 "stored": out.stored,
+                "absent": out.absent.n_absent if out.absent else 0,
                 "lost": report.lost.get(out.path, 0),
             }
             for out in report.outs
@@ -158,7 +172,8 @@ COMMAND = Command(
         "`in step`: the file is what its pointer names. `modified` and `new`: it is the user's work, not "
         "recorded yet. `behind`: its pointer moved on and the file is still the old one; `git cpv pull` "
         "replaces it, and `git cpv push` refuses it. `conflict`: both changed. `missing`: it was here and "
-        "is gone. `not pulled`: it was never here.\n\n"
+        "is gone. `not pulled`: it was never here. Files that were left out by choice are counted, and are "
+        "part of the folder all the same: see git-cpv-pull(1).\n\n"
         "Only files that changed by their stat are read. Nobody is asked over the network, unless `--check` "
         "is given."
     ),

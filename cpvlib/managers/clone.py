@@ -13,10 +13,13 @@ from cpvlib.base.errors import CPVError, RepositoryError, UsageError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field
+from cpvlib.managers import choosing
+from cpvlib.managers.choosing import Wish
 from cpvlib.managers.settings import Settings
 from cpvlib.managers.workspace import Workspace
 
 if TYPE_CHECKING:
+    from cpvlib.managers.absence import Count
     from cpvlib.managers.restoring import Restored
     from cpvlib.stores.git.repository import GitRepository
 
@@ -28,7 +31,8 @@ _TAIL = re.compile(r"(?:/+\.git)?/*$|(?:\.git|\.bundle)/*$")
 
 @dataclass(frozen=True)
 class CloneRequest:
-    """`folder` is named after the URL where None; `storage` is a ROOT to look for the objects under.
+    """`folder` is named after the URL where None; `storage` is a ROOT to look for the objects under; `wish`
+    has the patterns of the files to bring or to leave out.
 
     `transfers` are settings of transfers that were typed, by key.
     """
@@ -38,18 +42,21 @@ class CloneRequest:
     branch: str | None = None
     storage: str | None = None
     with_objects: bool = True
+    wish: Wish = field(default_factory=Wish)
     jobs: int | None = None
     transfers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class CloneResult:
-    """`restored` is None where no objects were asked for, or the repository is none of CPV's."""
+    """`restored` is None where no objects were asked for, or the repository is none of CPV's; `absent` counts
+    what the patterns left out."""
 
     top: Path
     is_adopted: bool
     commit: str | None
     restored: Restored | None
+    absent: Mapping[str, Count] = field(default_factory=dict)
 
 
 def clone(
@@ -73,13 +80,14 @@ def clone(
     try:
         _settle_storage(repo, settings, environ)
         ws = Workspace(repo, settings, note=listener.note)
-        restored = _restore(ws, request, listener) if request.with_objects else None
+        ws.partials.update({}, choice=choosing.at_first(request.wish, nothing=not request.with_objects))
+        restored, absent = _restore(ws, request, listener) if request.with_objects else (None, {})
     except CPVError as error:
         error.message = f"cloned into '{folder}', without its objects: {error.message}"
         error.hint = f"cd '{folder}', then: {error.hint or 'git cpv pull'}"
         raise
     _record(repo).unlink(missing_ok=True)
-    return CloneResult(repo.top, True, commit, restored)
+    return CloneResult(repo.top, True, commit, restored, absent)
 
 
 def destination(cwd: Path, request: CloneRequest) -> Path:
@@ -156,7 +164,8 @@ def _record(repo: GitRepository) -> Path:
 
 
 def _described(request: CloneRequest) -> bytes:
-    return json.dumps([request.url, request.branch]).encode()
+    patterns = [request.wish.include, request.wish.exclude] if request.wish.has_patterns else []
+    return json.dumps([request.url, request.branch, *patterns]).encode()
 
 
 def folder_of_url(url: str) -> str:
@@ -189,7 +198,9 @@ def _settle_storage(repo: GitRepository, settings: Settings, environ: Mapping[st
         trust(repo, find_place(Settings.of(repo, environ), dvc, repo))
 
 
-def _restore(ws: Workspace, request: CloneRequest, progress: Progress) -> Restored:
+def _restore(
+    ws: Workspace, request: CloneRequest, progress: Progress
+) -> tuple[Restored, Mapping[str, Count]]:
     from cpvlib.base.values import replace
     from cpvlib.managers import restoring
     from cpvlib.managers.outs import outs_here
@@ -201,4 +212,4 @@ def _restore(ws: Workspace, request: CloneRequest, progress: Progress) -> Restor
     n_fetched, fetched_bytes = restoring.fetch(ws, plan, progress=progress, jobs=request.jobs)
     with ws.dvc_lock():
         restored = restoring.carry_out(ws, plan, progress=progress, jobs=request.jobs)
-    return replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes)
+    return replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes), plan.absent

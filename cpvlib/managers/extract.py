@@ -4,17 +4,19 @@ own."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError
 from cpvlib.base.progress import Progress, Silent
-from cpvlib.base.values import dataclass
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import objects
+from cpvlib.managers import choosing, objects
+from cpvlib.managers.choosing import Wish
 from cpvlib.managers.outs import Out, in_series, outs_at
 
 if TYPE_CHECKING:
@@ -27,17 +29,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExtractRequest:
-    """Which version, and where to: `output` None stands for the cache only."""
+    """Which version, and where to: `output` None stands for the cache only. The patterns of `wish` leave
+    files out."""
 
     version: str | None
     series: frozenset[Series] = frozenset(Series)
     output: Path | None = None
+    wish: Wish = field(default_factory=Wish)
     jobs: int | None = None
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What came: `commit` is the version's, `output` the folder that now holds `outs`."""
+    """What came: `commit` is the version's, `output` the folder that now holds `outs`; `n_unwanted` files of
+    them were left out."""
 
     name: str
     commit: str
@@ -45,6 +50,7 @@ class Extracted:
     output: Path | None
     n_fetched: int = 0
     fetched_bytes: int = 0
+    n_unwanted: int = 0
 
 
 def extract(
@@ -71,15 +77,21 @@ def extract(
     if request.output is not None:
         _check_free(ws, request.output, outs)
     outs = _at_hand(ws, outs, anew)
+    unwanted = choosing.unwanted(ws, request.wish, outs)
+    outs = {path: out for path, out in outs.items() if "" not in unwanted.get(path, ())}
+    n_unwanted = sum(map(len, unwanted.values()))
     entries = [out.entry for out in outs.values() if out.entry is not None]
+    without = {out.oid: unwanted[path] for path, out in outs.items() if out.oid and path in unwanted}
     name = str(found.record.version) if found.record else found.commit[:7]
     if dry_run:
-        return Extracted(name, found.commit, outs, request.output)
+        return Extracted(name, found.commit, outs, request.output, n_unwanted=n_unwanted)
     with _without_cache(ws) if anew else nullcontext(ws) as source:
-        n_fetched, n_bytes = objects.fetch(source, entries, progress=progress, jobs=request.jobs)
+        n_fetched, n_bytes = objects.fetch(
+            source, entries, without=without, progress=progress, jobs=request.jobs
+        )
         if request.output is not None:
-            _write(source, request.output, outs, progress or Silent(), request.jobs)
-    return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes)
+            _write(source, request.output, outs, unwanted, progress or Silent(), request.jobs)
+    return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes, n_unwanted)
 
 
 def _at_hand(ws: Workspace, outs: Mapping[str, Out], anew: bool) -> dict[str, Out]:
@@ -93,16 +105,28 @@ def _at_hand(ws: Workspace, outs: Mapping[str, Out], anew: bool) -> dict[str, Ou
     return found
 
 
-def holds(ws: Workspace, folder: Path, outs: Mapping[str, Out]) -> bool:
-    """Whether the folder has just these contents at the outs' paths; what else is in it does not matter."""
+def holds(ws: Workspace, folder: Path, outs: Mapping[str, Out], wish: Wish) -> bool:
+    """Whether the folder has just what is wanted of these contents at the outs' paths; what else is in it
+    does not matter."""
     if not folder.is_dir() or folder.is_symlink():
         return False
-    place = _folder(ws, folder)
+    place, unwanted = _folder(ws, folder), choosing.unwanted(ws, wish, outs)
     for path, out in outs.items():
         content = place.identify(path, legacy=out.entry is not None and out.entry.legacy)
-        if content is None or content.oid != out.oid:
+        if unwanted.get(path):
+            wanted = {each: oid for each, oid in _files(ws, out).items() if each not in unwanted[path]}
+            if (content.files if content else {}) != wanted:
+                return False
+        elif content is None or content.oid != out.oid:
             return False
     return True
+
+
+def _files(ws: Workspace, out: Out) -> Mapping[str, str]:
+    """The files that an out's pointer names, by relpath, '' for an out that is one."""
+    if out.entry is None or out.oid is None:
+        return {}
+    return objects.listing_of(ws, out.entry).entries if out.entry.is_dir else {"": out.oid}
 
 
 @contextmanager
@@ -188,14 +212,19 @@ def _others(ws: Workspace, output: Path, outs: Mapping[str, Out]) -> bool:
         if out.entry is None or not any(name == path or name.startswith(f"{path}/") for name in present):
             continue
         content = place.identify(path, legacy=out.entry.legacy)
-        wanted = objects.listing_of(ws, out.entry).entries if out.entry.is_dir else {"": out.oid or ""}
+        wanted = _files(ws, out)
         here = content.files if content else {}
         present -= {f"{path}/{name}" if name else path for name in here if here[name] == wanted.get(name)}
     return bool(present)
 
 
 def _write(
-    ws: Workspace, output: Path, outs: Mapping[str, Out], progress: Progress, jobs: int | None
+    ws: Workspace,
+    output: Path,
+    outs: Mapping[str, Out],
+    unwanted: Mapping[str, Collection[str]],
+    progress: Progress,
+    jobs: int | None,
 ) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -204,8 +233,21 @@ def _write(
     place = _folder(ws, output)
     for path, out in outs.items():
         if out.entry is not None:
-            cache = objects.cache_of(ws, out.entry)
-            place.install(path, out.oid, cache, "copy", isexec=out.entry.isexec, progress=progress, jobs=jobs)
+            left = unwanted.get(path)
+            place.install(
+                path,
+                out.oid,
+                objects.cache_of(ws, out.entry),
+                "copy",
+                isexec=out.entry.isexec,
+                only=None if left is None else partial(_is_wanted, left),
+                progress=progress,
+                jobs=jobs,
+            )
+
+
+def _is_wanted(unwanted: Collection[str], relpath: str) -> bool:
+    return relpath not in unwanted
 
 
 def _folder(ws: Workspace, output: Path) -> Worktree:

@@ -17,6 +17,7 @@ from cpvlib.domain.version import Series
 from cpvlib.managers.outs import CHECKPOINT, LOG, Out
 
 if TYPE_CHECKING:
+    from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.push import PushRequest
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.cache import ObjectCache
@@ -88,7 +89,9 @@ def decide(
     if not model and (request.metrics or request.params):
         raise _no_model(ws, request)
     model_changed = any(_changed(path, oid, committed) for path, oid in model.items())
-    log = _read_log(ws) if Series.MODEL in request.series else b""
+    log = b""
+    if Series.MODEL in request.series:
+        log = _read_log(ws, committed.get(LOG) if model_changed or _given(request) else None)
     back = _brought_back(ws, oids, before) if model_changed and not _given(request) else None
     if back is not None:
         return Decision(back, _append(log, model, back) if back.metrics or back.params else None)
@@ -146,16 +149,26 @@ def is_shared(path: Path) -> bool:
     return path.is_symlink() or facts.st_nlink > 1 or not os.access(path, os.W_OK)
 
 
-def _read_log(ws: Workspace) -> bytes:
+def _read_log(ws: Workspace, committed: Out | None) -> bytes:
+    """The worktree's log; where it was not pulled, the committed one, for its lines are not to be lost."""
     try:
         return (ws.top / LOG).read_bytes()
     except FileNotFoundError:
-        return b""
+        return _committed_log(ws, committed.entry) if committed and committed.entry else b""
     except OSError as error:
         raise RepositoryError(
             f"cannot read '{LOG}', the history of the metrics: {(error.strerror or '').lower()}",
             hint=f"move what is there out of the way, then git cpv pull {LOG}",
         ) from error
+
+
+def _committed_log(ws: Workspace, entry: OutEntry) -> bytes:
+    from cpvlib.managers import objects
+
+    if entry.oid is None or not objects.at_hand(ws, entry):
+        return b""
+    objects.fetch(ws, [entry])
+    return objects.cache_of(ws, entry).path(entry.oid).read_bytes()
 
 
 def _no_model(ws: Workspace, request: PushRequest) -> CPVError:

@@ -4,7 +4,7 @@ read."""
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +14,7 @@ from cpvlib.base.progress import Progress
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.domain.version import Series
-from cpvlib.managers import objects
+from cpvlib.managers import absence, objects
 from cpvlib.managers.outs import LOG, Out
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Change:
 class Gathering:
     """One push's reading of the worktree, under the pointers that are `committed` at the branch's tip.
 
-    Unless in a dry run, what changed goes into the cache while it is hashed; `sources` then has all that may
-    have to be stored, by oid.
+    `removed` are absent paths to take out of each out. Unless in a dry run, what changed goes into the cache
+    while it is hashed; `sources` then has all that may have to be stored, by oid.
     """
 
     def __init__(
@@ -61,10 +61,12 @@ class Gathering:
         request: PushRequest,
         committed: Mapping[str, Out],
         *,
+        removed: Mapping[str, Sequence[str]],
         dry_run: bool,
         progress: Progress,
     ) -> None:
         self._ws = ws
+        self._removed = removed
         self._request = request
         self._committed = committed
         self._dry_run = dry_run
@@ -79,6 +81,17 @@ class Gathering:
     def read(self, out: Out) -> Content | None:
         """An out's content; one that is known to be what is committed is not read, nor looked for in the
         cache."""
+        content = self._read(out)
+        if content is None:
+            return None
+        if out.path in self._removed:
+            content = absence.taken_out(content, out, self._removed[out.path])
+            if not self._dry_run:
+                listing = absence.keep_listing(self._ws, content)
+                self._kept.append({content.oid: listing})
+        return absence.weighed(self._ws, out.path, content)
+
+    def _read(self, out: Out) -> Content | None:
         worktree, before = self._ws.worktree, self._before(out.path)
         if out.entry is not None and out.entry.legacy:  # named by DVC 2's md5, as its next content won't be
             progress, jobs = self._progress, self._request.jobs

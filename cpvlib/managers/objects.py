@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
@@ -45,12 +45,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class _Lane:
-    """Entries of one layout: today's, or DVC 2's, whose objects lie elsewhere in cache and storage alike."""
+    """Entries of one layout: today's, or DVC 2's, whose objects lie elsewhere in cache and storage alike.
+
+    `without` are files of folders, by their listing's oid, that are none of its objects.
+    """
 
     ws: Workspace
     entries: tuple[OutEntry, ...]
     cache: ObjectCache
     key: Callable[[str], str]
+    without: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def named_by_md5(self) -> bool:
@@ -73,8 +77,11 @@ class _Lane:
                 continue
             if entry.is_dir:
                 found[entry.oid] = None
-                for oid in self.listing(entry.oid).entries.values():
-                    found.setdefault(oid, None)
+                entries = self.listing(entry.oid).entries
+                absent = self.without.get(entry.oid) or ()
+                for path, oid in entries.items():
+                    if path not in absent:
+                        found.setdefault(oid, None)
             else:
                 found[entry.oid] = entry.size
         return found
@@ -131,15 +138,24 @@ def _belongs(entry: OutEntry) -> bool:
 
 
 def fetch(
-    ws: Workspace, entries: Iterable[OutEntry], *, progress: Progress | None = None, jobs: int | None = None
+    ws: Workspace,
+    entries: Iterable[OutEntry],
+    *,
+    without: Mapping[str, Collection[str]] | None = None,
+    files: Iterable[str] = (),
+    progress: Progress | None = None,
+    jobs: int | None = None,
 ) -> tuple[int, int]:
     """Brings every object of the entries into the cache, each checked against its md5; how many and how many
     bytes.
 
-    Raises StorageError where storage lacks one: nothing of the worktree was touched by then.
+    `without` are files of folders, by their listing's oid, that stay where they are; `files` are oids of
+    single files to bring as well. Raises StorageError where storage lacks one: nothing of the worktree was
+    touched by then.
     """
     n_fetched = n_bytes = 0
-    for lane in _lanes(ws, entries):
+    for lane in _lanes(ws, [*entries, *(OutEntry("", oid) for oid in files)]):
+        lane = replace(lane, without=without or {})
         wanted = lane.objects()
         missing = {oid: wanted[oid] for oid in lane.cache.missing(wanted)}
         if missing:

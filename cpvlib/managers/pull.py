@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.errors import GitError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
-from cpvlib.base.values import dataclass, replace
-from cpvlib.domain.text import listed
+from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.version import Series
-from cpvlib.managers import objects, restoring
+from cpvlib.managers import absence, choosing, restoring
+from cpvlib.managers.choosing import Wish
 from cpvlib.managers.outs import LOG, Out, outs_at, outs_here
 from cpvlib.managers.standing import Standing, State, judge, standings
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PullRequest:
-    """What the user asked of a pull. `paths` are outs, or folders that hold outs; none means all."""
+    """What the user asked of a pull. `wish` is what is to come of large folders; with paths, which are outs,
+    or lie in them or around them, only those outs are pulled."""
 
     series: frozenset[Series] = frozenset(Series)
-    paths: tuple[str, ...] = ()
+    wish: Wish = field(default_factory=Wish)
     force: bool = False
     jobs: int | None = None
 
@@ -69,8 +70,13 @@ def plan_pull(
     git_remote, theirs, clashes = _fetch(ws, dry_run)
     commit, n_commits = _forward(ws, git_remote, theirs)
     here = outs_here(ws)
-    outs = _selected(here if commit is None else _moved(ws, here, commit), request)
-    found = standings(ws, _judged_here(outs, here), progress=progress, jobs=request.jobs)
+    moved = here if commit is None else _moved(ws, here, commit)
+    outs = _selected(moved, request)
+    judged = _judged_here(outs, here)
+    absence.prepare(ws, judged, dry_run=dry_run)
+    found = standings(ws, judged, progress=progress, jobs=request.jobs)
+    everything = outs.keys() == moved.keys()
+    choice = choosing.decided(ws, request.wish, outs, found, everything=everything)
     left = [path for path, s in found.items() if _stays(s, outs[path]) and not request.force]
     union = outs[LOG].entry if LOG in outs and _both_logged(found.get(LOG), outs[LOG]) else None
     targets = {
@@ -78,7 +84,7 @@ def plan_pull(
         for path, out in outs.items()
         if out.oid is not None and path not in left and not (union and path == LOG)
     }
-    restoration = restoring.plan_restoration(ws, targets, found, force=request.force)
+    restoration = restoring.plan_restoration(ws, targets, found, force=request.force, choice=choice)
     taken = _pending(ws) & set(clashes) if clashes else ()
     return PullPlan(
         git_remote, commit, n_commits, restoration, tuple(left), union, tuple(clashes), tuple(sorted(taken))
@@ -90,8 +96,10 @@ def pull(
 ) -> PullResult:
     """Carries the plan out."""
     listener = progress or Silent()
-    wanted = [*plan.restoration.entries, *([plan.log_union] if plan.log_union else [])]
-    n_fetched, fetched_bytes = objects.fetch(ws, wanted, progress=listener, jobs=request.jobs)
+    logs = [plan.log_union] if plan.log_union else []
+    n_fetched, fetched_bytes = restoring.fetch(
+        ws, plan.restoration, more=logs, progress=listener, jobs=request.jobs
+    )
     step("pull:fetched")
     if plan.commit is not None:
         from cpvlib.stores.git import remotes
@@ -191,18 +199,7 @@ def _selected(outs: Mapping[str, Out], request: PullRequest) -> dict[str, Out]:
         if out.series is None or out.series in request.series
         if out.series is not None or Series.MODEL in request.series
     }
-    if not request.paths:
-        return chosen
-    wanted = {
-        path: [p for p in outs if p == path or p.startswith(f"{path}/") or path == "."]
-        for path in request.paths
-    }
-    unknown = [path for path, matches in wanted.items() if not matches]
-    if unknown:
-        raise RepositoryError(
-            f"{listed(unknown)} is not an out and holds none", hint="git cpv status lists the outs"
-        )
-    return {path: outs[path] for matches in wanted.values() for path in matches}
+    return choosing.selected(chosen, request.wish.paths) if request.wish.paths else chosen
 
 
 def _judged_here(outs: Mapping[str, Out], here: Mapping[str, Out]) -> list[Out]:

@@ -18,7 +18,7 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import facts, objects, publish
+from cpvlib.managers import absence, facts, objects, publish
 from cpvlib.managers.editing import pointer_edit, starting_from, then
 from cpvlib.managers.gathering import Change, Gathering
 from cpvlib.managers.outs import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.commits import Edit, PreparedCommit
     from cpvlib.stores.storage.protocol import Source
+    from cpvlib.stores.worktree import Content
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class PushRequest:
     """What the user asked of a push. `source` is the path of `--from`, whose content becomes the model, or
     the data where only data is pushed; `source_is_own` tells that it is a copy of the worktree's own file.
 
-    `metrics` and `params` are None where none were given: then the training's own log is asked. `code` is
+    `remove` are absent files and folders of outs that are to be no part of them any more. `metrics` and
+    `params` are None where none were given: then the training's own log is asked. `code` is
     what the training started from, where somebody took it down then.
     """
 
@@ -63,6 +65,7 @@ class PushRequest:
     branch: str | None = None
     check: bool = False
     force: bool = False
+    remove: tuple[str, ...] = ()
     jobs: int | None = None
 
     @property
@@ -141,7 +144,11 @@ def plan_push(
     outs = _selected(ws, request)
     first_out = _first_out(ws, request, outs)
     read = [out for out in outs.values() if not (request.source and out.series is request.source_series)]
-    gathered = Gathering(ws, request, committed, dry_run=dry_run, progress=progress or Silent())
+    removed = _removed({out.path: out for out in read}, request)
+    absence.prepare(ws, read, wanted=removed.keys(), dry_run=dry_run)
+    gathered = Gathering(
+        ws, request, committed, removed=removed, dry_run=dry_run, progress=progress or Silent()
+    )
     found = standings(ws, read, read=gathered.read)
     _refuse(found, force=request.force)
     changes = gathered.changes(outs, found)
@@ -206,6 +213,8 @@ def push(
     elif not plan.in_place:
         _begin_branch(ws, plan.branch, tip)
     _mend(ws, plan, tip)
+    if plan.in_place:
+        absence.settle(ws, _replaced(plan))
     step("push:landed")
     publication = _publish(ws, plan, tip, store)
     return PushResult(plan, tip, prepared is not None, stored + history, publication, versions, reason)
@@ -244,6 +253,20 @@ def _selected(ws: Workspace, request: PushRequest) -> dict[str, Out]:
         for path, out in outs_here(ws).items()
         if out.series in request.series or (out.is_log and with_log)
     }
+
+
+def _removed(outs: Mapping[str, Out], request: PushRequest) -> dict[str, list[str]]:
+    """The paths of `--remove`, by the out that they lie in."""
+    removed: dict[str, list[str]] = {}
+    for path in request.remove:
+        out = next((each for each in outs if path.startswith(f"{each}/")), None)
+        if out is None:
+            raise RepositoryError(
+                f"'{path}' lies in no out",
+                hint="git cpv untrack lets an out go; --remove takes files out of one",
+            )
+        removed.setdefault(out, []).append(path)
+    return removed
 
 
 def _first_out(ws: Workspace, request: PushRequest, outs: dict[str, Out]) -> TrackPlan | None:
@@ -361,6 +384,8 @@ def _land(
             versions = ()
     step("push:committed")
     if plan.in_place:
+        absence.settle(ws, {c.out.path: c.content for c in plan.changes if not c.elsewhere})
+        step("push:settled")
         ws.bases.update(
             {change.out.path: change.content.oid for change in plan.changes if not change.elsewhere}
         )
@@ -409,6 +434,15 @@ def _mend(ws: Workspace, plan: PushPlan, tip: str) -> None:
     with ws.dvc_lock():
         commits.stage(ws.repo, changed)
     ws.bases.update({change.out.path: change.content.oid for change in plan.mends})
+
+
+def _replaced(plan: PushPlan) -> dict[str, Content]:
+    """Contents that are committed already, and in which files took the place of absent ones."""
+    return {
+        path: standing.content
+        for path, standing in plan.standings.items()
+        if standing.state is State.IN_STEP and standing.content and standing.content.replaced
+    }
 
 
 def _begin_branch(ws: Workspace, branch: str, tip: str) -> None:

@@ -13,25 +13,39 @@ from typing import TYPE_CHECKING
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
-from cpvlib.base.values import dataclass
+from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import listed
-from cpvlib.managers import objects
+from cpvlib.managers import absence, objects
 from cpvlib.managers.standing import Standing
 
 if TYPE_CHECKING:
+    from cpvlib.domain.choice import Choice
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.partial import Left
+    from cpvlib.stores.worktree import Content
 
 
 @dataclass(frozen=True)
 class Step:
     """One out to change: `target` None takes it away. `keep`: its content is nowhere else and is copied
-    aside."""
+    aside. `absent` are the files of a folder that are left out of the worktree."""
 
     path: str
     target: OutEntry | None
     standing: Standing
     keep: bool = False
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A folder that stays what it is, and of whose absent files some are brought; others stay `absent`."""
+
+    path: str
+    content: Content
+    files: Mapping[str, str]
+    absent: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -39,16 +53,27 @@ class Restoration:
     """A plan: the outs to change, and the ones whose content already is what is wanted.
 
     `elsewhere` are outs that stay as they are: the storage isn't where their bytes belong, and the cache has
-    none.
+    none. `fills` are folders to which absent files come, `replaced` those in step in which other files have
+    taken their place; `absent` counts what stays out of the worktree, of which outs; `choice` is the one that
+    it was made for.
     """
 
     steps: tuple[Step, ...]
     in_step: Mapping[str, str]
     elsewhere: tuple[str, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    replaced: Mapping[str, Content] = field(default_factory=dict)
+    absent: Mapping[str, absence.Count] = field(default_factory=dict)
+    choice: Choice | None = None
 
     @property
     def entries(self) -> list[OutEntry]:
         return [step.target for step in self.steps if step.target is not None]
+
+    @property
+    def paths(self) -> list[str]:
+        """The outs that something is done to."""
+        return [*(step.path for step in self.steps), *(fill.path for fill in self.fills)]
 
 
 @dataclass(frozen=True)
@@ -70,13 +95,20 @@ def plan_restoration(
     *,
     force: bool = False,
     known: Collection[str] = (),
+    choice: Choice | None = None,
+    lefts: Mapping[str, Left | None] | None = None,
 ) -> Restoration:
-    """Decides what has to change. `found` holds a standing for each path of `targets`.
+    """Decides what has to change. `found` holds a standing for each path of `targets`; those of others are of
+    outs that stay as they are, and to which absent files may come.
 
     Raises RepositoryError, with every such path, where the worktree holds work that is saved nowhere, unless
-    forced. `known` are contents that an interrupted run may have left, which are nobody's work.
+    forced. `known` are contents that an interrupted run may have left, which are nobody's work. `choice` is
+    what the worktree will want from now on, by default what it wants already; `lefts` are the records of what
+    is left out that the folders had at another time, to be had again.
     """
+    choice = ws.partials.choice if choice is None else choice
     steps, in_step, unsaved, elsewhere = [], {}, [], []
+    counts: dict[str, absence.Count] = {}
     for path, target in targets.items():
         standing = found[path]
         wanted = target.oid if target else None
@@ -84,20 +116,68 @@ def plan_restoration(
             if wanted is not None:
                 in_step[path] = wanted
             continue
+        if target is not None and absence.is_left_whole(path, target, standing, choice):
+            counts[path] = absence.whole(target)
+            continue
         if target is not None and not objects.at_hand(ws, target):
             elsewhere.append(path)
             continue
+        absent = _absent(ws, path, target, standing, choice, lefts)
+        if absent and target is not None:
+            n_files = len(objects.listing_of(ws, target).entries)
+            counts[path] = absence.Count(len(absent), n_files)
+            if len(absent) == n_files and standing.content is None and standing.base is None:
+                continue
         lost = standing.state.has_own_content and not _is_known(ws, standing, {*known, wanted})
         if lost and not force:
             unsaved.append(path)
-        steps.append(Step(path, target, standing, keep=lost))
+        steps.append(Step(path, target, standing, keep=lost, absent=absent))
     if unsaved:
         raise RepositoryError(
             f"{listed(unsaved)} changed here and would be overwritten",
             hint="git cpv push saves the changes as a checkpoint; --force keeps a copy aside and goes on",
         )
     objects.tell_elsewhere(ws, elsewhere)
-    return Restoration(tuple(steps), in_step, tuple(elsewhere))
+    stays = [standing for path, standing in found.items() if path in in_step or path not in targets]
+    fills = [fill for standing in stays if (fill := _fill(standing, choice)) is not None]
+    filled = {fill.path: fill.absent for fill in fills}
+    for standing in stays:
+        absent = filled.get(standing.out.path, standing.content.absent if standing.content else {})
+        if absent and standing.content:
+            counts[standing.out.path] = absence.Count(len(absent), len(standing.content.files))
+    contents = {path: found[path].content for path in in_step if path not in filled}
+    replaced = {path: content for path, content in contents.items() if content and content.replaced}
+    return Restoration(
+        tuple(steps), in_step, tuple(elsewhere), tuple(fills), replaced, dict(sorted(counts.items())), choice
+    )
+
+
+def _absent(
+    ws: Workspace,
+    path: str,
+    target: OutEntry | None,
+    standing: Standing,
+    choice: Choice,
+    lefts: Mapping[str, Left | None] | None,
+) -> Mapping[str, str]:
+    if target is None:
+        return {}
+    if lefts is None or path not in lefts:
+        return absence.left_out(ws, path, target, standing, choice)
+    left, content = lefts[path], standing.content
+    files = ws.partials.files(left) if left is not None else {}
+    return {relpath: md5 for relpath, md5 in files.items() if content is None or relpath not in content.here}
+
+
+def _fill(standing: Standing, choice: Choice) -> Fill | None:
+    """The absent files that the choice wants."""
+    content = standing.content
+    if content is None or not content.absent:
+        return None
+    path, wants = standing.out.path, choice.wants()
+    files = {relpath: md5 for relpath, md5 in content.absent.items() if wants(f"{path}/{relpath}")}
+    absent = {relpath: md5 for relpath, md5 in content.absent.items() if relpath not in files}
+    return Fill(path, content, files, absent) if files else None
 
 
 def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int | None = None) -> Restored:
@@ -106,27 +186,55 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
     _save_contents(ws, plan.steps)
     kept = _keep(ws, [step.path for step in plan.steps if step.keep])
     step_done("restore:saved")
+    ws.partials.update({}, choice=plan.choice)
     n_files = 0
     for nth, step in enumerate(plan.steps, 1):
-        done = ws.worktree.install(
-            step.path,
-            step.target.oid if step.target else None,
-            objects.cache_of(ws, step.target) if step.target else ws.cache,
-            ws.settings.link_mode,
-            was=_judged(step),
-            isexec=step.target.isexec if step.target else False,
-            progress=progress,
-            jobs=jobs,
-        )
-        n_files += len(done.changes)
+        n_files += _install(ws, step, progress, jobs)
         step_done(f"restore:installed-{nth}")
+        record = absence.recorded(ws, step.path, step.target, step.absent) if step.target else None
+        ws.partials.update({step.path: record})
+    for nth, fill in enumerate(plan.fills, len(plan.steps) + 1):
+        n_files += _fill_in(ws, fill, progress, jobs)
+        step_done(f"restore:installed-{nth}")
+    absence.settle(ws, {path: absence.weighed(ws, path, each) for path, each in plan.replaced.items()})
     bases: dict[str, str | None] = {
         **plan.in_step,
         **{s.path: s.target.oid if s.target else None for s in plan.steps},
     }
     ws.bases.update(bases)
     step_done("restore:recorded")
-    return Restored(tuple(step.path for step in plan.steps), n_files, kept=kept)
+    return Restored(tuple(plan.paths), n_files, kept=kept)
+
+
+def _install(ws: Workspace, step: Step, progress: Progress, jobs: int | None) -> int:
+    """Brings one out to its target; how many files were touched."""
+    path, target = step.path, step.target
+    is_new_folder = step.standing.content is None and target is not None and target.is_dir
+    was = _judged(step)
+    if target is not None and is_new_folder and not target.legacy:
+        absence.begin(ws, path, target)
+        was = target.oid
+        step_done("restore:begun")
+    done = ws.worktree.install(
+        path,
+        target.oid if target else None,
+        objects.cache_of(ws, target) if target else ws.cache,
+        ws.settings.link_mode,
+        was=was,
+        isexec=target.isexec if target else False,
+        only=None if not step.absent else lambda relpath: relpath not in step.absent,
+        progress=progress,
+        jobs=jobs,
+    )
+    return len(done.changes)
+
+
+def _fill_in(ws: Workspace, fill: Fill, progress: Progress, jobs: int | None) -> int:
+    """Brings absent files to a folder that stays what it is; how many."""
+    link = ws.settings.link_mode
+    done = ws.worktree.fill(fill.path, fill.files, ws.cache, link, progress=progress, jobs=jobs)
+    absence.filled(ws, fill.path, fill.content, fill.absent)
+    return len(done.changes)
 
 
 def _judged(step: Step) -> str | None:
@@ -140,10 +248,23 @@ def _judged(step: Step) -> str | None:
 
 
 def fetch(
-    ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int | None = None
+    ws: Workspace,
+    plan: Restoration,
+    *,
+    more: Iterable[OutEntry] = (),
+    progress: Progress,
+    jobs: int | None = None,
 ) -> tuple[int, int]:
-    """Brings what the plan needs into the cache, verified; objects and bytes. The worktree is not touched."""
-    return objects.fetch(ws, plan.entries, progress=progress, jobs=jobs)
+    """Brings what the plan needs, and `more`, into the cache, verified; objects and bytes. The worktree is
+    not touched."""
+    return objects.fetch(
+        ws,
+        [*plan.entries, *more],
+        without={step.target.oid: step.absent for step in plan.steps if step.target and step.target.oid},
+        files={md5 for fill in plan.fills for md5 in fill.files.values()},
+        progress=progress,
+        jobs=jobs,
+    )
 
 
 def _is_known(ws: Workspace, standing: Standing, known: set[str | None]) -> bool:
@@ -158,7 +279,7 @@ def _is_known(ws: Workspace, standing: Standing, known: set[str | None]) -> bool
     for oid in {standing.base, standing.out.oid, *known}:
         listing = ws.cache.read_listing(oid) if oid is not None and oid.endswith(".dir") else None
         pairs.update(listing.entries.items() if listing else ())
-    return all(pair in pairs for pair in content.files.items())
+    return all(pair in pairs for pair in content.here.items())
 
 
 def _save_contents(ws: Workspace, steps: Iterable[Step]) -> None:
@@ -168,7 +289,7 @@ def _save_contents(ws: Workspace, steps: Iterable[Step]) -> None:
         content = step.standing.content
         if content is None or ws.confirmed.has(content.oid):
             continue
-        if ws.cache.missing(content.files.values()):
+        if ws.cache.missing(content.here.values()):
             ws.worktree.snapshot(step.path, ws.cache, "copy")
 
 

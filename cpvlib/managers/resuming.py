@@ -29,7 +29,10 @@ def begin(ws: Workspace, plan: RevertPlan, request: RevertRequest, *, made: bool
         return
     outs = {
         step.path: OutRecord(
-            _before(step.standing), step.standing.base, step.target.oid if step.target else None
+            _before(step.standing),
+            step.standing.base,
+            step.target.oid if step.target else None,
+            ws.partials.left(step.path),
         )
         for step in plan.restoration.steps
     }
@@ -120,11 +123,15 @@ def abort(ws: Workspace, *, progress: Progress | None = None, jobs: int | None =
         )
     listener = progress or Silent()
     targets: dict[str, OutEntry | None] = {path: out.before for path, out in entry.outs.items()}
-    plan = restoring.plan_restoration(ws, targets, _now(ws, entry, listener), known=entry.contents)
+    lefts = {path: out.left for path, out in entry.outs.items()}
+    plan = restoring.plan_restoration(
+        ws, targets, _now(ws, entry, listener), known=entry.contents, lefts=lefts
+    )
     restoring.fetch(ws, plan, progress=listener, jobs=jobs)
     with ws.dvc_lock():
         restoring.carry_out(ws, plan, progress=listener, jobs=jobs)
         _put_back(ws, entry)
+    ws.partials.update(lefts)
     ws.bases.update({path: out.base for path, out in entry.outs.items()})
     ws.journal.end()
     return entry

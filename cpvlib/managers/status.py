@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress
 from cpvlib.base.values import dataclass
-from cpvlib.managers import objects
+from cpvlib.managers import absence, objects
 from cpvlib.managers.outs import outs_at, outs_here
 from cpvlib.managers.pending import pending_versions, ready
 from cpvlib.managers.standing import Standing, State, standings
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class OutStatus:
     """One out. `stored` is whether storage was proved to hold what the pointer names (None: it names nothing,
-    or nothing that belongs there); `committed` is whether HEAD has the pointer as the worktree has it."""
+    or nothing that belongs there); `committed` is whether HEAD has the pointer as the worktree has it;
+    `absent` counts files that were left out of the worktree."""
 
     standing: Standing
     stored: bool | None
     committed: bool
+    absent: absence.Count | None = None
 
     @property
     def path(self) -> str:
@@ -136,7 +138,8 @@ def _out(ws: Workspace, standing: Standing, committed: bool, lost: bool, publish
     entry = standing.out.entry
     oid = entry.oid if entry is not None and entry.is_stored else None
     stored = None if oid is None else not lost and ((published and committed) or ws.confirmed.has(oid))
-    return OutStatus(standing, stored, committed or standing.state in (State.NEW, State.ABSENT))
+    is_committed = committed or standing.state in (State.NEW, State.ABSENT)
+    return OutStatus(standing, stored, is_committed, absence.counted(ws, standing))
 
 
 def _lost(

@@ -147,6 +147,7 @@ def carry_out(ws: Workspace, plan: TrackPlan, *, commit: bool = True) -> TrackRe
     if not plan.edits:
         return TrackResult(plan, None)
     with ws.dvc_lock():
+        ws.partials.update({path: None for path, series in plan.changes.items() if series is None})
         prepared = prepare(ws.repo, plan.edits, plan.message) if commit else None
         if prepared:
             land(ws.repo, prepared)

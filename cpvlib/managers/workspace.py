@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.git.door import Trace
     from cpvlib.stores.git.repository import GitRepository
     from cpvlib.stores.journal import Journal
+    from cpvlib.stores.partial import Partials
     from cpvlib.stores.state import Bases, Confirmations
     from cpvlib.stores.storage.open import StoragePlace
     from cpvlib.stores.storage.protocol import Storage
@@ -145,7 +146,25 @@ class Workspace:
         from cpvlib.stores.worktree import Worktree
 
         index = StatIndex(self.repo.git_dir / "cpv" / "stat.db")
-        return Worktree(self.top, index, DvcIgnore(self.top), cache_root=self.cache.root, tables=self.tables)
+        return Worktree(
+            self.top,
+            index,
+            DvcIgnore(self.top),
+            cache_root=self.cache.root,
+            tables=self.tables,
+            partials=self.partials,
+        )
+
+    @cached_property
+    def partials(self) -> Partials:
+        """What is left out of this worktree's folders."""
+        from cpvlib.stores.partial import Partials
+
+        def entries(oid: str) -> Mapping[str, str] | None:
+            listing = self.cache.read_listing(oid)
+            return listing.entries if listing else None
+
+        return Partials(self.repo.git_dir, entries)
 
     @cached_property
     def bases(self) -> Bases:

@@ -85,10 +85,12 @@ def plan_install(
     """
     chosen = only or _all
     wanted = {path: md5 for path, md5 in wanted_files(oid, cache).items() if not path or chosen(path)}
-    had = {path: md5 for path, md5 in (content.files if content else {}).items() if not path or chosen(path)}
+    here = content.here if content else {}
+    had = {path: md5 for path, md5 in here.items() if not path or chosen(path)}
     is_dir = oid is not None and oid.endswith(".dir")
     through_link = content is not None and content.is_dir and place.is_symlink()
-    if only is None and content is not None and content.oid == oid and (is_dir or content.isexec == isexec):
+    is_whole = only is None and content is not None and not content.absent
+    if content is not None and is_whole and content.oid == oid and (is_dir or content.isexec == isexec):
         return InstallPlan(out_path, oid, isexec)
     if through_link:
         if had == wanted and is_dir:
@@ -100,6 +102,13 @@ def plan_install(
     write, late = _Way(place, out_path, had, set(remove)).clear(write)
     touched = {path: stats[path] for path in [*remove, *write] if path in had}
     return InstallPlan(out_path, oid, isexec, write, remove, late, touched)
+
+
+def plan_fill(place: Path, out_path: str, files: Mapping[str, str]) -> InstallPlan:
+    """The plan for writing files of a folder that are not there. Raises RepositoryError where something is in
+    the way."""
+    write, late = _Way(place, out_path, {}, set()).clear(files)
+    return InstallPlan(out_path, None, write=write, late=late)
 
 
 def wanted_files(oid: str | None, cache: ObjectCache) -> Mapping[str, str]:

@@ -13,16 +13,18 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.stores.files import disk_error, write_atomic
+from cpvlib.stores.partial import Left
 
 
 @dataclass(frozen=True)
 class OutRecord:
-    """An out's content before (None: it was not there), the base it was judged by, and the md5 it is to
-    get."""
+    """An out's content before (None: it was not there), the base it was judged by, the md5 it is to get, and
+    what was left out of it."""
 
     before: OutEntry | None
     base: str | None
     after: str | None
+    left: Left | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,12 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "head": entry.head,
         "made": entry.made,
         "outs": {
-            path: {"before": _content(out.before), "base": out.base, "after": out.after}
+            path: {
+                "before": _content(out.before),
+                "base": out.base,
+                "after": out.after,
+                "left": out.left.facts() if out.left else None,
+            }
             for path, out in entry.outs.items()
         },
         "files": {
@@ -109,7 +116,12 @@ def _facts(entry: Entry) -> dict[str, Any]:
 
 def _entry(facts: dict[str, Any]) -> Entry:
     outs = {
-        path: OutRecord(_out_entry(path, out["before"]), out["base"], out["after"])
+        path: OutRecord(
+            _out_entry(path, out["before"]),
+            out["base"],
+            out["after"],
+            Left(**out["left"]) if out.get("left") else None,
+        )
         for path, out in facts["outs"].items()
     }
     files = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field
+from cpvlib.domain.absent import still_absent
 from cpvlib.domain.listing import listing_oid, render_listing
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import hashing
@@ -29,6 +30,10 @@ class Content:
     """What an out is made of: its size in bytes; its files, relpath → md5, '' where the out is one.
 
     `place` is where it was read, `seen` the stats that its files had then, where it was read from files.
+
+    `absent` are those of the files that are not in the worktree, and were left out of it; `replaced` are
+    files that were left out and made room for what is there now. `size` counts the latter too, and an absent
+    file of unknown size not at all: `absence.weighed` says it exactly.
     """
 
     oid: str
@@ -38,10 +43,28 @@ class Content:
     isexec: bool
     place: Path | None = None
     seen: Mapping[str, FileStat] = field(default_factory=dict, repr=False)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_dir(self) -> bool:
         return self.nfiles is not None
+
+    @property
+    def here(self) -> Mapping[str, str]:
+        """The files that the worktree has."""
+        if not self.absent:
+            return self.files
+        return {path: md5 for path, md5 in self.files.items() if path not in self.absent}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The files of a folder that were left out of the worktree, relpath → md5, and their bytes where
+    known."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -61,9 +84,12 @@ class Snapshot:
 class Reading:
     """The naming of one look's files: some are vouched for by the stat index, the others are read."""
 
-    def __init__(self, place: Path, out_path: str, look: Look, known: Named) -> None:
+    def __init__(
+        self, place: Path, out_path: str, look: Look, known: Named, left: LeftOut | None = None
+    ) -> None:
         self.place = place
         self.look = look
+        self._left = left or LeftOut()
         self._out = out_path
         self._seen_ns = time.time_ns()
         self._gone = known.keys() - look.files.keys()
@@ -132,11 +158,16 @@ class Reading:
         """The content, when all files have a name, and a folder's listing."""
         size = sum(self.stat(relpath).size for relpath in self.named)
         if self.look.kind == "file":
-            seen = self.look.files
-            return Content(self.named[""], size, None, self.named, self.look.isexec, self.place, seen), None
-        listing = render_listing(self.named)
-        oid, count = listing_oid(listing), len(self.named)
-        return Content(oid, size, count, self.named, False, self.place, self.look.files), listing
+            look = self.look
+            return Content(self.named[""], size, None, self.named, look.isexec, self.place, look.files), None
+        left = self._left.files
+        absent = still_absent(left, self.named)
+        files = {**absent, **self.named} if absent else self.named
+        replaced = {path: left[path] for path in left if path not in absent} if absent is not left else {}
+        listing = render_listing(files)
+        size += self._left.size or 0
+        oid, seen = listing_oid(listing), self.look.files
+        return Content(oid, size, len(files), files, False, self.place, seen, absent, replaced), listing
 
 
 class Keeper:
@@ -196,7 +227,7 @@ class Sources(Mapping[str, "Source"]):
     def __init__(self, content: Content, cache: ObjectCache, uncached: Mapping[str, FileSource]) -> None:
         self._cache = cache
         self._uncached = uncached
-        self._oids = {*content.files.values(), content.oid}
+        self._oids = {*content.here.values(), content.oid}
 
     def __getitem__(self, oid: str) -> Source:
         if oid not in self._oids:

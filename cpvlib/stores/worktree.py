@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from cpvlib.domain.paths import check_relative
 from cpvlib.stores import files
 from cpvlib.stores.files import disk_error
 from cpvlib.stores.look import Bounds, Ignore, Look, look_at
-from cpvlib.stores.reading import Content, Keeper, Named, Reading, Snapshot, Sources
+from cpvlib.stores.reading import Content, Keeper, LeftOut, Named, Reading, Snapshot, Sources
 from cpvlib.stores.sources import changed_while_read, hash_unchanging, hash_unchanging_legacy
 from cpvlib.stores.statindex import FileStat, StatIndex
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
     from cpvlib.stores.hashing import OnBytes
     from cpvlib.stores.installplan import InstallPlan
+    from cpvlib.stores.partial import Partials
 
 __all__ = ["ANY", "Content", "Snapshot", "Worktree"]
 
@@ -35,7 +36,8 @@ ANY = "any"
 
 class Worktree:
     """One worktree's outs. `cache_root` is where links made for `cpv.link = symlink` lead; `tables` gets the
-    tables of large files that are hashed."""
+    tables of large files that are hashed; `partials` knows which files were left out of folders: they are
+    part of the content all the same."""
 
     def __init__(
         self,
@@ -45,12 +47,14 @@ class Worktree:
         *,
         cache_root: Path | None = None,
         tables: BlockTables | None = None,
+        partials: Partials | None = None,
     ) -> None:
         self.top = top
         self._index = stat_index
         self._ignore = ignore
         self._cache_root = cache_root
         self._tables = tables
+        self._partials = partials
 
     def place(self, out_path: str) -> Path:
         """Where an out lies. Raises RepositoryError where that is out of the worktree or past a symlink."""
@@ -190,6 +194,29 @@ class Worktree:
         execute(self, plan, cache, link, progress or Silent(), jobs)
         return plan
 
+    def fill(
+        self,
+        out_path: str,
+        files: Mapping[str, str],
+        cache: ObjectCache,
+        link: str,
+        *,
+        progress: Progress | None = None,
+        jobs: int | None = None,
+    ) -> InstallPlan:
+        """Write files of a folder (relpath → md5) that are not there; all else in it stays. Returns what was
+        done.
+
+        The cache holds every object. Raises RepositoryError, before anything is touched, where another thing
+        is in the way of one.
+        """
+        from cpvlib.stores.install import execute
+        from cpvlib.stores.installplan import plan_fill
+
+        plan = plan_fill(self.place(out_path), out_path, files)
+        execute(self, plan, cache, link, progress or Silent(), jobs)
+        return plan
+
     def keep(self, paths: Iterable[str], where: Path) -> list[Path]:
         """Copy files and folders, by their path in the worktree, to below `where`; the copies, which last.
 
@@ -248,9 +275,16 @@ class Worktree:
 
     def _begin(self, out_path: str, source: Path | None, key: str) -> Reading | None:
         look = self._look(out_path, source)
-        if look.kind == "missing":
+        left = self._partials.left(out_path) if self._partials and source is None else None
+        if left is None or look.kind == "file":
+            if look.kind == "missing":
+                return None
+            return Reading(self._place(out_path, source), out_path, look, self._index.load(key))
+        if look.kind == "missing" and left.n_left < left.nfiles:
             return None
-        return Reading(self._place(out_path, source), out_path, look, self._index.load(key))
+        assert self._partials is not None
+        left_out = LeftOut(self._partials.files(left), left.size)
+        return Reading(self.place(out_path), out_path, look, self._index.load(key), left_out)
 
     def _place(self, out_path: str, source: Path | None) -> Path:
         return self.place(out_path) if source is None else source

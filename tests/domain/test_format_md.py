@@ -19,6 +19,7 @@ from cpvlib.domain.manifest import parse_manifest
 from cpvlib.domain.pointer import parse_pointer, render_pointer
 from cpvlib.domain.query import Condition
 from cpvlib.stores.blockhash import new_hasher
+from cpvlib.stores.partial import Partials
 
 PAGE = (Path(__file__).parents[2] / "FORMAT.md").read_text()
 EXAMPLES = dict(re.findall(r"<!-- example: (.+?) -->\n```\w+\n(.*?)```\n", PAGE, re.DOTALL))
@@ -85,6 +86,25 @@ def test_checkpoint_json() -> None:
     assert checkpoint.render() == example("checkpoint.json")
     assert set(checkpoint.metrics) == {"accuracy", "loss"}
     assert checkpoint.data is not None and checkpoint.data.md5 == FOLDER_OID
+
+
+def test_a_folder_in_part(tmp_path: Path) -> None:
+    (tmp_path / "cpv").mkdir()
+    (tmp_path / "cpv/partial.json").write_bytes(example("partial.json"))
+    partials = Partials(tmp_path, lambda oid: None)
+
+    left = partials.left("data")
+    assert left == partials.keep(FOLDER_OID, 2, {"train/a b.txt": "eb260e9ae827821beceeed4104f0ad89"}, 6)
+    assert left is not None
+    listed = (tmp_path / "cpv/partial" / left.rows).read_bytes()
+    assert listed == b"eb260e9ae827821beceeed4104f0ad89 train/a b.txt"
+    wants = partials.choice.wants()
+    assert [path for path in ("data/train/a b.txt", "data/train/été.txt") if wants(path)] == [
+        "data/train/été.txt"
+    ]
+    partials.update({"data": None})
+    partials.update({"data": left})
+    assert (tmp_path / "cpv/partial.json").read_bytes() == example("partial.json")
 
 
 def test_nested_metrics_are_joined_as_the_page_says() -> None:

@@ -20,6 +20,7 @@ PUSH_STEPS = (
     "push:logged",
     "land:staged",
     "push:committed",
+    "push:settled",
     "push:landed",
     "publish:pushed",
 )
@@ -171,3 +172,83 @@ def test_clone(scene: Scene, shell: Shell, step: str) -> None:
     third = shell.at("third")
     assert third.read("model.bin") == OLD
     scene.settled(third)
+
+
+@pytest.fixture
+def part(scene: Scene, shell: Shell) -> Shell:
+    """A clone that has `a.txt` of the data, and not `c.txt`."""
+    shell.ok("git cpv clone -q --exclude 'c.*' origin.git part")
+    return shell.at("part")
+
+
+def data(shell: Shell) -> dict[str, str]:
+    return {name: shell.read(f"data/{name}") for name in shell.files("data")}
+
+
+@pytest.mark.parametrize("step", ["push:committed", "push:settled", "publish:pushed"])
+def test_push_of_a_folder_in_part(scene: Scene, part: Shell, step: str) -> None:
+    part.write("data/d.txt", "yet more\n")
+    part.write("data/c.txt", "mine\n")
+    part.write("data/a.txt", "less\n")
+    part.write("model.bin", "weights 3")
+    scene.killed(part, "push --metric loss=0.3", step)
+    part.ok("git cpv push --metric loss=0.3")
+    part.ok("rm data/c.txt && git cpv push")
+    assert data(part) == {"a.txt": "less\n", "d.txt": "yet more\n"}
+    scene.settled(part)
+    scene.repo.ok("git cpv pull -q")
+    assert data(scene.repo) == data(part)
+
+
+@pytest.mark.parametrize("step", ["restore:begun", "restore:installed-1", "restore:recorded"])
+@pytest.mark.parametrize("command", ["pull data/a.txt", "pull --all"])
+def test_first_pull_of_a_part(scene: Scene, shell: Shell, command: str, step: str) -> None:
+    """Whatever is here when it was killed, the next push takes nothing out of the folder."""
+    shell.ok("git cpv clone -q --no-objects origin.git part")
+    part = shell.at("part")
+    scene.killed(part, command, step)
+    part.write("data/d.txt", "yet more\n")
+    part.ok("git cpv push -q --data")
+    scene.repo.ok("git cpv pull -q")
+    assert data(scene.repo) == {**OLD_DATA, "d.txt": "yet more\n"}
+    part.ok("git cpv pull -q --all")
+    assert data(part) == data(scene.repo)
+    scene.settled(part)
+
+
+@pytest.mark.parametrize("step", ["pull:forwarded", *RESTORE_STEPS[1:]])
+def test_pull_of_a_folder_in_part(scene: Scene, part: Shell, step: str) -> None:
+    scene.repo.write("data/c.txt", "yet more\n")
+    scene.repo.write("data/d.txt", "new\n")
+    scene.repo.write("data/a.txt", "other\n")
+    scene.repo.write("model.bin", "weights 3")
+    scene.repo.ok("git cpv push -q --metric loss=0.3")
+    scene.killed(part, "pull", step)
+    part.run("git cpv push -q")
+    assert scene.repo.git("ls-remote", "origin", "main").split()[0] == scene.repo.git("rev-parse", "main")
+    part.ok("git cpv pull -q")
+    assert data(part) == {"a.txt": "other\n", "d.txt": "new\n"}
+    scene.settled(part)
+    part.ok("git cpv pull -q --all")
+    assert data(part) == data(scene.repo)
+
+
+@pytest.mark.parametrize("step", ["revert:begun", "restore:installed-1", "restore:recorded"])
+@pytest.mark.parametrize("way", ["continue", "abort"])
+def test_revert_of_a_folder_in_part(scene: Scene, part: Shell, step: str, way: str) -> None:
+    before = users_files(part), part.files(".git/cpv").get("partial.json"), part.ok("git cpv status")
+    scene.killed(part, "revert --combined v0.1", step)
+    if way == "abort":
+        part.ok("git cpv revert --abort")
+        assert before == (
+            users_files(part),
+            part.files(".git/cpv")["partial.json"],
+            part.ok("git cpv status"),
+        )
+        return
+    part.ok("git cpv revert --continue")
+    assert data(part) == NEW_DATA
+    part.ok("git cpv push -q && git cpv revert -q --combined v0.2")
+    assert data(part) == {"a.txt": "data 2\n"}
+    part.ok("git cpv push -q")
+    scene.settled(part)

@@ -50,9 +50,11 @@ def test_a_clone_can_push_on(origin: Shell) -> None:
 
 def test_without_objects_and_then_with_them(origin: Shell) -> None:
     said = origin.ok("git cpv clone --no-objects digits.git bare-bones")
-    assert said == "cloned into 'bare-bones'; no objects (git cpv pull brings them)"
+    assert (
+        said == "cloned into 'bare-bones'; no objects (git cpv pull PATH brings some, git cpv pull --all all)"
+    )
     assert outs(origin.at("bare-bones")).keys() == {"model.bin.dvc", "metrics.log.dvc"}
-    origin.at("bare-bones").ok("git cpv pull")
+    origin.at("bare-bones").ok("git cpv pull --all")
     assert outs(origin.at("bare-bones")) == outs(origin.at("first"))
 
 

@@ -128,7 +128,7 @@ def test_no_objects_then_pull(pair: tuple[Shell, Shell], shell: Shell) -> None:
     assert not (lean.cwd / "model.bin").exists()
     assert "not pulled" in lean.ok("git cpv status")
     assert "everything is up to date" in lean.run("git cpv push").err
-    lean.ok("git cpv pull")
+    lean.ok("git cpv pull --all")
     assert lean.read("model.bin") == "weights 1"
 
 

@@ -7,20 +7,12 @@ folders that are DVC repositories of their own are always left out.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
-from cpvlib.base.values import dataclass
+from cpvlib.domain.patterns import Pattern, compiled
 
 FILE = ".dvcignore"
-
-
-@dataclass(frozen=True)
-class _Pattern:
-    regex: re.Pattern[str]
-    ignores: bool
-    folders_only: bool
 
 
 class DvcIgnore:
@@ -28,7 +20,7 @@ class DvcIgnore:
 
     def __init__(self, top: Path) -> None:
         self._top = top
-        self._patterns: dict[str, tuple[_Pattern, ...] | None] = {}
+        self._patterns: dict[str, tuple[Pattern, ...] | None] = {}
 
     def keeps(self, relpath: str, is_dir: bool) -> bool:
         """Whether DVC would see the file or folder `relpath` (posix, relative to the top).
@@ -43,11 +35,11 @@ class DvcIgnore:
             return False
         return not (is_dir and (self._top / relpath / ".dvc").exists())
 
-    def _of_folder(self, folder: str) -> tuple[_Pattern, ...] | None:
+    def _of_folder(self, folder: str) -> tuple[Pattern, ...] | None:
         """The patterns for what lies in `folder`, weakest first; None where it is itself ignored."""
         if folder in self._patterns:
             return self._patterns[folder]
-        above: tuple[_Pattern, ...] | None = ()
+        above: tuple[Pattern, ...] | None = ()
         if folder:
             above = self._of_folder(folder.rpartition("/")[0]) if self.keeps(folder, True) else None
         if above is not None:
@@ -56,7 +48,7 @@ class DvcIgnore:
         self._patterns[folder] = above
         return above
 
-    def _read(self, folder: str, above: tuple[_Pattern, ...]) -> tuple[_Pattern, ...]:
+    def _read(self, folder: str, above: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
         file = f"{folder}/{FILE}" if folder else FILE
         try:
             text = (self._top / file).read_text(encoding="utf-8")
@@ -78,16 +70,16 @@ def append_pattern(data: bytes | None, pattern: str) -> bytes:
     return add_line(data, pattern)
 
 
-def _ignored(patterns: tuple[_Pattern, ...], relpath: str, is_dir: bool) -> bool:
+def _ignored(patterns: tuple[Pattern, ...], relpath: str, is_dir: bool) -> bool:
     for pattern in reversed(patterns):
         if pattern.folders_only and not is_dir:
             continue
         if pattern.regex.match(relpath) or (is_dir and pattern.regex.match(relpath + "/")):
-            return pattern.ignores
+            return pattern.means
     return False
 
 
-def _ignored_from_below(patterns: tuple[_Pattern, ...], folder: str) -> bool:
+def _ignored_from_below(patterns: tuple[Pattern, ...], folder: str) -> bool:
     """Whether a folder's own file ignores it, as '**' does; DVC then sees the folder and nothing in it."""
     parts = folder.split("/") if folder else []
     return any(_ignored(patterns, "/".join(parts[:end]), True) for end in range(1, len(parts) + 1))
@@ -103,18 +95,11 @@ def _moved(pattern: str, folder: str) -> str:
     return f"{negation}/{folder}/{pattern}" if anchored else f"{negation}/{folder}/**/{pattern}"
 
 
-def _compiled(file: str, lines: list[str]) -> tuple[_Pattern, ...]:
-    try:
-        from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern as Pattern
-    except ImportError:  # pathspec < 1
-        from pathspec.patterns.gitwildmatch import GitWildMatchPattern as Pattern
-
-    compiled = []
+def _compiled(file: str, lines: list[str]) -> tuple[Pattern, ...]:
+    found = []
     for line in lines:
         try:
-            regex, ignores = Pattern.pattern_to_regex(line)
+            found.append(compiled(line))
         except ValueError as error:
             raise RepositoryError(f"'{file}' has a pattern that cannot be understood: '{line}'") from error
-        if regex is not None and ignores is not None:
-            compiled.append(_Pattern(re.compile(regex), ignores, line.endswith("/")))
-    return tuple(compiled)
+    return tuple(pattern for pattern in found if pattern is not None)
