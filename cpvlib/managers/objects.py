@@ -86,12 +86,12 @@ class _Lane:
                 found[entry.oid] = entry.size
         return found
 
-    def download(self, wanted: Mapping[str, int | None], progress: Progress, jobs: int | None) -> None:
+    def download(self, wanted: Mapping[str, int | None], progress: Progress, jobs: int | None) -> int:
         from cpvlib.stores import transfer
 
         storage = self.ws.storage()
         begin = Beginnings(self.ws, storage, self.cache, self.entries).begin
-        transfer.download(storage, wanted, self.cache, progress, jobs, key=self.key, begin=begin)
+        return transfer.download(storage, wanted, self.cache, progress, jobs, key=self.key, begin=begin)
 
 
 def listing_of(ws: Workspace, entry: OutEntry) -> Listing:
@@ -159,9 +159,8 @@ def fetch(
         wanted = lane.objects()
         missing = {oid: wanted[oid] for oid in lane.cache.missing(wanted)}
         if missing:
-            lane.download(missing, progress or Silent(), jobs)
+            n_bytes += lane.download(missing, progress or Silent(), jobs)
             n_fetched += len(missing)
-            n_bytes += sum(lane.cache.size(oid) or 0 for oid in missing)
     return n_fetched, n_bytes
 
 

@@ -82,7 +82,7 @@ class ObjectCache:
 
     def has(self, oid: str) -> bool:
         """Whether the object is here and is what its name says; hashed if its recorded stat doesn't stand."""
-        return self._stat(oid) is not None and not self.missing([oid])
+        return self._sound(oid) is not None
 
     def missing(
         self, oids: Collection[str], *, progress: Progress | None = None, jobs: int | None = None
@@ -106,7 +106,7 @@ class ObjectCache:
 
     def source(self, oid: str) -> FileSource:
         """The object, for an upload. Raises RepositoryError where `has` is false."""
-        found = self._stat(oid) if self.has(oid) else None
+        found = self._sound(oid)
         if found is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
         return FileSource(self.path(oid), found)
@@ -178,7 +178,7 @@ class ObjectCache:
 
         Raises RepositoryError where the object is not in the cache, or changes meanwhile; OSError.
         """
-        before = self._stat(oid) if self.has(oid) else None
+        before = self._sound(oid)
         if before is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if isexec else 0o666)
@@ -220,6 +220,13 @@ class ObjectCache:
 
     def _stat(self, oid: str) -> FileStat | None:
         return _stat(self._where(oid))
+
+    def _sound(self, oid: str) -> FileStat | None:
+        """The stat of an object that is here and is what its name says."""
+        found = self._stat(oid)
+        if found is None or self._records.stands(self._key(oid), found):
+            return found
+        return None if self.missing([oid]) else self._stat(oid)
 
     def _hash(self, path: StrPath, on_bytes: OnBytes = no_bytes) -> str:
         if self.is_legacy:
@@ -341,10 +348,7 @@ class ObjectCache:
     def _write_small(self, oid: str, data: bytes) -> None:
         temporary = self._scratch.new()
         try:
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            with FileIO(fd, "w") as file:
-                files.write_all(file, data)
-                os.fchmod(fd, _MODE)
+            _write_new(temporary, data)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -372,18 +376,28 @@ class ObjectCache:
         except OSError as error:
             raise disk_error(error, f"cannot write object '{oid}' to the cache '{self.root}'") from error
 
-    def _receive(self, temporary: str, oid: str) -> None:
+    def _receive(self, temporary: str, oid: str, data: bytes | None) -> None:
         """What `Receiver.accept` does."""
         with self._writing(oid):
-            md5 = self._hash(temporary)
+            if data is None:
+                os.chmod(temporary, _MODE)
+            else:
+                _write_new(temporary, data)
+            md5 = self._hash(temporary) if data is None or self.is_legacy else hashing.md5_of(data)
             if md5 != oid.removesuffix(".dir"):
                 os.unlink(temporary)
                 raise StorageError(
                     f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",
                     hint="push it again where it is whole: git cpv push --check",
                 )
-            os.chmod(temporary, _MODE)
-            self._add(temporary, oid, os.stat(temporary).st_size)
+            self._add(temporary, oid, os.stat(temporary).st_size if data is None else len(data))
+
+
+def _write_new(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with FileIO(fd, "w") as file:
+        files.write_all(file, data)
+        os.fchmod(fd, _MODE)
 
 
 def _stat(path: str) -> FileStat | None:
@@ -408,9 +422,12 @@ class Receiver:
         """The temporary file; not there yet."""
         return self._path
 
-    def accept(self) -> None:
-        """Check the md5; the object takes its name when the cache settles. StorageError if it is wrong."""
-        self._cache._receive(str(self._path), self._oid)
+    def accept(self, data: bytes | None = None) -> None:
+        """Check the md5 of the file, or of these bytes; the object takes its name when the cache settles.
+
+        StorageError if it is wrong.
+        """
+        self._cache._receive(str(self._path), self._oid, data)
         self._is_accepted = True
 
     def discard(self) -> None:

@@ -8,7 +8,6 @@ import re
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
@@ -252,7 +251,7 @@ def move(temporary: str, path: str) -> None:
         if error.errno != errno.EXDEV:
             raise
         _move_across(Path(temporary), Path(path))
-    with suppress(FileNotFoundError):  # rename(2) leaves both names where they are links of one file
+    if os.path.lexists(temporary):  # rename(2) leaves both names where they are links of one file
         os.unlink(temporary)
 
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cpvlib.base.errors import StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.spans import Span
 from cpvlib.stores.files import disk_error
-from cpvlib.stores.storage.protocol import UNKNOWN, Known, OnBytes, Proof, Source, Storage, files_key
+from cpvlib.stores.storage.protocol import (
+    UNKNOWN,
+    Known,
+    ObjectMissingError,
+    OnBytes,
+    Proof,
+    Source,
+    Storage,
+    files_key,
+)
 
+R = TypeVar("R")
 KeyOf = Callable[[str], str]
 Begin = Callable[[str, Path], Collection[Span]]
+
+_FEW_BYTES = 256 << 10
 
 
 def _nothing(oid: str, path: Path) -> Collection[Span]:
@@ -29,10 +41,10 @@ class Receiver(Protocol):
     def path(self) -> Path:
         """A temporary file for the bytes."""
 
-    def accept(self) -> None:
-        """Take it for the object, which has its name once all is settled.
+    def accept(self, data: bytes | None = None) -> None:
+        """Take the file, or these bytes, for the object, which has its name once all is settled.
 
-        Raises StorageError where its content has another md5.
+        Raises StorageError where the content has another md5.
         """
 
     def discard(self) -> None:
@@ -109,7 +121,7 @@ def upload(
                 return proof
 
             with storage.together():
-                proofs.update(crew.each(send, oids))
+                proofs.update(_each(crew, storage, send, {oid: sizes[oid] for oid in oids}))
     finally:
         progress.end()
     return proofs
@@ -124,38 +136,51 @@ def download(
     *,
     key: KeyOf = files_key,
     begin: Begin = _nothing,
-) -> None:
-    """Bring every wanted oid to its receiver, which checks the md5 before the object takes its name.
+) -> int:
+    """Bring every wanted oid to its receiver, which checks the md5 before the object takes its name; how many
+    bytes that were.
 
     `begin` may write into an object's file, in a worker thread, what is known of it, and says what it wrote:
     that is not fetched. Where it was wrong, all is.
 
-    Raises ObjectMissingError for what storage lacks, StorageError for
-    what is there but is not what its name says, RepositoryError where this machine's disk is full. The first
-    failure stops the rest; what was accepted before is settled.
+    Raises ObjectMissingError for what storage lacks, StorageError for what is there but is not what its name
+    says, RepositoryError where this machine's disk is full. The first failure stops the rest; what was
+    accepted before is settled.
     """
     progress = progress or Silent()
+    sizes = _sizes(storage, wanted, key)
     crew = Crew(min(jobs or storage.jobs, storage.jobs))
     on_bytes = _counted(crew, progress)
 
-    def fetch(oid: str) -> None:
+    def bring(oid: str, receiver: Receiver) -> int:
+        if storage.is_near and _is_small(sizes[oid]):
+            data = _get_small(storage, key(oid), on_bytes)
+            _check_size(storage, key(oid), len(data), wanted[oid])
+            _accept(storage, key(oid), receiver, data)
+            return len(data)
+        have = begin(oid, receiver.path)
+        size = _bring_rest(storage, key(oid), receiver, have, on_bytes) if have else None
+        if size is None:
+            storage.get(key(oid), receiver.path, on_bytes=on_bytes)
+            size = receiver.path.stat().st_size
+            _check_size(storage, key(oid), size, wanted[oid])
+            _accept(storage, key(oid), receiver)
+        return size
+
+    def fetch(oid: str) -> int:
         receiver = target.receiver(oid)
         try:
-            have = begin(oid, receiver.path)
-            if not have or not _bring_rest(storage, key(oid), receiver, have, on_bytes):
-                storage.get(key(oid), receiver.path, on_bytes=on_bytes)
-                _check_size(storage, key(oid), receiver.path, wanted[oid])
-                _accept(storage, key(oid), receiver)
+            size = bring(oid, receiver)
         except OSError as error:
             raise disk_error(error, f"cannot write '{receiver.path}'") from error
         finally:
             receiver.discard()
         progress.advance(n_files=1)
+        return size
 
-    progress.begin("downloading", sum(size or 0 for size in wanted.values()), len(wanted))
+    progress.begin("downloading", sum(size or 0 for size in sizes.values()), len(sizes))
     try:
-        for _ in crew.each(fetch, _largest_first(wanted)):
-            pass
+        return sum(size for _, size in _each(crew, storage, fetch, sizes))
     finally:
         target.settle()
         progress.end()
@@ -163,8 +188,8 @@ def download(
 
 def _bring_rest(
     storage: Storage, key: str, receiver: Receiver, have: Collection[Span], on_bytes: OnBytes
-) -> bool:
-    """Fetches what `have` leaves out; False where the whole is then not what it should be."""
+) -> int | None:
+    """Fetches what `have` leaves out; the object's size, None where the whole is not what it should be."""
     counts: list[int] = []  # appended to by many threads
 
     def count(n_bytes: int) -> None:
@@ -176,13 +201,43 @@ def _bring_rest(
         receiver.accept()
     except StorageError:
         on_bytes(-sum(counts))
-        return False
-    return True
+        return None
+    return sum(counts)
 
 
-def _accept(storage: Storage, key: str, receiver: Receiver) -> None:
+def _sizes(storage: Storage, wanted: Mapping[str, int | None], key: KeyOf) -> Mapping[str, int | None]:
+    """The sizes as far as they are known; of a storage that is near, as they are."""
+    if not storage.is_near:
+        return wanted
+    found = storage.has([key(oid) for oid in wanted])
+    return {oid: found.get(key(oid)) for oid in wanted}
+
+
+def _each(
+    crew: Crew, storage: Storage, work: Callable[[str], R], sizes: Mapping[str, int | None]
+) -> Iterator[tuple[str, R]]:
+    """`(oid, work(oid))` of all, by the crew; what is small and near, in this thread."""
+    few = {oid for oid, size in sizes.items() if storage.is_near and _is_small(size)}
+    for oid in few:
+        yield oid, work(oid)
+    yield from crew.each(work, _largest_first({oid: size for oid, size in sizes.items() if oid not in few}))
+
+
+def _is_small(size: int | None) -> bool:
+    return size is not None and size < _FEW_BYTES
+
+
+def _get_small(storage: Storage, key: str, on_bytes: OnBytes) -> bytes:
+    data = storage.get_bytes(key, _FEW_BYTES)
+    if data is None:
+        raise ObjectMissingError(key, storage.url)
+    on_bytes(len(data))
+    return data
+
+
+def _accept(storage: Storage, key: str, receiver: Receiver, data: bytes | None = None) -> None:
     try:
-        receiver.accept()
+        receiver.accept(data)
     except StorageError as error:
         raise StorageError(
             f"object '{key}' in '{storage.url}' is damaged: its content is not what its name says",
@@ -190,8 +245,7 @@ def _accept(storage: Storage, key: str, receiver: Receiver) -> None:
         ) from error
 
 
-def _check_size(storage: Storage, key: str, path: Path, wanted: int | None) -> None:
-    size = path.stat().st_size
+def _check_size(storage: Storage, key: str, size: int, wanted: int | None) -> None:
     if wanted is not None and size != wanted:
         raise StorageError(
             f"object '{key}' in '{storage.url}' is damaged: it has {size} bytes, its pointer says {wanted}",

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import cached_property
 from io import FileIO
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,6 +22,7 @@ from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.files import culprit, write_all
+from cpvlib.stores.mounts import is_remote
 from cpvlib.stores.storage.arriving import Arriving
 from cpvlib.stores.storage.protocol import (
     UNKNOWN,
@@ -58,6 +60,7 @@ class FolderStorage:
         self.path = path
         self.url = str(path)
         self.jobs = jobs or _JOBS
+        self._jobs_given = jobs is not None
         self._shared = shared
         self._incoming: str | None = None
         self._arrivals = Arrivals(make_folder=self._make_folder)
@@ -73,6 +76,11 @@ class FolderStorage:
                     hint=f"remove it: dvc remote modify --unset <remote> {printable(name)}",
                 )
         return cls(path, jobs=jobs, shared="shared" in options)
+
+    @cached_property
+    def is_near(self) -> bool:
+        """Not where somebody says how many calls there are to be, nor on a file system of the network's."""
+        return not self._jobs_given and not is_remote(self.path)
 
     def stat(self, key: str) -> ObjectStat | None:
         with self._explained("read", key):

@@ -145,6 +145,11 @@ class Storage(Protocol):
     def jobs(self) -> int:
         """How many calls it serves well at once."""
 
+    @property
+    def is_near(self) -> bool:
+        """Whether it is on a disk of this machine, which answers at once: objects of few bytes are then moved
+        one after the other, for more threads would only take the interpreter from each other."""
+
     def stat(self, key: str) -> ObjectStat | None:
         """One object, or None where there is none. S3: HeadObject."""
 

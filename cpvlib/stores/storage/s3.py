@@ -74,6 +74,7 @@ class S3Storage:
         self.settings = settings
         self.url = settings.url
         self.jobs = settings.jobs
+        self.is_near = False
         self._line = S3Line(settings, note or (lambda _: None), trace, memory)
         self._uploads = uploads
         self._sent_parts = False

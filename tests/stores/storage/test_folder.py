@@ -110,7 +110,8 @@ def test_this_machines_disk_is_full(tmp_path: Path) -> None:
     class Full:
         path = FULL
 
-        def accept(self) -> None: ...
+        def accept(self, data: bytes | None = None) -> None:
+            FULL.write_bytes(data or b"")
 
         def discard(self) -> None: ...
 

@@ -69,7 +69,9 @@ class Receiver:
         self.path = folder / f"{oid}.tmp"
         self._oid = oid
 
-    def accept(self) -> None:
+    def accept(self, data: bytes | None = None) -> None:
+        if data is not None:
+            self.path.write_bytes(data)
         if md5(self.path.read_bytes()) != self._oid.removesuffix(".dir"):
             raise StorageError("wrong content")
         self.path.rename(self.path.with_name(f"{self._oid}.accepted"))
