@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cpvlib.cli.ui import UI
     from cpvlib.managers.workspace import Workspace
+
+_TICK_NS = 20_000_000  # a file's times lag behind the clock by a tick of the kernel's, 10 ms at most
 
 
 def open_workspace(ui: UI, options: Mapping[str, str] | None = None) -> Workspace:
@@ -39,12 +42,13 @@ def changing(
 ) -> Iterator[Workspace]:
     """The same for a command that changes the repository: other such commands wait, and it sees what they
     did."""
+    opened_ns = time.time_ns()
     ws = open_workspace(ui, options)
     if dry_run:
         yield ws
         return
-    with ws.alone():
-        yield ws.again()
+    with ws.alone() as changed_ns:
+        yield ws if changed_ns < opened_ns - _TICK_NS else ws.again()
 
 
 def from_top(ws: Workspace, word: str) -> str:

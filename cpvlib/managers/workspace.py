@@ -250,8 +250,9 @@ class Workspace:
         settings = Settings.of(self.repo, self.settings.environ, self.settings.options)
         return Workspace(self.repo, settings, note=self.note, requests=self._requests)
 
-    def alone(self) -> AbstractContextManager[None]:
-        """No other thread or process that asks for the same changes the repository meanwhile."""
+    def alone(self) -> AbstractContextManager[int]:
+        """No other thread or process that asks for the same changes the repository meanwhile; when the last
+        one did: see `repolock.alone`."""
         from cpvlib.stores.repolock import alone
 
         return alone(self.repo.common_dir / "cpv" / "lock", self.note)

@@ -18,11 +18,12 @@ _BYTE = 1 << 30  # behind what the holder writes: Windows lets nobody read a byt
 
 
 @contextmanager
-def alone(path: Path, note: Callable[[str], None]) -> Iterator[None]:
+def alone(path: Path, note: Callable[[str], None]) -> Iterator[int]:
     """Holds the lock at `path`, whose folder is made if need be; waits for it as long as it takes.
 
-    After a second `note` is told who has it. Not reentrant, not even in one thread. Raises RepositoryError
-    where the file can't be made.
+    Gives when the last holder took it or let it go, in nanoseconds since 1970, by the file system's clock.
+    After a second of waiting `note` is told who has it. Not reentrant, not even in one thread. Raises
+    RepositoryError where the file can't be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,6 +32,7 @@ def alone(path: Path, note: Callable[[str], None]) -> Iterator[None]:
         raise disk_error(error, f"cannot make the lock '{path}'") from error
     try:
         filelock.wait(lambda: _take(descriptor), lambda: note(_waiting(descriptor)), _PATIENCE_S)
+        last_ns = os.fstat(descriptor).st_mtime_ns
         try:
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -38,9 +40,10 @@ def alone(path: Path, note: Callable[[str], None]) -> Iterator[None]:
         except OSError:
             pass  # a full disk: the number is only for whoever waits
         try:
-            yield
+            yield last_ns
         finally:
             with suppress(OSError):
+                os.ftruncate(descriptor, 0)
                 filelock.release(descriptor, _BYTE)
     finally:
         os.close(descriptor)
