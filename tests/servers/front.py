@@ -8,10 +8,12 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+_GATHERING_S = 30
 
 
 @dataclass
@@ -43,6 +45,20 @@ class Front:
     received_bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     left_waiting: threading.Event = field(default_factory=threading.Event)
+    gathered: int = 0
+    _gathering: tuple[str, threading.Barrier] | None = None
+
+    def gather(self, method: str, count: int) -> None:
+        """Hold back the requests of a method until so many of them wait; `gathered` tells how many did."""
+        self._gathering = (method, threading.Barrier(count, timeout=_GATHERING_S))
+
+    def let_in(self, method: str) -> None:
+        if self._gathering is None or self._gathering[0] != method:
+            return
+        with suppress(threading.BrokenBarrierError):
+            self._gathering[1].wait()
+            with self.lock:
+                self.gathered += 1
 
     def clear(self) -> None:
         """Forgets what it saw."""
@@ -84,6 +100,7 @@ def front_of(endpoint: str) -> Iterator[Front]:
             with front.lock:
                 front.received_bytes += len(body)
             fault = front.fault_for(self.command, self.path)
+            front.let_in(self.command)
             if fault == "refuse":
                 self._answer(
                     503, {}, b"<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>"
