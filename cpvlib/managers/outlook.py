@@ -55,7 +55,7 @@ def look_ahead(ws: Workspace, changes: Iterable[Change], *, check: bool = False)
 def _sizes(content: Content) -> Mapping[str, int]:
     if not content.is_dir:
         return {content.oid: content.size}
-    sizes = {md5: content.seen[relpath].size for relpath, md5 in content.files.items()}
+    sizes = {md5: content.seen[relpath].size for relpath, md5 in content.here.items()}
     return {**sizes, content.oid: len(render_listing(content.files))}
 
 
@@ -67,7 +67,7 @@ def _files(changes: Iterable[Change]) -> dict[str, FileSource]:
         md5: FileSource(_path(change.content.place, relpath), change.content.seen[relpath])
         for change in changes
         if change.content.place
-        for relpath, md5 in change.content.files.items()
+        for relpath, md5 in change.content.here.items()
     }
 
 
