@@ -94,6 +94,11 @@ CONFIGURATION = (
         "Bytes a second that all transfers together move at most: `500k`, `10M`, `1.5G`. "
         "Variable: `CPV_LIMIT_RATE`.",
     ),
+    (
+        "cpv.engine",
+        "What talks to S3: `auto` is obstore where it obeys the storage's settings and boto3 for the rest, "
+        "`boto3` that alone. Variable: `CPV_ENGINE`. Default: `auto`.",
+    ),
     ("cpv.awsProfile", "The profile in the AWS credentials. Variables: `CPV_AWS_PROFILE`, `AWS_PROFILE`."),
     (
         "cpv.awsCredentialPath",

@@ -186,9 +186,9 @@ def _target(ws: Workspace, placed: Placement) -> StoragePlace:
 
     options = {**placed.shared, **placed.personal}
     del options["url"]
-    return StoragePlace(
-        placed.url, options if placed.is_folder else user_options(ws.settings) | options, "what was typed"
-    )
+    if not placed.is_folder:
+        options = user_options(ws.settings) | options
+    return StoragePlace(placed.url, options, "what was typed", ws.settings.engine)
 
 
 def _sources(ws: Workspace, target_url: str) -> Iterator[Storage]:

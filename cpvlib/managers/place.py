@@ -123,7 +123,7 @@ def _found(remote: DvcRemote, settings: Settings, repo: GitRepository) -> FoundP
     options = dict(remote.options)
     if remote.url.startswith("s3://"):
         options = user_options(settings) | options
-    place = StoragePlace(remote.url, options, _origin(remote))
+    place = StoragePlace(remote.url, options, _origin(remote), settings.engine)
     concern = {
         key: value
         for key, value in {**remote.options, "url": remote.url}.items()
@@ -145,7 +145,7 @@ def own_place(settings: Settings) -> StoragePlace:
     root = settings.storage_root
     url = f"{root.value}/{team}/{model}"
     options = user_options(settings) if url.startswith("s3://") else {}
-    return StoragePlace(url, options, root.origin)
+    return StoragePlace(url, options, root.origin, settings.engine)
 
 
 def without_password(text: str) -> str:

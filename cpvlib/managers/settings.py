@@ -55,6 +55,7 @@ RULES: Mapping[str, Rule] = {
     "cpv.allowmissing": Rule(("CPV_ALLOW_MISSING",), default="false"),
     "cpv.jobs": Rule(("CPV_JOBS",)),
     "cpv.limitrate": Rule(("CPV_LIMIT_RATE",)),
+    "cpv.engine": Rule(("CPV_ENGINE",), default="auto", choices=("auto", "boto3")),
     "cpv.awsprofile": Rule(("CPV_AWS_PROFILE", "AWS_PROFILE"), user_key="aws_profile"),
     "cpv.awscredentialpath": Rule(
         ("CPV_AWS_CREDENTIAL_PATH", "AWS_SHARED_CREDENTIALS_FILE"), user_key="aws_credential_path"
@@ -254,6 +255,11 @@ class Settings:
             raise ConfigError(
                 f"cpv.limitRate can't be '{found.value}' ({found.origin})", hint=f"it is {RATES}"
             ) from wrong
+
+    @property
+    def engine(self) -> str:
+        """'auto' or 'boto3': what moves objects to and from S3."""
+        return self.value("cpv.engine") or "auto"
 
     @property
     def storage_root(self) -> Setting:

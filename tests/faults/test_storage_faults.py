@@ -102,8 +102,11 @@ def scene(made: Made, shell: Shell, sealed: Path, moto_server: S3Server) -> Iter
         yield Scene(shell.at("repo", **through), front, moto_server, made.bucket)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_trouble_that_passes_is_retried(scene: Scene, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "engine"), [*((name, "auto") for name in COMMANDS), ("push", "boto3"), ("pull", "boto3")]
+)
+def test_trouble_that_passes_is_retried(scene: Scene, tmp_path: Path, name: str, engine: str) -> None:
+    scene.repo.git("config", "cpv.engine", engine)
     scene.ready(name)
     kinds = ("refuse", "reset", "lose")
     scene.front.faults += [*(Fault(kind) for kind in kinds), Fault("cut", "GET", "files/md5")]

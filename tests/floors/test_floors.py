@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import cpvlib
+from servers.s3 import S3Server
 from shell import Shell
 
 HOUSE = Path(cpvlib.__file__).parent
@@ -211,6 +212,18 @@ def test_the_quick_commands_load_nothing_heavy(versioned: Shell, words: list[str
     names = loaded_by(versioned, *words)
     assert heavy(names) == set()
     assert "inspect" not in names, "dataclasses of Python's own are slow to make: see cpvlib.base.values"
+
+
+def test_a_push_to_s3_with_plain_keys_does_without_boto3(shell: Shell, moto_server: S3Server) -> None:
+    here = shell.at(".", **moto_server.environment)
+    here.git("init", "-q")
+    here.write("model.bin", b"weights")
+    here.ok(f"git cpv init --team t --model m --storage s3://{moto_server.new_bucket()}")
+    here.ok("git cpv track model.bin")
+    first = loaded_by(here, "push", "-q", "--metric", "loss=0.5")
+    assert heavy(first) >= {"obstore"}
+    assert not {name for name in first if name.split(".")[0] in ("boto3", "botocore")}
+    assert heavy(loaded_by(here, "push", "-q")) == set()
 
 
 def test_only_the_command_asked_for_is_imported(shell: Shell) -> None:

@@ -60,6 +60,7 @@ def test_the_users_file_is_weaker_than_aws_variables(sealed: Path) -> None:
         ("cpv.cache", "fast", "it is one of auto, copy, none"),
         ("cpv.link", "reflink", "it is one of copy, hardlink, symlink"),
         ("cpv.storageShared", "maybe", "it is true or false"),
+        ("cpv.engine", "obstore", "it is one of auto, boto3"),
         ("cpv.jobs", "0", "it is a number from 1 to 1024"),
         ("cpv.jobs", "many", "it is a number from 1 to 1024"),
         ("cpv.jobs", "99999999999999999999", "it is a number from 1 to 1024"),
@@ -76,10 +77,17 @@ def test_values_that_mean_nothing_are_named_with_their_origin(key: str, value: s
             found.storage_shared,
             found.jobs,
             found.limit_rate,
+            found.engine,
             found.goal("loss"),
         )
     assert caught.value.message == f"{key} can't be '{value}' (git config)"
     assert caught.value.hint == hint
+
+
+def test_a_clone_does_not_choose_the_engine(tmp_path: Path) -> None:
+    (tmp_path / ".cpvconfig").write_text("[cpv]\n\tengine = boto3\n")
+    assert settings(tmp_path).get("cpv.engine") == Setting("auto", "default")
+    assert settings(CPV_ENGINE="boto3").get("cpv.engine") == Setting("boto3", "CPV_ENGINE")
 
 
 def test_goals_and_outs_come_from_the_repository(tmp_path: Path) -> None:

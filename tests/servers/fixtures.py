@@ -71,6 +71,13 @@ def s3_server(request: pytest.FixtureRequest) -> S3Server:
     return server
 
 
+@pytest.fixture(params=["auto", "boto3"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test runs with each way to S3."""
+    monkeypatch.setenv("CPV_ENGINE", request.param)
+    return str(request.param)
+
+
 @pytest.fixture
 def ssh_home(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`~/.ssh` of the test's own HOME, made ssh's by GIT_SSH_COMMAND: ssh goes by the password database.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 _GATHERING_S = 30
@@ -23,7 +25,8 @@ class Fault:
     'refuse': answers 503; 'reset': cuts the connection once the request is read; 'cut': forwards
     the answer's head and half its body, then cuts; 'alter': changes the first byte of an answer's body;
     'age': puts every date in an answer's body back by decades; 'lose': the request takes effect, its answer
-    is a cut connection; 'expire': says that the token has expired; 'silent': never answers.
+    is a cut connection; 'expire': says that the token has expired; 'silent': never answers; 'encrypt': says
+    that the object is encrypted with a key of KMS, so that its ETag is no md5.
     """
 
     kind: str
@@ -77,8 +80,11 @@ class Front:
 
 
 @contextmanager
-def front_of(endpoint: str) -> Iterator[Front]:
-    """A front for one test. Host headers pass unchanged, so that signatures hold."""
+def front_of(endpoint: str, certificate: Path | None = None) -> Iterator[Front]:
+    """A front for one test, behind TLS with a `certificate` (and its key, in one file).
+
+    Host headers pass unchanged, so that signatures hold. It serves as an HTTP proxy, too.
+    """
     behind = urlsplit(endpoint).netloc
     over = threading.Event()
 
@@ -127,6 +133,9 @@ def front_of(endpoint: str) -> Iterator[Front]:
                 return
             if fault == "age":
                 data = re.sub(rb">20\d\d-", b">1970-", data)
+            if fault == "encrypt":
+                headers = {name: value for name, value in headers.items() if name.lower() != "etag"}
+                headers |= {"ETag": f'"{"0" * 32}"', "x-amz-server-side-encryption": "aws:kms"}
             if fault == "alter":
                 data = bytes([data[0] ^ 1]) + data[1:]
             self._answer(status, headers, data, cut=fault == "cut")
@@ -136,7 +145,8 @@ def front_of(endpoint: str) -> Iterator[Front]:
         def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
             connection = http.client.HTTPConnection(behind, timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
-            connection.request(self.command, self.path, body, headers)
+            path = "/" + self.path.split("/", 3)[3] if self.path.startswith("http://") else self.path
+            connection.request(self.command, path, body, headers)
             answer = connection.getresponse()
             data = answer.read()
             connection.close()
@@ -168,7 +178,12 @@ def front_of(endpoint: str) -> Iterator[Front]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    front = Front(f"http://127.0.0.1:{server.server_address[1]}")
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "https" if certificate else "http"
+    front = Front(f"{scheme}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

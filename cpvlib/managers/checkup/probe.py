@@ -109,7 +109,7 @@ class Patient:
             return self.repository.found_place
         root = self.settings.storage_root
         options = user_options(self.settings) if root.value.startswith("s3://") else {}
-        return FoundPlace(StoragePlace(root.value, options, root.origin))
+        return FoundPlace(StoragePlace(root.value, options, root.origin, self.settings.engine))
 
     @cached_property
     def s3(self) -> S3Settings:

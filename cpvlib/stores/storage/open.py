@@ -22,12 +22,13 @@ class StoragePlace:
 
     `url` is an `s3://bucket/prefix`, a `file://` URL or an absolute folder path; `options` are those of DVC's
     remote section, by DVC's names; `origin` says, for messages, where both were found: '.dvc/config',
-    'CPV_STORAGE', …
+    'CPV_STORAGE', … `engine` is 'auto', or 'boto3' where S3 is to be reached through that alone.
     """
 
     url: str
     options: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
+    engine: str = "auto"
 
 
 def open_storage(
@@ -59,7 +60,8 @@ def open_storage(
         from cpvlib.stores.storage.s3 import S3Storage
         from cpvlib.stores.storage.s3_settings import S3Settings
 
-        return S3Storage(S3Settings.of(place.url, place.options, jobs=jobs), note, trace, uploads, memory)
+        settings = S3Settings.of(place.url, place.options, jobs=jobs, engine=place.engine)
+        return S3Storage(settings, note, trace, uploads, memory)
     raise StorageError(
         printable(
             f"cannot use the storage '{scheme}://{_without_user(rest)}': cpv knows no '{scheme}' storage"

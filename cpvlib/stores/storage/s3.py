@@ -2,7 +2,8 @@
 
 What is sent carries a Content-MD5, the one checksum that every server of the kind enforces: Ceph before Squid
 accepts and ignores `x-amz-checksum-*`. The ETag that comes back is compared besides, for servers that enforce
-none.
+none. What goes through obstore has the SHA-256 of its content signed instead, and that content has the md5 it
+should.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +37,17 @@ from cpvlib.stores.storage.protocol import (
     There,
     no_span,
 )
-from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range, md5_header, md5_in
+from cpvlib.stores.storage.s3_choice import fast_line
+from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range, is_md5, md5_header, md5_in
 from cpvlib.stores.storage.s3_errors import AGAIN
+from cpvlib.stores.storage.s3_fast import ElsewhereError, FastLine
 from cpvlib.stores.storage.s3_multipart import Brought, Origin, Upload, begun, resumable, whole_etag
 from cpvlib.stores.storage.s3_settings import S3Settings
 from cpvlib.stores.storage.s3_whole import Memory, kept
 from cpvlib.stores.storage.uploads import UploadRecords
 
 _MIB = 1 << 20
+_FAST_PUT = 256 * 1024
 _IN_MEMORY = 1 * _MIB
 _SINGLE_PUT = 16 * _MIB
 _FIRST_RANGE = 8 * _MIB
@@ -78,16 +83,22 @@ class S3Storage:
         self._line = S3Line(settings, note or (lambda _: None), trace, memory)
         self._uploads = uploads
         self._sent_parts = False
+        self._trace = trace or (lambda _: None)
+        self._choosing = threading.Lock()
+        self._chosen: list[FastLine | None] = []
         self._bucket_seen = False
+        self._etags_tell = True
 
     def stat(self, key: str) -> ObjectStat | None:
-        try:
-            with self._line.asking("read", key) as client:
-                head = client.head_object(**self._line.at(key), **self._line.customer_key)
-        except ObjectMissingError:
-            self._see_bucket()
-            return None
-        return ObjectStat(key, head["ContentLength"], md5_in(head), head["LastModified"])
+        with suppress(ElsewhereError):
+            found = self._fast().head(key)
+            if found is None:
+                return self._absence()
+            if found.etag == _md5_named(key):
+                return replace(found, md5=found.etag, etag=None)
+            if not is_md5(found.etag or ""):
+                return replace(found, etag=None)
+        return self._stat_slowly(key)
 
     def has(self, keys: Collection[str]) -> dict[str, int]:
         if len(keys) > _FEW and self._listing_pays(len(keys)):
@@ -132,7 +143,7 @@ class S3Storage:
         return proof
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
-        return self._put_whole(key, data, hashlib.md5(data, usedforsecurity=False).hexdigest(), None)
+        return self._put_whole(key, data, _md5_of(data), None)
 
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -198,8 +209,18 @@ class S3Storage:
             upload.complete(upload.bring(parts_of(size, _COPY_PART), copy_part, self.jobs))
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
+        last = None
+        if prefix.startswith("files/md5/"):
+            with suppress(ElsewhereError):
+                for found in self._fast(for_lists=True).list(prefix):
+                    yield found
+                    last = found.key
+                return
+        yield from self._list_after(prefix, last)
+
+    def _list_after(self, prefix: str, last: str | None) -> Iterator[ObjectStat]:
         within = len(self.settings.key(""))
-        token: dict[str, Any] = {}
+        token: dict[str, Any] = {"StartAfter": self.settings.key(last)} if last else {}
         while True:
             page = self._page(prefix, token)
             for entry in page.get("Contents", ()):
@@ -229,6 +250,9 @@ class S3Storage:
             sweep(self._line, self._uploads)
 
     def _put_whole(self, key: str, body: bytes | Slice, md5: str, source: Source | None) -> Proof:
+        if isinstance(body, bytes) and len(body) <= _FAST_PUT and _md5_of(body) == md5:
+            with suppress(ElsewhereError):
+                return self._confirm_etag(key, len(body), md5, self._fast(for_puts=True).put(key, body))
         try:
             with self._line.asking("write", key) as client:
                 answer: Any = client.put_object(
@@ -295,6 +319,19 @@ class S3Storage:
         sums = " and their checksum" if head["ETag"].strip('"') == whole_etag(brought) else ""
         return Proof(f"part checksums{sums} and size")
 
+    def _confirm_etag(self, key: str, size: int, md5: str, etag: str) -> Proof:
+        """After a PUT through obstore, which does not tell how the object is encrypted."""
+        if etag == md5:
+            return Proof("md5 of the single PUT")
+        if self._etags_tell:
+            told = md5_in(self._confirm_size(key, size))
+            if told:
+                return self._read_back(key, md5)
+            self._etags_tell = False
+        elif self._size(key) != size:
+            self._withdraw(key)
+        return Proof("SHA-256 in transit and size")
+
     def _confirm_size(self, key: str, size: int, *, whole: bool = False) -> Any:
         """What HEAD says of an object that has this size; with `whole`, its checksum too."""
         mode: Any = {"ChecksumMode": "ENABLED"} if whole else {}
@@ -324,6 +361,11 @@ class S3Storage:
         A body that breaks off is asked for again from where it broke, while each few tries bring something.
         """
         position, barren = start, 0
+        with suppress(ElsewhereError):
+            size, found_etag, position = self._fast().read(key, start, end, etag, sink)
+            end, etag = size if end is None else min(end, size), found_etag
+            if position >= end:
+                return size, etag
         where = {**self._line.at(key), **self._line.customer_key}
         while True:
             before = position
@@ -346,16 +388,47 @@ class S3Storage:
             time.sleep(random.uniform(0, 2**barren))
 
     def _has_each(self, keys: Collection[str]) -> dict[str, int]:
-        stats = (stat for _, stat in Crew(self.jobs).each(self.stat, keys))
-        return {stat.key: stat.size for stat in stats if stat is not None}
+        sizes = Crew(self.jobs).each(self._size, keys)
+        return {key: size for key, size in sizes if size is not None}
+
+    def _size(self, key: str) -> int | None:
+        try:
+            found = self._fast().head(key) or self._absence()
+        except ElsewhereError:
+            found = self._stat_slowly(key)
+        return found.size if found else None
+
+    def _stat_slowly(self, key: str) -> ObjectStat | None:
+        """By boto3, which also tells how an object is encrypted."""
+        try:
+            with self._line.asking("read", key) as client:
+                head = client.head_object(**self._line.at(key), **self._line.customer_key)
+        except ObjectMissingError:
+            return self._absence()
+        return ObjectStat(key, head["ContentLength"], md5_in(head), head["LastModified"])
+
+    def _fast(self, *, for_puts: bool = False, for_lists: bool = False) -> FastLine:
+        """The line through obstore. ElsewhereError where boto3 is to be asked."""
+        with self._choosing:
+            if not self._chosen:
+                self._chosen.append(fast_line(self.settings, self._line, self._trace))
+        fast = self._chosen[0]
+        if (
+            fast is None
+            or fast.is_down
+            or (for_puts and not fast.can_put)
+            or (for_lists and not fast.can_list)
+        ):
+            raise ElsewhereError
+        return fast
 
     def _listed(self, prefix: str, wanted: set[str]) -> dict[str, int]:
         return {found.key: found.size for found in self.list(prefix) if found.key in wanted}
 
     def _listing_pays(self, count: int) -> bool:
         """Whether listing all objects is quicker than asking for `count`; one in 4,096 tells how many."""
-        sample = self._page("files/md5/00/0", {}).get("Contents", ())
-        return len(_HEX) + 4096 * len(sample) * _HEADS_PER_LISTED < count
+        sample = sum(1 for _ in self.list("files/md5/00/0"))
+        return len(_HEX) + 4096 * sample * _HEADS_PER_LISTED < count
 
     def _page(self, prefix: str, token: dict[str, Any]) -> Any:
         where: dict[str, Any] = {"Bucket": self.settings.bucket, "Prefix": self.settings.key(prefix), **token}
@@ -372,14 +445,24 @@ class S3Storage:
             head = client.head_object(**self._line.at(key), **self._line.customer_key)
         return head["ContentLength"], head["ETag"]
 
-    def _see_bucket(self) -> None:
-        """HEAD says 404 for a missing bucket too, so the first miss asks again; raises if there is none."""
+    def _absence(self) -> ObjectStat | None:
+        """None: HEAD says 404 for a missing bucket too, so the first miss asks again. Raises for that."""
         if not self._bucket_seen:
-            self._page("", {"MaxKeys": 1})
+            next(self.list("files/md5/00/0"), None)
             self._bucket_seen = True
+        return None
 
 
 def _whole_size(answer: Any) -> int:
     """From 'Content-Range: bytes 0-99/5000'; a server that knows no ranges sends everything."""
     _, _, size = answer.get("ContentRange", "").rpartition("/")
     return int(size or answer["ContentLength"])
+
+
+def _md5_named(key: str) -> str:
+    """The md5 that the name of an object says, whichever way it is laid out."""
+    return "".join(key.split("/")[-2:]).removesuffix(".dir")
+
+
+def _md5_of(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from http.client import HTTPException
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from cpvlib.base.errors import CredentialError
 from cpvlib.domain.text import printable
 from cpvlib.stores.storage.parts import PassedError
+from cpvlib.stores.storage.s3_access import Access, Keys
 from cpvlib.stores.storage.s3_errors import CLOCK, code_of, explain
 from cpvlib.stores.storage.s3_settings import S3Settings
 from cpvlib.stores.storage.s3_whole import Memory, WholeChecksums
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 _BLOCK = 256 * 1024
 _TRIES = 6
 _NOTE_EVERY_S = 5.0
+_RENEWED_S = 60
+_SAMPLE_KEY = "cpv"
+_USUAL_HEADERS = {"x-amz-date", "x-amz-content-sha256", "x-amz-security-token"}
 
 Note = Callable[[str], None]
 
@@ -48,6 +53,7 @@ class S3Line:
         self._slots = threading.BoundedSemaphore(settings.jobs)
         self._connecting = threading.Lock()
         self._client: S3Client | None = None
+        self._session: botocore.session.Session | None = None
         self._host = settings.host
 
     @contextmanager
@@ -109,12 +115,27 @@ class S3Line:
                 from botocore.exceptions import BotoCoreError
 
                 try:
-                    self._client = _make_client(self.settings)
+                    self._session = _session(self.settings)
+                    self._client = _make_client(self.settings, self._session)
                 except (BotoCoreError, ValueError) as error:
                     raise explain(error, self.settings, self._host, "use", "") from error
                 self._host = urlsplit(self._client.meta.endpoint_url).netloc.rpartition("@")[2]
                 self._client.meta.events.register("needs-retry.s3", self._say_trouble)
             return self._client
+
+    def access(self) -> Access | None:
+        """Where botocore finds the bucket and who asks, by the whole chain (SSO and assumed roles too).
+
+        None where a request of botocore's has more to it than an Access tells. Raises as `asking` does.
+        """
+        with self.asking("use", "") as client:
+            assert self._session is not None  # there since there is a client
+            return _access(self.settings, self._session, _unsent(client, self.settings.bucket))
+
+    @property
+    def slots(self) -> AbstractContextManager[object]:
+        """One of `jobs`, held as long as it is entered."""
+        return self._slots
 
     def _say_trouble(
         self,
@@ -139,13 +160,12 @@ class S3Line:
             self.note(printable(f"waiting for {self._host}: {cause}; {attempts} tries so far"))
 
 
-def _make_client(settings: S3Settings) -> S3Client:
+def _make_client(settings: S3Settings, session: botocore.session.Session) -> S3Client:
     """boto3's client for these settings. Safe to share between threads, as boto3's guide on clients says."""
     import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
 
-    session = _session(settings)
     tries = settings.tries or int(session.get_config_variable("max_attempts") or _TRIES)
     return boto3.Session(botocore_session=session).client(
         "s3",
@@ -169,6 +189,81 @@ def _make_client(settings: S3Settings) -> S3Client:
             response_checksum_validation="when_required",
         ),
     )
+
+
+class _Unsent(BaseException):
+    """Takes a request back out of botocore; no Exception, as botocore would try again."""
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+
+
+def _unsent(client: S3Client, bucket: str) -> Any:
+    """A HEAD of botocore's as it would leave, signed. In this thread alone: others use the client too."""
+    thread = threading.get_ident()
+
+    def stop(request: Any, **_: object) -> None:
+        if threading.get_ident() == thread:
+            raise _Unsent(request)
+
+    event = "before-send.s3.HeadObject"
+    client.meta.events.register_first(event, stop)
+    try:
+        client.head_object(Bucket=bucket, Key=_SAMPLE_KEY)
+    except _Unsent as unsent:
+        return unsent.request
+    finally:
+        client.meta.events.unregister(event, stop)
+    raise AssertionError("botocore sent a request without a word")
+
+
+def _access(settings: S3Settings, session: botocore.session.Session, request: Any) -> Access | None:
+    """What an unsent request says: its host and path, and the scope in which SigV4 signed it."""
+    from botocore.utils import get_environ_proxies
+
+    url = urlsplit(request.url)
+    in_host = url.netloc.startswith(f"{settings.bucket}.") and url.path == f"/{_SAMPLE_KEY}"
+    signed = {name.lower() for name in request.headers if name.lower().startswith("x-amz-")}
+    authorization = str(request.headers.get("Authorization", b""), "ascii")
+    scope = re.match(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/s3/aws4_request,", authorization)
+    if (
+        not (in_host or url.path == f"/{settings.bucket}/{_SAMPLE_KEY}")
+        or "@" in url.netloc
+        or not signed <= _USUAL_HEADERS
+        or not (settings.anonymous or scope)
+        or session.get_config_variable("proxies_config")
+    ):
+        return None
+    bundle = settings.verify_tls
+    if bundle is None:
+        bundle = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+    return Access(
+        f"{url.scheme}://{url.netloc}",
+        scope[1] if scope else settings.region or "us-east-1",
+        None if settings.anonymous else _keys(settings, session),
+        "AWS's chain",
+        in_host=in_host,
+        verify=bundle,
+        proxy=get_environ_proxies(request.url).get(url.scheme),
+    )
+
+
+def _keys(settings: S3Settings, session: botocore.session.Session) -> Callable[[], Keys]:
+    """The keys that the client signs with; those that are lent for a time are renewed by botocore in time."""
+    if settings.access_key_id and settings.secret_access_key:
+        given = Keys(settings.access_key_id, settings.secret_access_key, settings.session_token)
+        return lambda: given
+    credentials: Any = session.get_credentials()
+
+    def keys() -> Keys:
+        frozen = credentials.get_frozen_credentials()
+        until = None
+        if hasattr(credentials, "refresh_needed"):
+            ending = credentials.refresh_needed(2 * _RENEWED_S)
+            until = datetime.now(timezone.utc) + timedelta(seconds=0 if ending else _RENEWED_S)
+        return Keys(frozen.access_key, frozen.secret_key, frozen.token, until)
+
+    return keys
 
 
 def _session(settings: S3Settings) -> botocore.session.Session:
@@ -213,7 +308,7 @@ def sign_in(settings: S3Settings) -> Identity:
 
     session = _session(settings)
     try:
-        client = _make_client(settings)
+        client = _make_client(settings, session)
         key = settings.access_key_id
         if key is None:
             credentials = session.get_credentials()
@@ -268,7 +363,12 @@ def md5_in(answer: Any) -> str | None:
     if encryption.startswith("aws:kms") or "SSECustomerAlgorithm" in answer:
         return None
     etag = str(answer.get("ETag", "")).strip('"')
-    return etag if re.fullmatch("[0-9a-f]{32}", etag) else None
+    return etag if is_md5(etag) else None
+
+
+def is_md5(text: str) -> bool:
+    """Whether it could be one, in hex."""
+    return re.fullmatch("[0-9a-f]{32}", text) is not None
 
 
 def md5_header(md5: str) -> str:
@@ -292,6 +392,8 @@ def get_range(client: S3Client, start: int, end: int | None, etag: str | None, w
 
 def blocks(body: Any, count: int) -> Iterator[bytes]:
     """At most `count` bytes of a body; fewer where the connection breaks."""
+    from http.client import HTTPException
+
     from botocore.exceptions import BotoCoreError
     from urllib3.exceptions import HTTPError
 

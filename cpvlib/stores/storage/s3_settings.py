@@ -47,7 +47,8 @@ class S3Settings:
 
     What is None is left to the usual AWS places: variables, `~/.aws`, the instance. Fields that may hold a
     secret stay out of `repr`. `writing` goes with each request that makes an object, `customer_key` with each
-    that touches one. `tries` None leaves how often a call is made again to AWS's configuration.
+    that touches one. `tries` None leaves how often a call is made again to AWS's configuration. `engine` is
+    'auto', or 'boto3' where no other way to S3 is wanted.
     """
 
     bucket: str
@@ -70,9 +71,12 @@ class S3Settings:
     writing: Mapping[str, str] = field(default_factory=dict)
     customer_key: Mapping[str, str | bytes] = field(default_factory=dict, repr=False)
     jobs: int = _JOBS
+    engine: str = "auto"
 
     @classmethod
-    def of(cls, url: str, options: Mapping[str, str], *, jobs: int | None = None) -> S3Settings:
+    def of(
+        cls, url: str, options: Mapping[str, str], *, jobs: int | None = None, engine: str = "auto"
+    ) -> S3Settings:
         """From a URL and DVC's options for it. Raises ConfigError for one that is unknown, or can't be
         obeyed.
         """
@@ -93,6 +97,7 @@ class S3Settings:
             writing={theirs: options[ours] for ours, theirs in _WRITING.items() if options.get(ours)},
             customer_key=_customer_key(options),
             jobs=jobs or _JOBS,
+            engine=engine,
             **texts,  # type: ignore[arg-type]  # only names of text fields
             **seconds,  # type: ignore[arg-type]  # only names of number fields
         )

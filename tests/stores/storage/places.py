@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +27,12 @@ def s3_place(server: S3Server, endpoint: str = "", **options: str) -> StoragePla
         "secret_access_key": server.secret_key,
         "region": "us-east-1",
     }
-    return StoragePlace(f"s3://{server.new_bucket()}/team/model", given | options, "the test")
+    return at(f"s3://{server.new_bucket()}/team/model", given | options)
+
+
+def at(url: str, options: Mapping[str, str]) -> StoragePlace:
+    """A place that is reached as CPV_ENGINE says."""
+    return StoragePlace(url, options, "the test", os.environ.get("CPV_ENGINE", "auto"))
 
 
 def open_s3(server: S3Server, endpoint: str = "", *, jobs: int | None = None, **options: str) -> Storage:

@@ -16,7 +16,7 @@ import pytest
 
 from cpvlib.stores.storage.open import StoragePlace
 
-from .places import MIB, s3_place
+from .places import MIB, at, s3_place
 
 _SETUP = """
 import sys
@@ -32,7 +32,7 @@ class File:
     def check(self):
         pass
 
-storage = open_storage(StoragePlace({url!r}, {options!r}))
+storage = open_storage(StoragePlace({url!r}, {options!r}, "the test", {engine!r}))
 file = File(Path({path!r}))
 """
 _THERE_AND_BACK = """
@@ -41,13 +41,21 @@ storage.get("model", Path({path!r} + ".back"), on_bytes=lambda n: None)
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 _UPLOAD_MANY = """
+import hashlib
+files = {{}}
+for number in range(9):
+    copy = file.path.with_name(f"model-{{number}}.bin")
+    copy.write_bytes(b"%d" % number + file.path.read_bytes())
+    files[hashlib.md5(copy.read_bytes()).hexdigest()] = File(copy)
 print("begun", flush=True)
-transfer.upload(storage, {{str(number) * 32: file for number in range(9)}})
+transfer.upload(storage, files)
 """
 
 
 def program(text: str, place: StoragePlace, path: Path, **words: str) -> list[str]:
-    text = (_SETUP + text).format(url=place.url, options=dict(place.options), path=str(path), **words)
+    text = (_SETUP + text).format(
+        url=place.url, options=dict(place.options), engine=place.engine, path=str(path), **words
+    )
     return [sys.executable, "-c", text]
 
 
@@ -75,13 +83,14 @@ def silent_server() -> Iterator[tuple[str, socket.socket]]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", listener
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("size", [100, 40 * MIB])
 def test_ctrl_c_ends_at_once_though_the_server_hangs(tmp_path: Path, size: int) -> None:
     model = tmp_path / "model.bin"
     model.write_bytes(bytes(size))
     with silent_server() as (endpoint, listener):
         options = {"endpointurl": endpoint, "access_key_id": "a", "secret_access_key": "b"}
-        command = program(_UPLOAD_MANY, StoragePlace("s3://bucket", options), model)
+        command = program(_UPLOAD_MANY, at("s3://bucket", options), model)
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             listener.accept()
             os.kill(process.pid, signal.SIGINT)

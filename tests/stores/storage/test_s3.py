@@ -13,13 +13,15 @@ import pytest
 from cpvlib.base.errors import ConfigError, CPVError, CredentialError, StorageError
 from cpvlib.base.parallel import Cancelled
 from cpvlib.domain.spans import Span
-from cpvlib.stores.storage.open import StoragePlace, open_storage
+from cpvlib.stores.storage.open import open_storage
 from cpvlib.stores.storage.parts import parts_of
 from cpvlib.stores.storage.s3_settings import S3Settings
 from servers.front import Fault, Front, front_of
 from servers.s3 import S3Server
 
-from .places import MIB, Bytes, Count, fetch, key_of, md5, open_s3, s3_place, some_bytes, store
+from .places import MIB, Bytes, Count, at, fetch, key_of, md5, open_s3, s3_place, some_bytes, store
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_a_server_that_stores_something_else(moto_server: S3Server, front: Front
 
 
 def test_trouble_that_lasts_is_said_and_then_is_one_line(
-    moto_server: S3Server, front: Front, monkeypatch: pytest.MonkeyPatch
+    moto_server: S3Server, front: Front, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
     notes: list[str] = []
@@ -147,7 +149,7 @@ def test_trouble_that_lasts_is_said_and_then_is_one_line(
     assert caught.value.message == f"'{storage.url}' asks for fewer requests and went on asking"
     assert caught.value.hint == "try with --jobs 4"
     assert notes == [f"waiting for {front.endpoint[7:]}: it answers 503; 2 tries so far"]
-    assert sum(line.startswith("GET") for line in front.seen) == 3
+    assert sum(line.startswith("GET") for line in front.seen) == (4 if engine == "auto" else 3)
 
 
 class TestRefusals:
@@ -171,16 +173,14 @@ class TestRefusals:
     def test_no_credentials(self, ceph_server: S3Server) -> None:
         place = s3_place(ceph_server)
         options = {name: place.options[name] for name in ("endpointurl", "region")}
-        self.refused(
-            open_storage(StoragePlace(place.url, options)), CredentialError, "no AWS credentials for"
-        )
+        self.refused(open_storage(at(place.url, options)), CredentialError, "no AWS credentials for")
 
     def test_a_bucket_that_is_not_there(self, ceph_server: S3Server) -> None:
-        place = StoragePlace("s3://no-such-bucket/a", s3_place(ceph_server).options)
+        place = at("s3://no-such-bucket/a", s3_place(ceph_server).options)
         self.refused(open_storage(place), StorageError, "bucket 'no-such-bucket' does not exist at 127.0.0.1")
 
     def test_a_bucket_that_can_not_be(self, ceph_server: S3Server) -> None:
-        place = StoragePlace("s3://no such bucket/a", s3_place(ceph_server).options)
+        place = at("s3://no such bucket/a", s3_place(ceph_server).options)
         self.refused(open_storage(place), ConfigError, "S3 can't have the name")
 
     @staticmethod
@@ -206,7 +206,7 @@ def test_nobody_is_there(tmp_path: Path) -> None:
         "access_key_id": "a",
         "secret_access_key": "b",
     }
-    storage = open_storage(StoragePlace("s3://bucket/a", options))
+    storage = open_storage(at("s3://bucket/a", options))
     with pytest.raises(StorageError) as caught:
         storage.stat("files/md5/aa/bb")
     assert caught.value.message == "cannot reach 127.0.0.1:9"
@@ -225,7 +225,7 @@ def test_nobody_is_there(tmp_path: Path) -> None:
 def test_settings_that_are_found_wrong_on_use(
     options: dict[str, str], kind: type[CPVError], message: str
 ) -> None:
-    storage = open_storage(StoragePlace("s3://bucket/a", options))
+    storage = open_storage(at("s3://bucket/a", options))
     with pytest.raises(kind, match=re.escape(message)) as caught:
         storage.stat("files/md5/aa/bb")
     assert caught.value.hint
@@ -246,7 +246,7 @@ def test_settings_that_are_found_wrong_on_use(
 )
 def test_options_that_can_not_be_obeyed_are_refused_by_name(options: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        open_storage(StoragePlace("s3://bucket/a", options))
+        open_storage(at("s3://bucket/a", options))
 
 
 def test_options_of_dvc() -> None:
@@ -280,7 +280,7 @@ def test_what_a_new_object_is_given(moto_server: S3Server) -> None:
         key = store(storage, data)
         head = client.head_object(Bucket=bucket, Key=f"team/model/{key}")
         assert head["ServerSideEncryption"] == "aws:kms"
-        assert storage.stat(key).md5 is None  # type: ignore[union-attr]
+        assert storage.stat(key).md5 in (None, md5(data))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("size", [100, 3 * MIB, 17 * MIB])
@@ -291,7 +291,7 @@ def test_a_customers_own_key(ceph_server: S3Server, tmp_path: Path, size: int) -
     assert fetch(storage, key, tmp_path / "back") == data
     keyless = {name: value for name, value in place.options.items() if name != "sse_customer_key"}
     with pytest.raises(StorageError):
-        fetch(open_storage(StoragePlace(place.url, keyless)), key, tmp_path / "back")
+        fetch(open_storage(at(place.url, keyless)), key, tmp_path / "back")
 
 
 def test_list_objects_version_1(s3_server: S3Server) -> None:
@@ -306,7 +306,7 @@ def test_credentials_from_a_file_and_a_profile(s3_server: S3Server, tmp_path: Pa
     keys = f"aws_access_key_id = {s3_server.access_key}\naws_secret_access_key = {s3_server.secret_key}\n"
     (tmp_path / "credentials").write_text(f"[default]\naws_access_key_id = x\n[team]\n{keys}")
     given = {"endpointurl": s3_server.endpoint, "credentialpath": str(tmp_path / "credentials")}
-    place = StoragePlace(f"s3://{s3_server.new_bucket()}", {**given, "profile": "team"})
+    place = at(f"s3://{s3_server.new_bucket()}", {**given, "profile": "team"})
     storage = open_storage(place)
     assert fetch(storage, store(storage, b"model"), tmp_path / "back") == b"model"
 

@@ -1,4 +1,4 @@
-"""One suite over every kind of storage: a folder, moto, and Ceph."""
+"""One suite over every kind of storage: a folder, moto and Ceph, these with each way to S3."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from .places import MIB, Bytes, Count, Spans, fetch, key_of, md5, open_s3, some_
 SIZES = [0, 1, 70_000, 3 * MIB, 16 * MIB, 16 * MIB + 1, 41 * MIB + 7]
 
 
-@pytest.fixture(params=["folder", "moto", "ceph"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+@pytest.fixture(params=["folder", "moto", "moto boto3", "ceph", "ceph boto3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
     if request.param == "folder":
         return open_storage(StoragePlace(str(tmp_path / "storage")))
-    return open_s3(request.getfixturevalue(f"{request.param}_server"))
+    kind, _, engine = request.param.partition(" ")
+    monkeypatch.setenv("CPV_ENGINE", engine or "auto")
+    return open_s3(request.getfixturevalue(f"{kind}_server"))
 
 
 def test_keys_are_those_of_dvc() -> None:
