@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cpvlib import ModelsCheckpointsManage, RepositoryError, StorageError
+from cpvlib import (
+    DataCheckpointsManage,
+    ModelsCheckpointsManage,
+    OptionError,
+    RepositoryError,
+    StorageError,
+    UsageError,
+)
 from desk import Desk
 
 
@@ -165,3 +172,21 @@ def test_an_init_typed_again_completes(desk: Desk, models: ModelsCheckpointsMana
     tip = desk.at("whisper").git("rev-parse", "HEAD")
     assert models.import_model_init() == str(desk.cwd / "whisper")
     assert desk.at("whisper").git("rev-parse", "HEAD") == tip
+
+
+def test_a_part_of_the_data(desk: Desk) -> None:
+    desk.write("sounds/train/1.wav", "one")
+    desk.write("sounds/raw/1.wav", "raw one")
+    data = DataCheckpointsManage("AI-Convo", "whisper")
+    data.import_data_init("sounds")
+    data.upload_data_checkpoint()
+    data.tag_data_checkpoint("v0.1")
+    part = Path(data.download_data_checkpoint("v0.1", include="train/").data_path)
+    assert desk.files(str(part)) == {"train/1.wav": b"one"}
+    assert data.download_data_checkpoint("v0.1", include="train/").data_path == str(part)
+    rest = data.download_data_checkpoint("v0.1", exclude=["raw/"], output_dir="rest").data_path
+    assert list(desk.files(rest)) == ["train/1.wav"]
+    with pytest.raises(OptionError, match=r"no keyword 'includes': did you mean 'include'\?"):
+        data.download_data_checkpoint("v0.1", includes="train/")  # type: ignore[call-arg]
+    with pytest.raises(UsageError, match="'#' is not a pattern"):
+        data.download_data_checkpoint("v0.1", include="#")

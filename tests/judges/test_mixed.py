@@ -148,6 +148,23 @@ def test_dvc_pull_then_ours(dvc: Dvc, repo: Shell, shell: Shell) -> None:
     assert {path: (second.cwd / path).stat() for path in outs(second)} == before
 
 
+def test_a_folder_in_part_and_whole_again(dvc: Dvc, repo: Shell, shell: Shell) -> None:
+    """What a clone without some of the files pushes is what DVC records where all of them are."""
+    shell.ok("git cpv clone -q --exclude 'data/train/a*' shared.git second")
+    second = shell.at("second")
+    assert "data/train/a b" not in second.files()
+    for each in (repo, second):
+        each.write("data/train/new", "3")
+        each.write("data/train/-x", "changed")
+    dvc.ok(repo, "commit", "--quiet", "--force", "data.dvc")
+    second.ok("git cpv push -q")
+    assert second.read("data.dvc") == repo.read("data.dvc")
+    assert dvc.ok(second, "status") != IN_STEP
+    second.ok("git cpv pull -q --all")
+    assert dvc.ok(second, "status") == IN_STEP
+    assert second.files("data") == repo.files("data")
+
+
 @pytest.mark.parametrize("link", ["hardlink", "symlink"])
 @pytest.mark.parametrize("writes", ["in place", "anew"])
 def test_what_is_written_through_dvcs_links_spoils_nothing(
