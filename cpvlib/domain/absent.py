@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from cpvlib.domain.listing import folders_of
+
 
 def still_absent(absent: Mapping[str, str], here: Collection[str]) -> Mapping[str, str]:
     """Those of the `absent` files (relpath → md5) that the files `here` leave room for.
@@ -17,21 +19,12 @@ def still_absent(absent: Mapping[str, str], here: Collection[str]) -> Mapping[st
     new = [path for path in here if path not in absent]
     if new:
         replaced.update(parent for path in new for parent in _parents(path) if parent in absent)
-        blocked = _folders(absent).intersection(new)
+        blocked = folders_of(absent).intersection(new)
         if blocked:
             replaced.update(path for path in absent if not blocked.isdisjoint(_parents(path)))
     if not replaced:
         return absent
     return {path: md5 for path, md5 in absent.items() if path not in replaced}
-
-
-def _folders(paths: Iterable[str]) -> set[str]:
-    folders: set[str] = set()
-    for folder in {path.rpartition("/")[0] for path in paths}:
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
-    return folders
 
 
 def _parents(path: str) -> Iterable[str]:

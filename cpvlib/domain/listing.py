@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.values import dataclass
-from cpvlib.domain.paths import check_relative
+from cpvlib.domain.paths import PLAIN_PATH, check_relative
 from cpvlib.domain.text import printable
 
 _MD5 = re.compile("[0-9a-f]{32}")
+_MD5_LENGTH = 32
+
+# How DVC writes a row: what stands before the first, between two, after the last, and a row without that.
+_BEGIN, _BETWEEN, _END = b'[{"md5": "', '"}, {"md5": "', b'"}]'
+_TO_PATH = '", "relpath": "'
+_PATH_AT = _MD5_LENGTH + len(_TO_PATH)
+_PLAIN_ROW = re.compile(f"[0-9a-f]{{32}}{_TO_PATH}{PLAIN_PATH}")
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,26 @@ def parse_listing(data: bytes) -> Listing:
     Raises RepositoryError for anything that is not such a list, for a path that `check_relative` refuses, a
     path that is there twice, and one that would have to be a file and a folder at once.
     """
+    entries = _plain_entries(data)
+    if entries is None:
+        entries = _entries(data)
+    _refuse_clashes(entries)
+    return Listing(entries)
+
+
+def _plain_entries(data: bytes) -> dict[str, str] | None:
+    """The entries, quickly, where the listing is written as DVC writes it and all its paths are harmless;
+    else None."""
+    if not (data.startswith(_BEGIN) and data.endswith(_END) and data.isascii()):
+        return None
+    rows = data[len(_BEGIN) : -len(_END)].decode("ascii").split(_BETWEEN)
+    if not all(map(_PLAIN_ROW.fullmatch, rows)):
+        return None
+    entries = {row[_PATH_AT:]: row[:_MD5_LENGTH] for row in rows}
+    return entries if len(entries) == len(rows) else None
+
+
+def _entries(data: bytes) -> dict[str, str]:
     try:
         rows = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -50,8 +77,7 @@ def parse_listing(data: bytes) -> Listing:
         if relpath in entries:
             raise RepositoryError(f"the listing of a folder has '{printable(relpath)}' twice")
         entries[relpath] = md5
-    _refuse_clashes(entries)
-    return Listing(entries)
+    return entries
 
 
 def render_listing(entries: Mapping[str, str]) -> bytes:
@@ -80,12 +106,17 @@ def _row(row: object) -> tuple[str, str]:
 
 
 def _refuse_clashes(entries: Mapping[str, str]) -> None:
-    folders: set[str] = set()
-    for path in entries:
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
+    folders = folders_of(entries)
     for path in folders & entries.keys():
         shown = printable(path)
         raise RepositoryError(f"the listing of a folder has '{shown}' both as a file and as a folder")
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """The folders that files with these paths lie in, and those around them; not the top."""
+    folders: set[str] = set()
+    for folder in {path.rpartition("/")[0] for path in paths}:
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders

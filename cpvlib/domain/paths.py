@@ -13,7 +13,8 @@ from cpvlib.domain.text import printable
 
 # Nearly every real path: components of harmless ASCII that can't spell '..', '.git', 'git~1' or an absolute
 # path.
-_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*)*")
+PLAIN_PATH = r"[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*)*"
+_PLAIN = re.compile(PLAIN_PATH)
 
 # Newline, tab and carriage return do occur in names ('Icon\r' on macOS); the rest only serve to fool
 # terminals.

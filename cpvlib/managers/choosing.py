@@ -74,13 +74,15 @@ def decided(
     pattern that nothing is named by.
     """
     before = ws.partials.choice
+    within = None if everything else tuple(targets)
+    if wish.paths and "." not in wish.paths:
+        within = wish.paths
     if wish.whole:
-        return before.then(Rule(None if everything and not wish.paths else tuple(wish.paths or targets), ALL))
+        return before.then(Rule(within, ALL))
     if not wish.paths and not wish.has_patterns:
         return before
     names = {path: _names(ws, targets[path], found[path]) for path in targets}
     _refuse_unknown(wish, names)
-    within = wish.paths or (None if everything else tuple(targets))
     asked = Rule(within, wish.include or (ALL if wish.paths else ()), wish.exclude)
     if not (wish.include or any(_is_inside(path, targets) for path in wish.paths)):
         return before.then(asked)

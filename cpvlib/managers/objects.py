@@ -79,9 +79,12 @@ class _Lane:
                 found[entry.oid] = None
                 entries = self.listing(entry.oid).entries
                 absent = self.without.get(entry.oid) or ()
-                for path, oid in entries.items():
-                    if path not in absent:
-                        found.setdefault(oid, None)
+                oids = (
+                    [oid for path, oid in entries.items() if path not in absent]
+                    if absent
+                    else entries.values()
+                )
+                found = {**dict.fromkeys(oids), **found}
             else:
                 found[entry.oid] = entry.size
         return found

@@ -103,3 +103,24 @@ def test_any_bytes_are_a_listing_or_a_repository_error(data: bytes) -> None:
         parse_listing(data)
     except RepositoryError as error:
         assert "listing of a folder" in error.message
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "a/b", "b c", "é", "..", ".git/x", 'a"', "c\\d"]), st.booleans())
+    ),
+    st.sampled_from(
+        [("", ""), (", ", ","), ("[{", "[ {"), ("}]", "}]\n"), ("relpath", "x"), ("aaaa", "AAAA")]
+    ),
+)
+def test_however_it_is_written_it_is_what_json_says(
+    rows: list[tuple[str, bool]], change: tuple[str, str]
+) -> None:
+    named = [{"md5": "a" * 32 if first else "b" * 32, "relpath": path} for path, first in rows]
+    data = json.dumps(named, sort_keys=True).replace(*change, 1).encode()
+    try:
+        found = parse_listing(data).entries
+    except RepositoryError:
+        return
+    assert found == {row["relpath"]: row["md5"] for row in json.loads(data)}
+    assert len(found) == len(rows) and not {"..", ".git/x"} & found.keys()

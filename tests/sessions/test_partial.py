@@ -286,3 +286,54 @@ def test_a_version_in_part_in_a_folder_of_its_own(ann: Shell) -> None:
         "data/train/1.png",
         "model.bin",
     ]
+
+
+def test_patterns_that_mean_nothing_are_told(ann: Shell, shell: Shell) -> None:
+    ben = clone(shell, "--no-objects")
+    assert ben.fails("git cpv pull --include 'train/*.png'") == (
+        "error: no file matches 'train/*.png'\n"
+        "hint: patterns begin at the top of the repository: 'data/train/*.png'"
+    )
+    assert ben.fails("git cpv pull data/trian") == (
+        "error: 'data/trian' is no file or folder of 'data'\nhint: git cpv pull data"
+    )
+    assert ben.fails("git cpv pull --include '#'", code=129) == (
+        "error: '#' is not a pattern\nhint: as in .gitignore: 'data/raw/', '*.png'"
+    )
+    assert ben.fails("git cpv pull --all --exclude '*.png'", code=129) == (
+        "error: --all brings everything, and patterns leave something out\nhint: give one of them"
+    )
+    assert states(ben)["data"] == ("not pulled", 5)
+    ben.ok("git cpv pull -q .")
+    assert data(ben) == DATA
+    assert not (ben.cwd / ".git/cpv/partial.json").exists()
+
+
+def test_a_version_is_not_taken_for_a_path(ann: Shell) -> None:
+    assert ann.run("git cpv pull data/v0.1").err == "v0.1: 'data' in the cache; the worktree is as it was\n"
+
+
+def test_a_damaged_record_deletes_nothing(ann: Shell, shell: Shell) -> None:
+    ben = clone(shell, "--exclude", "raw/")
+    (rows,) = (ben.cwd / ".git/cpv/partial").iterdir()
+    rows.write_bytes(rows.read_bytes()[:-1])
+    assert states(ben)["data"] == ("in step", 2)
+    ben.ok("rm -r .dvc/cache")
+    assert "can't be read" in ben.fails("git cpv status")
+    ben.ok("git cpv pull -q data/labels.csv")
+    ben.write("data/train/3.png", "three")
+    ben.ok("git cpv push -q")
+    ann.ok("git cpv pull -q")
+    assert data(ann) == {**DATA, "data/train/3.png": "three"}
+    record = ben.write(".git/cpv/partial.json", "{")
+    for command in ("status", "push", "pull"):
+        assert "which tells which files are left out here, can't be read" in ben.fails(f"git cpv {command}")
+    record.unlink()
+    ben.ok("git cpv pull -q --force")
+    assert data(ben) == data(ann)
+
+
+def test_untrack_forgets_what_was_left_out(ann: Shell, shell: Shell) -> None:
+    ben = clone(shell, "--exclude", "raw/")
+    ben.ok("git cpv untrack -q data && git cpv track -q --data data")
+    assert states(ben)["data"] == ("new", 0)
