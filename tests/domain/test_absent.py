@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpvlib.domain.absent import still_absent
@@ -21,6 +21,7 @@ def trees(draw: st.DrawFn) -> list[str]:
     return found
 
 
+@settings(deadline=None)
 @given(trees(), trees())
 def test_what_is_here_wins_and_no_more_than_it_must(absent: list[str], here: list[str]) -> None:
     before = dict.fromkeys(absent, "a" * 32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpvlib.domain.choice import ALL, Choice, Extent, Rule, facts, is_under, of_facts
@@ -53,6 +53,7 @@ def test_the_last_rule_that_says_something_decides(rules: list[Rule], wanted: li
     assert chosen(rules, FILES) == wanted
 
 
+@settings(deadline=None)
 @given(st.lists(rules, max_size=5), st.lists(paths, max_size=6))
 def test_rules_without_meaning_are_forgotten(rules: list[Rule], files: list[str]) -> None:
     choice = Choice()
@@ -62,6 +63,7 @@ def test_rules_without_meaning_are_forgotten(rules: list[Rule], files: list[str]
     assert [shorter(file) for file in files] == [whole(file) for file in files]
 
 
+@settings(deadline=None)
 @given(st.lists(rules, max_size=5), paths, st.lists(paths, max_size=4))
 def test_the_extent_promises_nothing_that_does_not_hold(
     rules: list[Rule], out: str, below: list[str]
@@ -73,6 +75,7 @@ def test_the_extent_promises_nothing_that_does_not_hold(
         assert verdicts == {choice.extent(out) is Extent.ALL}
 
 
+@settings(deadline=None)
 @given(st.lists(rules, max_size=4))
 def test_json(rules: list[Rule]) -> None:
     assert of_facts(facts(Choice(tuple(rules)))) == Choice(tuple(rules))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpvlib.base.errors import RepositoryError
@@ -105,6 +105,7 @@ def test_any_bytes_are_a_listing_or_a_repository_error(data: bytes) -> None:
         assert "listing of a folder" in error.message
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["a", "a/b", "b c", "é", "..", ".git/x", 'a"', "c\\d"]), st.booleans())
