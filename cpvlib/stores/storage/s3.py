@@ -86,6 +86,7 @@ class S3Storage:
         self._trace = trace or (lambda _: None)
         self._choosing = threading.Lock()
         self._chosen: list[FastLine | None] = []
+        self._seeing = threading.Lock()
         self._bucket_seen = False
         self._etags_tell = True
 
@@ -447,9 +448,10 @@ class S3Storage:
 
     def _absence(self) -> ObjectStat | None:
         """None: HEAD says 404 for a missing bucket too, so the first miss asks again. Raises for that."""
-        if not self._bucket_seen:
-            next(self.list("files/md5/00/0"), None)
-            self._bucket_seen = True
+        with self._seeing:
+            if not self._bucket_seen:
+                next(self.list("files/md5/none/"), None)  # a prefix that nothing has: no page comes of it
+                self._bucket_seen = True
         return None
 
 
