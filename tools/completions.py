@@ -25,7 +25,13 @@ _KINDS = {
             "zsh": f"{_FUNCTION}_{kind.value}",
             "fish": f"({_FUNCTION}_{kind.value})",
         }
-        for kind in (Complete.VERSION, Complete.BRANCH, Complete.GIT_REMOTE, Complete.OUT)
+        for kind in (
+            Complete.VERSION,
+            Complete.ALIAS,
+            Complete.BRANCH,
+            Complete.GIT_REMOTE,
+            Complete.OUT,
+        )
     },
 }
 

@@ -1,9 +1,19 @@
 
 # What shells and git call.
 
+_cpv_aliases ()
+{
+	git for-each-ref --format='%(refname:lstrip=-2)' 'refs/tags/**/*alias/*/*' 2>/dev/null | sed 's|/.*||' | sort -u
+}
+
 _cpv_complete_version ()
 {
-	compgen -W "latest $(git for-each-ref --format='%(refname:lstrip=-1)' 'refs/tags/**/*v[0-9]*.[0-9]*' 2>/dev/null)" -- "$1"
+	compgen -W "latest $(git for-each-ref --format='%(refname:lstrip=-1)' 'refs/tags/**/*v[0-9]*.[0-9]*' 2>/dev/null) $(_cpv_aliases)" -- "$1"
+}
+
+_cpv_complete_alias ()
+{
+	compgen -W "$(_cpv_aliases)" -- "$1"
 }
 
 _cpv_complete_branch ()

@@ -1,6 +1,16 @@
+_cpv_aliases () {
+  git for-each-ref --format='%(refname:lstrip=-2)' 'refs/tags/**/*alias/*/*' 2>/dev/null | sed 's|/.*||' | sort -u
+}
+
+_cpv_complete_alias () {
+  local -a aliases
+  aliases=(${(f)"$(_cpv_aliases)"})
+  _wanted aliases expl alias compadd "$@" -a aliases
+}
+
 _cpv_complete_version () {
   local -a versions
-  versions=(latest ${(f)"$(git for-each-ref --sort=-v:refname --format='%(refname:lstrip=-1)' 'refs/tags/**/*v[0-9]*.[0-9]*' 2>/dev/null)"})
+  versions=(latest ${(f)"$(git for-each-ref --sort=-v:refname --format='%(refname:lstrip=-1)' 'refs/tags/**/*v[0-9]*.[0-9]*' 2>/dev/null)"} ${(f)"$(_cpv_aliases)"})
   _wanted -V versions expl version compadd "$@" -a versions
 }
 

@@ -44,7 +44,7 @@ function _shtab_git_cpv_using
   test "$_shtab_git_cpv_cmdpath" = "$argv"
 end
 
-set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage hooks push pull tag revert status list show diff verify foreach
+set -g _shtab_git_cpv_commands setup doctor init clone track untrack storage hooks push pull tag alias revert status list show diff verify foreach
 set -g _shtab_git_cpv_opts_with_value --best --branch --count --credentials --endpoint --exclude --file --format --from --host --host-key --include --jobs --key --limit --limit-rate --max-time --message --metric --metrics --model --output --param --params --port --profile --project --region --remote --remove --repository --sample --sort --storage --tag-prefix --team --user --where --workspace -F -b -j -m -n -o
 
 complete -c git-cpv -e
@@ -196,13 +196,15 @@ complete -c git-cpv -n '_shtab_git_cpv_using pull' -s q -l quiet -d 'say nothing
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using pull' -l help -d 'open the manual page'
-complete -c git-cpv -n '_shtab_git_cpv_using pull; and test $_shtab_git_cpv_npos -ge 0' -ka "(_cpv_complete_version)" -d 'outs, folders that hold outs, or files and folders in outs, to bring up to date; or one version such as v1.2, latest, or any git revision'
+complete -c git-cpv -n '_shtab_git_cpv_using pull; and test $_shtab_git_cpv_npos -ge 0' -ka "(_cpv_complete_version)" -d 'outs, folders that hold outs, or files and folders in outs, to bring up to date; or one version such as v1.2, latest, an alias such as production, or any git revision'
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a tag -d 'Name the committed checkpoint as a version'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -l major -d 'give the next major number: v2.0 after v1.4'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -s m -l message -x -d 'what to say of the version; given several times, each is a paragraph (default: the subject of the commit)'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -s F -l file -xka "(__fish_complete_path (commandline -ct))" -d 'take the message from FILE; - is standard input'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -l auto -d 'name the checkpoint only if it is new and cpv.autotag wants it named; where there is nothing to do, say nothing'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -l push -d 'publish the version at once, objects first'
+complete -c git-cpv -n '_shtab_git_cpv_using tag' -l sign -d 'sign the tag, as git is set up to sign tags'
+complete -c git-cpv -n '_shtab_git_cpv_using tag' -l no-sign -d 'do not, even where git'"'"'s tag.gpgSign says so'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -s d -l delete -d 'delete a version that is still pending'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -s l -l list -d 'list the versions, as git cpv list does'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -l model -d 'only the model'"'"'s side'
@@ -217,6 +219,24 @@ complete -c git-cpv -n '_shtab_git_cpv_using tag' -l json -d 'print the answer a
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -s h -d 'print a short help'
 complete -c git-cpv -n '_shtab_git_cpv_using tag' -l help -d 'open the manual page'
 complete -c git-cpv -n '_shtab_git_cpv_using tag; and test $_shtab_git_cpv_npos -eq 0' -ka "(_cpv_complete_version)" -d 'the number to give, instead of the next one; with -d the version to delete'
+complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a alias -d 'Name the version that is in production, or what you like'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -s m -l message -x -d 'why; several times for paragraphs'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -l log -d 'show every setting of NAME, the newest first'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -s d -l delete -d 'take NAME away; that is a setting too, and its history stays'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -l push -d 'publish it at once, with the version it names if that is pending'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -l sign -d 'sign the tag, as git is set up to sign tags'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -l no-sign -d 'do not, even where git'"'"'s tag.gpgSign says so'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -l model -d 'only the model'"'"'s side'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -l data -d 'only the data'"'"'s side'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -s n -l dry-run -d 'check everything, say what would be done, and change nothing'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -s j -l jobs -x -d 'how many transfers or files to work on at once'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -s v -l verbose -d 'say more: what was proved, which git commands ran; -vv more still'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -s q -l quiet -d 'say nothing but the answer and errors'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -l json -d 'print the answer as one JSON object, with a schema number that only grows'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -s h -d 'print a short help'
+complete -c git-cpv -n '_shtab_git_cpv_using alias' -l help -d 'open the manual page'
+complete -c git-cpv -n '_shtab_git_cpv_using alias; and test $_shtab_git_cpv_npos -eq 0' -ka "(_cpv_complete_alias)" -d 'letters, digits, ., _ and - after a letter; no branch, tag or out'
+complete -c git-cpv -n '_shtab_git_cpv_using alias; and test $_shtab_git_cpv_npos -eq 1' -ka "(_cpv_complete_version)" -d 'what it is to name'
 complete -c git-cpv -n '_shtab_git_cpv_using; and test $_shtab_git_cpv_npos -eq 0' -a revert -d 'Bring a version back as a new commit'
 complete -c git-cpv -n '_shtab_git_cpv_using revert' -l continue -d 'go on with a revert that was interrupted'
 complete -c git-cpv -n '_shtab_git_cpv_using revert' -l abort -d 'take an interrupted revert back, exactly'
@@ -307,6 +327,11 @@ complete -c git-cpv -n '_shtab_git_cpv_using foreach; and test $_shtab_git_cpv_n
 function _cpv_complete_version
     echo latest
     git for-each-ref --sort=-v:refname --format='%(refname:lstrip=-1)' 'refs/tags/**/*v[0-9]*.[0-9]*' 2>/dev/null
+    _cpv_complete_alias
+end
+
+function _cpv_complete_alias
+    git for-each-ref --format='%(refname:lstrip=-2)' 'refs/tags/**/*alias/*/*' 2>/dev/null | string replace -r '/.*' '' | sort -u
 end
 
 function _cpv_complete_branch

@@ -48,6 +48,7 @@ def _borrow(
 
 
 def _pull(work: Work, series: Series) -> tuple[Path, Description]:
+    from cpvlib.managers import moved
     from cpvlib.managers.pull import PullRequest, plan_pull, pull
 
     request = PullRequest(frozenset({series}), _wish(work), work.force, work.jobs)
@@ -62,6 +63,8 @@ def _pull(work: Work, series: Series) -> tuple[Path, Description]:
         n_files = plural(result.restored.n_files, "file")
         work.voice.close("everything is up to date" if result.up_to_date else f"pulled: {n_files} changed")
         ws = ws.again()
+    if plan.moved:
+        raise moved.error(plan.git_remote or "", plan.moved)
     return ws.top, describe(ws, find(work, plan.commit if work.dry_run else None, series), series)
 
 

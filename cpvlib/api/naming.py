@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from cpvlib.api.manager import Manager, Work, find
 from cpvlib.api.options import ReadOptions, RevertOptions, TagOptions
-from cpvlib.base.errors import NegativeAnswer, UsageError
+from cpvlib.base.errors import UsageError
 from cpvlib.domain.text import plural
 from cpvlib.domain.version import Series, TagName, Version
 
 if TYPE_CHECKING:
-    from cpvlib.managers.pending import Pending
+    from cpvlib.managers.pending import PendingVersion
     from cpvlib.managers.publish import Publication
-    from cpvlib.managers.tagging import TagPlan, TagRequest
+    from cpvlib.managers.tagging import TagPlan
 
 
 def tag(
@@ -29,6 +29,7 @@ def tag(
     from cpvlib.managers import tagging
 
     settled = manager._options(TagOptions, options, name)
+    publishes = bool(settled.get("push", True))
     request = tagging.TagRequest(
         series=series,
         version=_typed(version_tag, settled),
@@ -36,16 +37,15 @@ def tag(
         message=messages[0],
         force=bool(settled.get("force")),
         data_message=messages[-1],
+        publishes=publishes,
     )
-    publishes = settled.get("push", True)
     with manager._work(name, settled, changes=True) as work:
         try:
             plan = tagging.plan_tag(work.ws, request)
-        except NegativeAnswer:
-            waiting = _unpublished(work, request) if publishes and not work.dry_run else []
-            if not waiting:
+        except tagging.AlreadyNamed as answer:
+            if not (publishes and answer.awaiting and tagging.has_git_remote(work.ws)) or work.dry_run:
                 raise
-            return _publish(work, waiting)
+            return _publish(work, answer.awaiting)
         if work.dry_run:
             work.voice.close(f"would name {plan.commit[:7]} {plan.version}")
             return str(plan.version)
@@ -105,26 +105,11 @@ def _typed(text: str | None, options: Mapping[str, Any]) -> Version | None:
     return version
 
 
-def _unpublished(work: Work, request: TagRequest) -> list[Pending]:
-    """What an earlier call named just so and could not publish, all of its halves; else nothing."""
-    from cpvlib.managers.pending import pending_versions
-    from cpvlib.stores.git import remotes
-
-    ws = work.ws
-    if remotes.choose_remote(ws.repo, ws.settings.remote) is None:
-        return []
-    head = ws.repo.head().commit
-    here = [p for p in pending_versions(ws) if p.commit == head and p.name.series in request.series]
-    wanted = request.version or max((p.name.version for p in here), default=None)
-    halves = [p for p in here if p.name.version == wanted]
-    return halves if len(halves) == len(request.series) else []
-
-
-def _publish(work: Work, made: Sequence[Pending]) -> str:
+def _publish(work: Work, made: Sequence[PendingVersion]) -> str:
     """Publishes versions; the number, which is another one where somebody else had it first."""
-    from cpvlib.managers import tagging
+    from cpvlib.managers import publish
 
-    publication = tagging.publish_tags(work.ws, made, progress=work.voice, jobs=work.jobs)
+    publication = publish.publish_tags(work.ws, made, progress=work.voice, jobs=work.jobs)
     names = [_final(each.name, publication) for each in made]
     where = (
         f"published to {publication.git_remote}" if publication else "there is no git remote to publish to"

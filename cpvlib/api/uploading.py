@@ -223,7 +223,7 @@ def _told(result: PushResult) -> str:
     if publication is None:
         parts.append("no git remote")
         return "; ".join(parts)
-    if publication.branch_moved or publication.published:
+    if publication.is_news:
         parts.append(f"published to {publication.git_remote}")
     parts += [f"{old} is now {new}" for old, new in publication.renamed.items()]
     return "; ".join(parts)

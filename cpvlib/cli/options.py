@@ -39,6 +39,17 @@ VERBOSE = flag(
 )
 QUIET = flag("-q", "--quiet", help="say nothing but the answer and errors")
 JSON = flag("--json", help="print the answer as one JSON object, with a `schema` number that only grows")
+SIGN = (
+    flag("--sign", const=True, exclusive="sign", help="sign the tag, as git is set up to sign tags"),
+    flag(
+        "--no-sign",
+        dest="sign",
+        const=False,
+        exclusive="sign",
+        help="do not, even where git's `tag.gpgSign` says so",
+    ),
+)
+"""`args.sign` is True, False, or None for what git's own setting says."""
 OUTPUT = (VERBOSE, QUIET, JSON)
 PATTERNS = (
     option(

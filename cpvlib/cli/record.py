@@ -27,6 +27,7 @@ class Complete(Enum):
 
     NOTHING = "nothing"
     VERSION = "version"
+    ALIAS = "alias"
     FILE = "file"
     FOLDER = "folder"
     BRANCH = "branch"

@@ -18,6 +18,7 @@ COMMANDS = (
     "push",
     "pull",
     "tag",
+    "alias",
     "revert",
     "status",
     "list",

@@ -68,8 +68,8 @@ def _utc(seconds: int, form: str) -> str:
         return time.strftime(form, time.gmtime(0))
 
 
-def facts(record: VersionRecord) -> dict[str, Any]:
-    """A version as `--json` tells it."""
+def facts(record: VersionRecord, aliases: Iterable[str] = ()) -> dict[str, Any]:
+    """A version as `--json` tells it; `aliases` are those that name it."""
     manifest = record.manifest
     return {
         "version": str(record.version),
@@ -77,6 +77,7 @@ def facts(record: VersionRecord) -> dict[str, Any]:
         "tag": str(record.name),
         "commit": record.commit,
         "pending": record.pending,
+        "aliases": list(aliases),
         "on_branch": record.on_branch,
         "author": record.tagger,
         "email": record.email,

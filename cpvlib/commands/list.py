@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE
 from cpvlib.cli.options import OUTPUT, SERIES, positive
 from cpvlib.cli.record import Command, Example, Group, option
+from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from cpvlib.cli.ui import UI
     from cpvlib.domain.query import Condition, Measured, Order
     from cpvlib.domain.template import Template
-    from cpvlib.domain.version import Series
+    from cpvlib.domain.version import Series, TagName
     from cpvlib.managers.versions import VersionRecord
 
 _FIELDS = (
     *("version", "series", "tag", "commit", "date", "isodate", "author", "email"),
-    *("size", "metrics", "params", "subject", "message", "data", "pending"),
+    *("size", "metrics", "params", "subject", "message", "data", "pending", "aliases"),
 )
 
 
@@ -30,7 +31,7 @@ def run(args: Namespace, ui: UI) -> int:
     from cpvlib.domain.query import Measured, best_order, parse_conditions, parse_order
     from cpvlib.domain.template import Template
     from cpvlib.domain.version import Series
-    from cpvlib.managers.versions import catalogue
+    from cpvlib.managers.versions import Tags
 
     conditions: list[Condition | Measured] = [*parse_conditions(args.where)]
     order = parse_order(args.sort) if args.sort else None
@@ -40,13 +41,14 @@ def run(args: Namespace, ui: UI) -> int:
         order = best_order(args.best, ws.settings.goal(args.best))
         conditions.append(Measured(args.best))
     series = chosen(args.series, default=frozenset(Series))
-    records = catalogue(ws, series, with_branch=template is None)
+    tags = Tags(ws, with_branch=template is None)
+    records = tags.versions(series)
     if not records:
         ui.say("there are no versions yet (git cpv tag makes one)")
     count = args.count or (1 if args.best else None)
     shown = [record for each in Series for record in _asked(records, each, conditions, order)[:count]]
     first = [condition.metric for condition in conditions] + ([order.metric] if order else [])
-    _show(ui, shown, first, template)
+    _show(ui, shown, first, template, tags.names)
     return DONE
 
 
@@ -65,25 +67,37 @@ def _asked(
     return found
 
 
-def _show(ui: UI, records: Sequence[VersionRecord], first: Sequence[str], template: Template | None) -> None:
+def _show(
+    ui: UI,
+    records: Sequence[VersionRecord],
+    first: Sequence[str],
+    template: Template | None,
+    aliases: Mapping[TagName, Sequence[str]],
+) -> None:
+    """`aliases` are the names that people gave to versions."""
     if ui.json_wanted:
         from cpvlib.cli.versiontext import facts
 
-        ui.json({"versions": [facts(record) for record in records]})
+        ui.json({"versions": [facts(record, aliases.get(record.name, ())) for record in records]})
         return
     with ui.pager():
         if template is None:
-            _table(ui, records, first)
+            _table(ui, records, first, aliases)
             return
         for record in records:
-            ui.answer(template.render(_fields(record)))
+            ui.answer(template.render(_fields(record, aliases.get(record.name, ()))))
 
 
-def _table(ui: UI, records: Sequence[VersionRecord], first: Sequence[str]) -> None:
+def _table(
+    ui: UI,
+    records: Sequence[VersionRecord],
+    first: Sequence[str],
+    aliases: Mapping[TagName, Sequence[str]],
+) -> None:
     from cpvlib.cli.versiontext import day, pairs
-    from cpvlib.domain.text import human_size, printable
+    from cpvlib.domain.text import human_size
 
-    marks = [_marks(record) for record in records]
+    marks = [_marks(record, aliases.get(record.name, ())) for record in records]
     marked = any(marks)
     rows = []
     for record, mark in zip(records, marks, strict=True):
@@ -101,15 +115,16 @@ def _table(ui: UI, records: Sequence[VersionRecord], first: Sequence[str]) -> No
     ui.table(rows, right=(3,))
 
 
-def _marks(record: VersionRecord) -> str:
-    marks = ["pending"] if record.pending else []
+def _marks(record: VersionRecord, aliases: Sequence[str]) -> str:
+    if not (aliases or record.pending or record.on_branch is False):
+        return ""
+    marks = [*map(printable, aliases), *(["pending"] if record.pending else [])]
     return ", ".join([*marks, "other branch"] if record.on_branch is False else marks)
 
 
-def _fields(record: VersionRecord) -> Callable[[str], str]:
+def _fields(record: VersionRecord, aliases: Sequence[str]) -> Callable[[str], str]:
     """What each field of a format stands for."""
     from cpvlib.cli.versiontext import day, iso, number, pairs
-    from cpvlib.domain.text import printable
 
     manifest = record.manifest
     values: dict[str, Callable[[], str]] = {
@@ -128,6 +143,7 @@ def _fields(record: VersionRecord) -> Callable[[str], str]:
         "message": lambda: printable(manifest.text, keep="\n"),
         "data": lambda: (manifest.data.version or manifest.data.md5) if manifest.data else "",
         "pending": lambda: "pending" if record.pending else "",
+        "aliases": lambda: printable(", ".join(aliases)),
     }
 
     def value(field: str) -> str:
@@ -146,12 +162,12 @@ COMMAND = Command(
     group=Group.LOOK,
     description=(
         "Lists the versions, the highest number first, the model's before the data's: number, date, author, "
-        "size, metrics and the first line of the message. Marked are versions that are still pending, which "
-        "nobody else sees, and those that are not in the history of the current branch.\n\n"
+        "size, metrics and the first line of the message. Marked are a version's aliases, versions that are "
+        "still pending, which nobody else sees, and those that are not in the current branch's history.\n\n"
         "Nothing is downloaded: all of it stands in the tags.\n\n"
         "`--format` takes `%(field)`: version, series, tag, commit, date, isodate, author, email, size (in "
-        "bytes), metrics, `metrics:NAME`, params, `params:NAME`, subject, message, data, pending; `%%` is a "
-        "percent sign, `%0a` a new line."
+        "bytes), metrics, `metrics:NAME`, params, `params:NAME`, subject, message, data, pending, aliases; "
+        "`%%` is a percent sign, `%0a` a new line."
     ),
     arguments=(
         option("-n", "--count", metavar="COUNT", type=positive, help="at most so many of each series"),

@@ -42,6 +42,7 @@ def _run_pull(args: Namespace, ui: UI, ws: Workspace, paths: tuple[str, ...]) ->
     from cpvlib.cli.series import chosen
     from cpvlib.domain.version import Series
     from cpvlib.managers.choosing import wish
+    from cpvlib.managers.moved import error
     from cpvlib.managers.pull import PullRequest, plan_pull, pull
 
     asked = wish(paths, args.include, args.exclude, whole=args.whole)
@@ -53,6 +54,8 @@ def _run_pull(args: Namespace, ui: UI, ws: Workspace, paths: tuple[str, ...]) ->
     else:
         _tell(ui, pull(ws, plan, request, progress=progress))
         _tell_absent(ui, ws, plan)
+    if plan.moved:
+        raise error(plan.git_remote or "", plan.moved)
     return DONE
 
 
@@ -120,7 +123,8 @@ def _extract(args: Namespace, ui: UI, ws: Workspace, version: str | None) -> int
 def _tell_extracted(ui: UI, result: Extracted, dry_run: bool) -> None:
     from cpvlib.domain.text import human_size, listed, plural, printable
 
-    what = f"{result.name}: {listed(list(result.outs))}"
+    name = f"{result.alias}, {result.name}" if result.alias else result.name
+    what = f"{name}: {listed(list(result.outs))}"
     where = (
         f"in {printable(str(result.output))}" if result.output else "in the cache; the worktree is as it was"
     )
@@ -157,12 +161,9 @@ def _tell(ui: UI, result: PullResult) -> None:
     from cpvlib.domain.text import human_size, listed, plural, printable
 
     plan, restored = result.plan, result.restored
-    for name in plan.clashes:
+    for name in plan.taken:
         shown, place = printable(name), printable(plan.git_remote or "")
-        if name in plan.taken:
-            ui.warn(f"the number of your pending {shown} was taken at {place}; git cpv push settles it")
-        else:
-            ui.warn(f"'{shown}' is another at {place} than here, and versions never move; yours was kept")
+        ui.warn(f"the number of your pending {shown} was taken at {place}; git cpv push settles it")
     if restored.kept:
         ui.say(f"your own files are kept in {printable(str(restored.kept))}")
     if ui.json_wanted:
@@ -223,6 +224,7 @@ def _facts(plan: PullPlan) -> dict[str, Any]:
 def _extract_facts(result: Extracted) -> dict[str, Any]:
     return {
         "version": result.name,
+        "alias": result.alias,
         "commit": result.commit,
         "output": str(result.output) if result.output else None,
         "outs": [{"path": path, "md5": out.oid} for path, out in result.outs.items()],
@@ -261,7 +263,7 @@ COMMAND = Command(
             complete=Complete.VERSION,
             help=(
                 "outs, folders that hold outs, or files and folders in outs, to bring up to date; or one "
-                "version such as `v1.2`, `latest`, or any git revision"
+                "version such as `v1.2`, `latest`, an alias such as `production`, or any git revision"
             ),
         ),
         *PATTERNS,

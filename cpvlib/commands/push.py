@@ -214,8 +214,7 @@ def _published(result: PushResult) -> str:
     publication = result.publication
     if publication is None:
         return "no git remote"
-    moved = publication.branch_moved or publication.published
-    return f"published to {publication.git_remote}" if moved else ""
+    return f"published to {publication.git_remote}" if publication.is_news else ""
 
 
 def _first_outs(plan: PushPlan) -> list[str]:
@@ -269,8 +268,9 @@ def _result_facts(result: PushResult) -> dict[str, Any]:
         "sent_objects": result.stored.n_sent,
         "sent_bytes": result.stored.sent_bytes,
         "copied_bytes": result.stored.copied_bytes,
-        "published": publication is not None and bool(publication.branch_moved or publication.published),
+        "published": publication is not None and publication.is_news,
         "versions": [str(name) for name in publication.published] if publication else [],
+        "aliases": {s.name: s.target for s in publication.aliases} if publication else {},
         "renamed": {str(old): str(new) for old, new in publication.renamed.items()} if publication else {},
         **_facts(result.plan),
     }

@@ -94,11 +94,15 @@ def _abort(args: Namespace, ui: UI, ws: Workspace) -> int:
 
 
 def _names_data(ws: Workspace, text: str) -> bool:
-    """Whether it is a data version's tag, typed whole: `data/v1.2`."""
+    """Whether it is a data version's tag, typed whole, `data/v1.2`, or an alias of one."""
     from cpvlib.domain.version import Series, TagName
+    from cpvlib.managers.versions import Tags
 
     prefix = ws.settings.tag_prefix
     name = TagName.parse(text, prefix) or TagName.parse(f"{prefix}{text}", prefix)
+    if name is None:
+        alias = Tags(ws).aliases.get(text)
+        name = alias.version.name if alias and alias.version else None
     return name is not None and name.series is Series.DATA
 
 
@@ -120,14 +124,24 @@ def _publish(ui: UI, ws: Workspace, request: RevertRequest, commit: str) -> None
     from cpvlib.cli.publishing import tell_versions
     from cpvlib.managers import publish
 
-    publication = publish.publish_branch(
-        ws, request.branch, commit, progress=ui.progress(), jobs=request.jobs
-    )
+    try:
+        publication = publish.publish_branch(
+            ws, request.branch, commit, progress=ui.progress(), jobs=request.jobs
+        )
+    except publish.RefusedError as error:
+        error.hint = f"{error.hint}; or move only what is deployed: {_alias_line(request.version)}"
+        raise
     if publication is None:
         ui.say("no git remote")
         return
     ui.say(f"published to {publication.git_remote}")
     tell_versions(ui, publication)
+
+
+def _alias_line(version: str) -> str:
+    from shlex import quote
+
+    return f"git cpv alias production {quote(version)} --push"
 
 
 def _tell_plan(ui: UI, plan: RevertPlan) -> None:
@@ -205,7 +219,7 @@ COMMAND = Command(
         "All objects are fetched and verified before the first file is touched, and only files that differ "
         "are touched. Where the worktree holds changes that are saved nowhere, nothing happens and the "
         "changes are named; `--force` copies them aside first and says where.\n\n"
-        "VERSION is a version such as `v1.2`, `latest`, or any git revision."
+        "VERSION is a version such as `v1.2`, `latest`, an alias such as `production`, or any git revision."
     ),
     arguments=(
         version("the version to bring back"),

@@ -49,6 +49,8 @@ def _lines(ui: UI, shown: Details) -> Iterator[str]:
         yield f"tagger  {printable(f'{record.tagger} <{record.email}>')}"
         yield f"date    {moment(record.date, record.zone)}"
         yield f"commit  {shown.found.commit}"
+        if shown.aliases:
+            yield f"alias   {printable(', '.join(shown.aliases))}"
         if record.manifest.companion:
             yield f"with    {printable(record.manifest.companion)}"
     else:
@@ -103,7 +105,7 @@ def _facts(shown: Details) -> dict[str, Any]:
     checkpoint, made = shown.checkpoint, shown.authorship
     about: dict[str, Any] = {"version": None, "commit": shown.found.commit}
     if shown.found.record:
-        about = facts(shown.found.record)
+        about = facts(shown.found.record, shown.aliases)
         del about["on_branch"]
     if checkpoint:
         data = checkpoint.data

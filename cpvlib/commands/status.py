@@ -68,6 +68,14 @@ def _tell(ui: UI, report: Status) -> None:
     if report.pending:
         names = [name if name in report.ready else f"{name} (of another branch)" for name in report.pending]
         ui.answer(f"versions not published yet: {', '.join(names)}")
+    if report.aliases:
+        told = [f"{setting.name} ({setting.target or 'taken away'})" for setting in report.aliases]
+        ui.answer(f"aliases not published yet: {', '.join(told)}")
+    if report.moved:
+        ui.answer(
+            f"another at the git remote than here: {printable(', '.join(report.moved))}; versions never move "
+            "(git cpv pull says more)"
+        )
     for path, n_missing in report.lost.items():
         ui.answer(f"storage lacks {n_missing} of the objects of {printable(path)}: git cpv push --check")
     only = ", a folder of this machine" if report.storage_is_folder else ""
@@ -140,6 +148,8 @@ def _facts(report: Status) -> dict[str, Any]:
         "versions": list(report.versions_here),
         "pending": list(report.pending),
         "ready": list(report.ready),
+        "aliases": [{"alias": each.name, "target": each.target} for each in report.aliases],
+        "moved": list(report.moved),
         "unfinished": report.unfinished,
         "uploads": [vars(upload) for upload in report.uploads],
         "storage": report.storage_url,

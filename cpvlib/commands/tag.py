@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, NegativeAnswer, RepositoryError, UsageError
-from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, transfer_settings, version
+from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, SIGN, force, transfer_settings, version
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cpvlib.cli.ui import UI
     from cpvlib.domain.version import Series, TagName
-    from cpvlib.managers.pending import Pending
+    from cpvlib.managers.pending import PendingVersion
     from cpvlib.managers.publish import Publication
     from cpvlib.managers.tagging import TagPlan, TagRequest
     from cpvlib.managers.workspace import Workspace
@@ -63,12 +63,12 @@ def _tell_plan(ui: UI, plan: TagPlan) -> int:
 
 def _carry_out(ws: Workspace, args: Namespace, ui: UI, plan: TagPlan, request: TagRequest) -> TagPlan:
     """Makes the version, publishes it where asked to, and tells; the plan as it was carried out."""
-    from cpvlib.managers import tagging
+    from cpvlib.managers import publish, tagging
 
     plan, made = tagging.tag(ws, plan, request)
     publication = None
     if args.push:
-        publication = tagging.publish_tags(ws, made, progress=ui.progress(), jobs=args.jobs)
+        publication = publish.publish_tags(ws, made, progress=ui.progress(), jobs=args.jobs)
     if publication is None:
         _tell_pending(ui, made, tagging.has_git_remote(ws), pushed=args.push)
     else:
@@ -110,13 +110,13 @@ def _auto(ws: Workspace, args: Namespace, ui: UI) -> int:
     return DONE
 
 
-def _publish_named(ws: Workspace, args: Namespace, ui: UI, awaiting: Sequence[Pending]) -> int:
+def _publish_named(ws: Workspace, args: Namespace, ui: UI, awaiting: Sequence[PendingVersion]) -> int:
     """`--push` of what has a version that still awaits publication: a run that was interrupted goes on."""
-    from cpvlib.managers import tagging
+    from cpvlib.managers import publish, tagging
 
     publication = None
     if not args.dry_run:
-        publication = tagging.publish_tags(ws, awaiting, progress=ui.progress(), jobs=args.jobs)
+        publication = publish.publish_tags(ws, awaiting, progress=ui.progress(), jobs=args.jobs)
     if publication is None:
         _tell_pending(ui, awaiting, tagging.has_git_remote(ws), pushed=args.push)
     else:
@@ -131,7 +131,7 @@ def _request(ws: Workspace, args: Namespace, message: str | None) -> TagRequest:
 
     series: tuple[Series, ...] = _series(args.series) or (Series.MODEL,)
     if args.version is None:
-        return TagRequest(series, None, args.major, message, args.force)
+        return TagRequest(series, None, args.major, message, args.force, sign=args.sign, publishes=args.push)
     if args.major:
         raise UsageError("--major finds the number, so none is typed with it")
     prefix = ws.settings.tag_prefix
@@ -145,7 +145,7 @@ def _request(ws: Workspace, args: Namespace, message: str | None) -> TagRequest:
         if args.series not in (None, "data"):
             raise UsageError(f"'{args.version}' is a data version", hint=f"git cpv tag --data {number}")
         series = (Series.DATA,)
-    return TagRequest(series, number, False, message, args.force)
+    return TagRequest(series, number, False, message, args.force, sign=args.sign, publishes=args.push)
 
 
 def _spelled(text: str) -> str:
@@ -184,7 +184,7 @@ def _message(args: Namespace) -> str | None:
         ) from error
 
 
-def _tell_pending(ui: UI, made: Sequence[Pending], has_git_remote: bool, *, pushed: bool) -> None:
+def _tell_pending(ui: UI, made: Sequence[PendingVersion], has_git_remote: bool, *, pushed: bool) -> None:
     names = " and ".join(str(each.name) for each in made)
     verb = "name" if len(made) > 1 else "names"
     if has_git_remote:
@@ -204,7 +204,7 @@ def _tell_published(ui: UI, publication: Publication) -> None:
 
 def _answer(ui: UI, names: Sequence[TagName], commit: str, publication: Publication | None) -> None:
     if publication is not None:
-        names = [publication.renamed.get(name, name) for name in names]
+        names = [publication.renamed.get(name) or publication.dropped.get(name) or name for name in names]
     version = str(names[0].version)
     if ui.json_wanted:
         tags = [_facts(name, publication) for name in names]
@@ -290,6 +290,7 @@ COMMAND = Command(
             "nothing to do, say nothing",
         ),
         flag("--push", help="publish the version at once, objects first"),
+        *SIGN,
         flag("-d", "--delete", help="delete a version that is still pending"),
         flag("-l", "--list", help="list the versions, as `git cpv list` does"),
         *SERIES,

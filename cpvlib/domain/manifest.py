@@ -129,13 +129,12 @@ class Brief(NamedTuple):
 def parse_manifest(message: str) -> Manifest:
     """The inverse of `render`, for any text at all; a signature at the message's end is left out."""
     body = _unsigned(message).rstrip("\n")
-    start = body.rfind("\n\n") + 2 if "\n\n" in body else 0
-    if len(body) > _MAX_MESSAGE or body.find("Cpv-Version: ", start) < 0:
+    text, block = last_paragraph(body)
+    if len(body) > _MAX_MESSAGE or "Cpv-Version: " not in block:
         return Manifest(text=body.strip("\n"))
-    facts, stray = _facts(body[start:])
+    facts, stray = _facts(block)
     if "version" not in facts:
         return Manifest(text=body.strip("\n"))
-    text = body[:start].strip("\n")
     return Manifest(text="\n\n".join([text, *stray]).strip("\n") if stray else text, **facts)
 
 
@@ -147,6 +146,12 @@ def parse_brief(message: str) -> Brief:
     if usual is None or metrics is None:
         return parse_manifest(message).brief
     return Brief(text.lstrip("\n").partition("\n")[0], int(usual[1]), metrics)
+
+
+def last_paragraph(message: str) -> tuple[str, str]:
+    """What stands before the last paragraph of a message, without newlines around it, and that paragraph."""
+    text, _, block = message.rstrip("\n").rpartition("\n\n")
+    return text.strip("\n"), block
 
 
 def _unsigned(message: str) -> str:

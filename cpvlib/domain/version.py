@@ -56,8 +56,26 @@ def next_version(taken: Iterable[Version], *, major: bool = False) -> Version:
     return highest.next(major=major)
 
 
+class ClaimedTag:
+    """A git tag whose name is claimed at the git remote, and the refs that stand for it here."""
+
+    @property
+    def ref(self) -> str:
+        return f"refs/tags/{self}"
+
+    @property
+    def pending_ref(self) -> str:
+        """Exists, with the tag's object, from the tag's making until its publication."""
+        return f"refs/cpv/pending/{self}"
+
+    @property
+    def renamed_ref(self) -> str:
+        """Keeps the object of a pending tag that lost its number to somebody else's."""
+        return f"refs/cpv/renamed/{self}"
+
+
 @dataclass(frozen=True, order=True)
-class TagName:
+class TagName(ClaimedTag):
     """The git tag of a version: `<prefix>v1.2` for the model, `<prefix>data/v1.2` for the data.
 
     `prefix` is `cpv.tagPrefix`, empty unless set; it stands before both, literally.
@@ -80,17 +98,3 @@ class TagName:
 
     def __str__(self) -> str:
         return f"{self.prefix}{'data/' if self.series is Series.DATA else ''}{self.version}"
-
-    @property
-    def ref(self) -> str:
-        return f"refs/tags/{self}"
-
-    @property
-    def pending_ref(self) -> str:
-        """Exists, with the tag's object, from the tag's making until its publication."""
-        return f"refs/cpv/pending/{self}"
-
-    @property
-    def renamed_ref(self) -> str:
-        """Keeps the tag object of a pending version that lost its number to somebody else's."""
-        return f"refs/cpv/renamed/{self}"

@@ -88,6 +88,7 @@ class Details:
     checkpoint: Checkpoint | None
     outs: Mapping[str, Out]
     mismatches: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
 
 
 def details(ws: Workspace, text: str, series: Series | None = None) -> Details:
@@ -97,7 +98,8 @@ def details(ws: Workspace, text: str, series: Series | None = None) -> Details:
     """
     from cpvlib.stores.git.authorship import authorship
 
-    found = Tags(ws).find(text, series)
+    tags = Tags(ws)
+    found = tags.find(text, series)
     record = found.record
     wanted = [record.series] if record else [series] if series else list(Series)
     named = in_series(outs_at(ws, found.commit), wanted)
@@ -107,7 +109,8 @@ def details(ws: Workspace, text: str, series: Series | None = None) -> Details:
     if checkpoint and record:
         checkpoint = _with_data_version(checkpoint, record)
     mismatches = _mismatches(record, named) if record else ()
-    return Details(found, authorship(ws.repo, found.commit), checkpoint, named, mismatches)
+    aliases = tuple(tags.names.get(record.name, ())) if record else ()
+    return Details(found, authorship(ws.repo, found.commit), checkpoint, named, mismatches, aliases)
 
 
 def _with_data_version(checkpoint: Checkpoint, record: VersionRecord) -> Checkpoint:

@@ -42,7 +42,7 @@ class ExtractRequest:
 @dataclass(frozen=True)
 class Extracted:
     """What came: `commit` is the version's, `output` the folder that now holds `outs`; `n_unwanted` files of
-    them were left out."""
+    them were left out. `alias` is by which it was asked for, if by one."""
 
     name: str
     commit: str
@@ -51,6 +51,7 @@ class Extracted:
     n_fetched: int = 0
     fetched_bytes: int = 0
     n_unwanted: int = 0
+    alias: str | None = None
 
 
 def extract(
@@ -83,15 +84,16 @@ def extract(
     entries = [out.entry for out in outs.values() if out.entry is not None]
     without = {out.oid: unwanted[path] for path, out in outs.items() if out.oid and path in unwanted}
     name = str(found.record.version) if found.record else found.commit[:7]
+    alias = found.text if found.alias else None
     if dry_run:
-        return Extracted(name, found.commit, outs, request.output, n_unwanted=n_unwanted)
+        return Extracted(name, found.commit, outs, request.output, n_unwanted=n_unwanted, alias=alias)
     with _without_cache(ws) if anew else nullcontext(ws) as source:
         n_fetched, n_bytes = objects.fetch(
             source, entries, without=without, progress=progress, jobs=request.jobs
         )
         if request.output is not None:
             _write(source, request.output, outs, unwanted, progress or Silent(), request.jobs)
-    return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes, n_unwanted)
+    return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes, n_unwanted, alias)
 
 
 def _at_hand(ws: Workspace, outs: Mapping[str, Out], anew: bool) -> dict[str, Out]:

@@ -14,7 +14,7 @@ from cpvlib.stores.hooks.files import NAMES, HookState
 
 if TYPE_CHECKING:
     from cpvlib.managers.gating import Decision
-    from cpvlib.managers.pending import Pending
+    from cpvlib.managers.pending import PendingVersion
     from cpvlib.managers.prepush import PushedRef
     from cpvlib.managers.restoring import Restored
     from cpvlib.managers.workspace import Workspace
@@ -83,7 +83,7 @@ def _ignored(repo: GitRepository, folder: Path) -> Path:
     )
 
 
-def after_commit(ws: Workspace) -> tuple[Decision, list[Pending]] | None:
+def after_commit(ws: Workspace) -> tuple[Decision, list[PendingVersion]] | None:
     """What post-commit does: names a new model that passes the gate. None where there is nothing to say, as
     after anything but a person's new commit."""
     from cpvlib.managers import gating, tagging

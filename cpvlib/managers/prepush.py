@@ -135,24 +135,33 @@ def _refuse_halves(ws: Workspace, git_remote: str, pushed: Sequence[PushedRef]) 
     from cpvlib.stores.git import refs, remotes
 
     names = {each.ref for each in pushed}
+    versions = [each for each in pushed if _is_version(ws, each.ref)]
+    tags = refs.tag_objects(ws.repo, [each.oid for each in versions])
     lacking: dict[str, str] = {}
-    for each in pushed:
-        name = TagName.parse(each.ref.removeprefix("refs/tags/"), ws.settings.tag_prefix)
-        tag = ws.repo.objects.read(each.oid) if name and each.ref.startswith("refs/tags/") else None
-        if name is None or tag is None or tag.type != "tag":
-            continue
-        companion = parse_manifest(refs.tag_message(ws.repo, each.oid)).companion
+    for each in versions:
+        companion = parse_manifest(tags[each.oid].message).companion if each.oid in tags else None
         other = TagName.parse(companion, ws.settings.tag_prefix) if companion else None
         if other and other.ref not in names:
-            lacking[other.ref] = str(name)
+            lacking[other.ref] = each.ref.removeprefix("refs/tags/")
+    # git leaves out what the remote has already, and also what it has otherwise.
     there = remotes.ls_remote(ws.repo, git_remote, list(lacking)) if lacking else {}
-    alone = [(ref.removeprefix("refs/tags/"), name) for ref, name in lacking.items() if ref not in there]
+    here = refs.refs(ws.repo, *lacking) if there else {}
+    alone = [
+        (ref.removeprefix("refs/tags/"), name)
+        for ref, name in lacking.items()
+        if ref not in there or here.get(ref, there[ref]) != there[ref]
+    ]
     if alone:
         other_half, half = alone[0]
         raise RepositoryError(
             f"'{half}' and '{other_half}' are one version, and only '{half}' would be published",
             hint="git cpv push publishes both or neither",
         )
+
+
+def _is_version(ws: Workspace, ref: str) -> bool:
+    short = ref.removeprefix("refs/tags/")
+    return short != ref and TagName.parse(short, ws.settings.tag_prefix) is not None
 
 
 def _sites(ws: Workspace, git_remote: str, tips: Sequence[str], there: Iterable[str]) -> dict[str, _Site]:

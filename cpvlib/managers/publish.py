@@ -17,19 +17,36 @@ from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
-from cpvlib.domain.version import TagName
-from cpvlib.managers import generation
-from cpvlib.managers.claims import Outcome, after_loss
-from cpvlib.managers.pending import Pending, ready, settle
+from cpvlib.domain.version import Series, TagName, Version
+from cpvlib.managers import generation, moved
+from cpvlib.managers.claims import Outcome, Replaced, after_loss
+from cpvlib.managers.inturn import push_in_turn
+from cpvlib.managers.pending import (
+    Pending,
+    PendingSetting,
+    in_order,
+    moved_by_hand,
+    pending_versions,
+    ready,
+    settings_of,
+    settle,
+    versions_of,
+)
 from cpvlib.managers.place import is_folder
 
 if TYPE_CHECKING:
+    from cpvlib.domain.alias import Setting
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.objects import Stored
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git.remotes import RefPush
     from cpvlib.stores.storage.protocol import Source
 
 _ATTEMPTS = 30
+
+
+class RefusedError(GitError):
+    """The git remote has a rule, or a hook, against what was pushed."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,7 @@ class Publication:
     """What was made visible: `git_remote` is None where there is none to publish to.
 
     `renamed` maps a version's old name to its new one; `dropped` to the version, of the same objects, that
-    won.
+    won. `aliases` are the settings that were published; `replaced` and `agreed` as in claims.Outcome.
     """
 
     git_remote: str | None
@@ -46,6 +63,14 @@ class Publication:
     published: tuple[TagName, ...] = ()
     renamed: Mapping[TagName, TagName] = field(default_factory=dict)
     dropped: Mapping[TagName, TagName] = field(default_factory=dict)
+    aliases: tuple[Setting, ...] = ()
+    replaced: Mapping[str, Replaced] = field(default_factory=dict)
+    agreed: Mapping[str, Replaced] = field(default_factory=dict)
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the git remote learned of anything."""
+        return bool(self.branch_moved or self.published or self.aliases)
 
 
 def destination(ws: Workspace) -> str | None:
@@ -155,61 +180,148 @@ def publish_branch(
     return publication
 
 
+def publish_tags(
+    ws: Workspace, wanted: Sequence[Pending], *, progress: Progress | None = None, jobs: int | None = None
+) -> Publication | None:
+    """Publishes versions and settings of aliases without a branch, objects first; with them go pending
+    versions that they can't do without. None where there is no git remote."""
+    git_remote = destination(ws)
+    if git_remote is None:
+        return None
+    together = _with_mentioned(ws, wanted)
+
+    def store() -> None:
+        for commit in dict.fromkeys(p.commit for p in together):
+            store_history(ws, git_remote, commit, progress=progress, jobs=jobs)
+
+    store()
+    return publish(ws, git_remote, None, together, store=store)
+
+
+def _with_mentioned(ws: Workspace, wanted: Sequence[Pending]) -> list[Pending]:
+    """With the other half of a combined version, the data version that a model's names, and the version that
+    an alias names, where they await publication too."""
+    known = {str(p.name): p for p in pending_versions(ws)}
+    together = {str(p.name): p for p in wanted}
+    queue = list(wanted)
+    while queue:
+        for name in _mentioned(ws, queue.pop()):
+            if name in known and name not in together:
+                together[name] = known[name]
+                queue.append(known[name])
+    return sorted(together.values(), key=in_order)
+
+
+def _mentioned(ws: Workspace, pending: Pending) -> list[str]:
+    if isinstance(pending, PendingSetting):
+        return [pending.setting.target or ""]
+    data = pending.manifest.data
+    version = Version.of(data.version or "") if data else None
+    used = TagName(Series.DATA, version, ws.settings.tag_prefix) if version else ""
+    return [pending.manifest.companion or "", str(used)]
+
+
 def publish(
     ws: Workspace,
     git_remote: str,
     branch: str | None,
-    versions: Sequence[Pending],
+    wanted: Sequence[Pending],
     *,
     store: Callable[[], object],
 ) -> Publication:
-    """Pushes the tip of `branch` (if any) and the versions, all or none, and settles lost races for numbers.
+    """Pushes the tip of `branch` (if any), the versions and the settings of aliases, all or none, and settles
+    lost races for numbers.
 
     `store` has seen to the objects that all of them name, and does so again where the storage's generation
-    changed since. Raises GitError where the branch moved on at the remote, or the remote refuses: nothing is
-    published then.
+    changed since. Raises GitError where the branch moved on at the remote, a published version was moved
+    there, or the remote refuses: nothing is published then.
     """
-    waiting = list(versions)
-    outcome = Outcome()
+    waiting, outcome = list(wanted), Outcome()
+    displaced = moved_by_hand(ws, waiting)
+    guards = [] if displaced else moved.guards(ws, waiting)
+    if displaced:
+        moved.refuse_by_hand(ws, git_remote, displaced)
+        waiting = after_loss(ws, git_remote, waiting, [], outcome)
     for _ in range(_ATTEMPTS):
         generation.settle(ws, store)
-        lost, moved = _try_push(ws, git_remote, branch, waiting)
+        attempt = _try_push(ws, git_remote, branch, waiting, guards)
         step("publish:pushed")
-        if not lost:
+        if attempt.is_done:
             settle(ws, waiting)
-            names = tuple(p.name for p in waiting)
-            return Publication(git_remote, branch, moved, names, outcome.renamed, outcome.dropped)
-        waiting = after_loss(ws, git_remote, waiting, lost, outcome)
+            return _publication(git_remote, branch, attempt, [*outcome.published, *waiting], outcome)
+        if attempt.differs:
+            guards = moved.stand(ws, git_remote, guards)
+        if attempt.lost:
+            waiting = after_loss(ws, git_remote, waiting, attempt.lost, outcome)
     raise GitError(
         f"no free version number was found at '{git_remote}' in {_ATTEMPTS} attempts",
         hint="git cpv push, again, when fewer people publish at once",
     )
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    """One push: what somebody else had first, whether a published version stands otherwise there, and whether
+    the branch moved."""
+
+    lost: tuple[Pending, ...]
+    differs: bool
+    branch_moved: bool
+
+    @property
+    def is_done(self) -> bool:
+        return not self.lost and not self.differs
+
+
+def _publication(
+    git_remote: str, branch: str | None, attempt: _Attempt, published: Sequence[Pending], outcome: Outcome
+) -> Publication:
+    return Publication(
+        git_remote,
+        branch,
+        attempt.branch_moved,
+        tuple(p.name for p in versions_of(published)),
+        outcome.renamed,
+        outcome.dropped,
+        tuple(p.setting for p in settings_of(published)),
+        outcome.replaced,
+        outcome.agreed,
+    )
+
+
 def _try_push(
-    ws: Workspace, git_remote: str, branch: str | None, versions: Sequence[Pending]
-) -> tuple[list[Pending], bool]:
-    """One atomic push; the versions whose name somebody else had first, and whether the branch moved."""
+    ws: Workspace,
+    git_remote: str,
+    branch: str | None,
+    wanted: Sequence[Pending],
+    guards: Sequence[RefPush],
+) -> _Attempt:
+    """One atomic push. `guards` are published versions that make it fail where they stand otherwise there."""
     from cpvlib.stores.git import remotes
 
-    updates = [remotes.RefPush(p.tag_object, p.name.ref, lease="") for p in versions]
-    if branch is not None:
-        updates.append(remotes.RefPush(f"refs/heads/{branch}", f"refs/heads/{branch}"))
-    results = {result.dst: result for result in remotes.push(ws.repo, git_remote, updates)}
-    lost = [p for p in versions if results[p.name.ref].status == "rejected-lease"]
-    tip = results[f"refs/heads/{branch}"] if branch is not None else None
-    if tip is not None and tip.status == "rejected-moved":
+    updates = [remotes.RefPush(p.tag_object, p.name.ref, lease="") for p in wanted]
+    tip = remotes.RefPush(f"refs/heads/{branch}", f"refs/heads/{branch}") if branch is not None else None
+    try:
+        told = remotes.push(ws.repo, git_remote, [*updates, *guards, *([tip] if tip else [])])
+    except remotes.NoAtomicPushError:
+        told = push_in_turn(ws, git_remote, tip, wanted)
+    results = {result.dst: result for result in told}
+    beaten = {dst for dst, result in results.items() if result.status == remotes.REJECTED_LEASE}
+    lost = tuple(p for p in wanted if p.name.ref in beaten)
+    end = results[tip.dst] if tip else None
+    if end is not None and end.status == remotes.REJECTED_MOVED:
         raise moved_on(ws, git_remote, branch or "")
-    refusals = [r for r in results.values() if r.status == "refused"]
-    if refusals and not lost:
-        raise GitError(
+    refusals = [r for r in results.values() if r.status == remotes.REFUSED]
+    if refusals and not beaten:
+        raise RefusedError(
             f"git remote '{git_remote}' refused '{refusals[0].dst}': {_short(refusals[0].reason)}",
             hint=(
                 "what was committed here is stored; to publish it for a pull request: git cpv push "
                 "--branch NAME"
             ),
         )
-    return lost, tip is not None and tip.status == "ok"
+    differs = any(guard.dst in beaten for guard in guards)
+    return _Attempt(lost, differs, end is not None and end.status == remotes.OK)
 
 
 def _short(words: str) -> str:

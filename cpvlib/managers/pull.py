@@ -5,7 +5,7 @@ Objects come first, all of them, verified; then git moves the branch forward; th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError
@@ -39,7 +39,7 @@ class PullPlan:
     """`commit` is where the branch will be, None where it stays; `left` are the outs whose changes stay as
     they are; `log_union` is the other side's `metrics.log` where both changed it: it becomes the union of its
     lines. `clashes` are tags that name something else at the git remote than here, and were left as they are
-    here; `taken` those of them that are pending versions, whose number somebody else was first with."""
+    here; `taken` those of them that are pending, whose number somebody else was first with."""
 
     git_remote: str | None
     commit: str | None
@@ -49,6 +49,11 @@ class PullPlan:
     log_union: OutEntry | None = None
     clashes: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> list[str]:
+        """Published versions, and settings of aliases, that are others at the git remote."""
+        return [name for name in self.clashes if name not in self.taken]
 
 
 @dataclass(frozen=True)
@@ -128,13 +133,25 @@ def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[s
         tips = remotes.ls_remote(ws.repo, git_remote, wanted) if wanted else {}
         return git_remote, tips.get(wanted[0]) if wanted else None, []
     clashes = remotes.fetch(ws.repo, git_remote, [*_branches(ws, git_remote), *_versions(ws)])
+    _note_moved(ws, git_remote, clashes)
     return git_remote, ws.repo.resolve("@{upstream}") if upstream else None, clashes
 
 
-def _pending(ws: Workspace) -> set[str]:
-    from cpvlib.managers.pending import pending_versions
+def _note_moved(ws: Workspace, git_remote: str, clashes: Sequence[str]) -> None:
+    """Keeps what the git remote has under names that are published, for git cpv status to tell."""
+    from cpvlib.managers import moved
+    from cpvlib.stores.git import remotes
 
-    return {str(each.name) for each in pending_versions(ws)}
+    others = set(clashes) - _pending(ws) if clashes else set()
+    tags = [f"refs/tags/{name}" for name in others]
+    there = remotes.ls_remote(ws.repo, git_remote, tags) if tags else {}
+    moved.note(ws, {ref.removeprefix("refs/tags/"): oid for ref, oid in there.items()}, whole=True)
+
+
+def _pending(ws: Workspace) -> set[str]:
+    from cpvlib.managers.pending import waiting
+
+    return {str(each.name) for each in waiting(ws)}
 
 
 def fetch_versions(ws: Workspace) -> bool:

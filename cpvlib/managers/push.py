@@ -30,7 +30,7 @@ from cpvlib.managers.outs import (
     outs_here,
     refuse_held_by_git,
 )
-from cpvlib.managers.pending import Pending, ready
+from cpvlib.managers.pending import PendingVersion, ready
 from cpvlib.managers.standing import Standing, State, standings
 
 if TYPE_CHECKING:
@@ -120,13 +120,13 @@ class PushResult:
     created: bool
     stored: objects.Stored
     publication: publish.Publication | None
-    versions: tuple[Pending, ...] = ()
+    versions: tuple[PendingVersion, ...] = ()
     reason: str = ""
 
     @property
     def up_to_date(self) -> bool:
-        moved = self.publication and (self.publication.branch_moved or self.publication.published)
-        return not (self.created or self.stored.n_sent or moved)
+        published = self.publication is not None and self.publication.is_news
+        return not (self.created or self.stored.n_sent or published)
 
 
 def plan_push(
@@ -205,7 +205,7 @@ def push(
     )
     history = store(check=request.check)
     step("push:prepared")
-    versions: tuple[Pending, ...] = ()
+    versions: tuple[PendingVersion, ...] = ()
     reason = ""
     if prepared:
         decision, reason = _decide(ws, plan, prepared)
@@ -363,7 +363,7 @@ def _decide(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> tuple[De
 
 def _land(
     ws: Workspace, plan: PushPlan, prepared: PreparedCommit, decision: Decision | None
-) -> tuple[Pending, ...]:
+) -> tuple[PendingVersion, ...]:
     """Moves the branch, and with it in one transaction the version that the gate wants."""
     from cpvlib.managers.tagging import plan_tag, tag, write_tags
     from cpvlib.stores.git import commits

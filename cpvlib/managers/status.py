@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress
 from cpvlib.base.values import dataclass
-from cpvlib.managers import absence, objects
+from cpvlib.managers import absence, moved, objects
 from cpvlib.managers.outs import outs_at, outs_here
-from cpvlib.managers.pending import pending_versions, ready
+from cpvlib.managers.pending import ready, settings_of, versions_of, waiting
 from cpvlib.managers.standing import Standing, State, standings
 
 if TYPE_CHECKING:
+    from cpvlib.domain.alias import Setting
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.repository import Head
 
@@ -53,10 +54,11 @@ class UnfinishedUpload:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole picture. `ready` are those `pending` versions that a push of this branch publishes. `ahead`
-    and `behind` count commits against the upstream as last fetched; without an upstream, `unpublished_to` is
-    the git remote that lacks the branch's tip. `lost` are objects that storage should hold and does not, told
-    only where it was asked. `uploads` are those that were interrupted."""
+    """The whole picture. `ready` are those `pending` versions that a push of this branch publishes; `aliases`
+    are settings that await publication. `moved` are versions that stood otherwise at the git remote when it
+    was last asked. `ahead` and `behind` count commits against the upstream as last fetched; without an
+    upstream, `unpublished_to` is the git remote that lacks the branch's tip. `lost` are objects that storage
+    should hold and does not, told only where it was asked. `uploads` are those that were interrupted."""
 
     branch: str | None
     commit: str | None
@@ -67,6 +69,9 @@ class Status:
     versions_here: tuple[str, ...]
     pending: tuple[str, ...]
     ready: tuple[str, ...]
+    aliases: tuple[Setting, ...]
+    aliases_ready: bool
+    moved: tuple[str, ...]
     unfinished: str | None
     storage_url: str
     storage_is_folder: bool
@@ -82,7 +87,11 @@ class Status:
             o.standing.state.has_own_content or o.stored is False or not o.committed for o in self.outs
         )
         published_to = self.upstream or self.unpublished_to
-        return changed or bool(self.ahead or self.unpublished_to) or bool(self.ready and published_to)
+        return (
+            changed
+            or bool(self.ahead or self.unpublished_to)
+            or bool((self.ready or self.aliases_ready) and published_to)
+        )
 
 
 def status(
@@ -99,7 +108,8 @@ def status(
     lost = _lost(ws, found, progress, jobs) if check else {}
     tracking = remotes.tracking(ws.repo)
     published = tracking is not None and tracking.ahead == 0
-    waiting = pending_versions(ws)
+    known = waiting(ws)
+    goes = ready(ws, head.commit, known) if head.commit else []
     place = ws.found_place.place
     return Status(
         branch=head.branch,
@@ -111,8 +121,11 @@ def status(
             _out(ws, s, committed.get(path) == s.out, path in lost, published) for path, s in found.items()
         ),
         versions_here=_versions_here(ws, head.commit),
-        pending=tuple(str(p.name) for p in waiting),
-        ready=tuple(str(p.name) for p in ready(ws, head.commit, waiting)) if head.commit else (),
+        pending=tuple(str(p.name) for p in versions_of(known)),
+        ready=tuple(str(p.name) for p in versions_of(goes)),
+        aliases=tuple(p.setting for p in settings_of(known)),
+        aliases_ready=bool(settings_of(goes)),
+        moved=tuple(moved.known(ws)),
         unfinished=_unfinished(ws),
         storage_url=place.url,
         storage_is_folder=is_folder(place),

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, NegativeAnswer, RepositoryError
 from cpvlib.base.faults import step
-from cpvlib.base.progress import Progress
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.checkpoint import Checkpoint, DataUsed, data_md5
 from cpvlib.domain.manifest import Manifest, ManifestOut
 from cpvlib.domain.text import listed, plural
 from cpvlib.domain.version import Series, TagName, Version, next_version
 from cpvlib.managers.outs import Out, checkpoint_at, in_series, outs_at
+from cpvlib.managers.pending import PendingVersion, pairs, pending_versions
+from cpvlib.managers.signatures import wants_signature, write_tag
 from cpvlib.managers.versions import LATEST, Tags, VersionRecord
 
 if TYPE_CHECKING:
-    from cpvlib.managers.pending import Pending
-    from cpvlib.managers.publish import Publication
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.refs import RefUpdate
     from cpvlib.stores.worktree import Content
@@ -38,7 +37,9 @@ class TagRequest:
 
     `message` is None where none was given: then the commit's subject serves. `force` names objects again that
     have a version. `data_message` is for the data's tag of a combined version, None for the same one.
-    `commit` is what to name, None for HEAD; no ref need name it yet.
+    `commit` is what to name, None for HEAD; no ref need name it yet. `sign` is None for what git's
+    `tag.gpgSign` says. `publishes`: it is to be published at once, so that one which an earlier run made and
+    could not publish is meant, even by force.
     """
 
     series: tuple[Series, ...] = (Series.MODEL,)
@@ -48,6 +49,8 @@ class TagRequest:
     force: bool = False
     data_message: str | None = None
     commit: str | None = None
+    sign: bool | None = None
+    publishes: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,23 @@ class Half:
 
 @dataclass(frozen=True)
 class TagPlan:
-    """The tags to make on `commit`; with them, pending versions whose tags a prune took are put back."""
+    """The tags to make on `commit`; with them, pending versions whose tags a prune took are put back.
+    `again`: other versions name the same objects."""
 
     commit: str
     version: Version
     halves: tuple[Half, ...]
     typed: bool
     pruned: tuple[VersionRecord, ...] = ()
+    again: bool = False
+    signed: bool = False
 
 
 class AlreadyNamed(NegativeAnswer):
     """Versions name these very objects. `awaiting` are they, where all await publication on one commit, and
     the number is not another than the one typed."""
 
-    def __init__(self, message: str, hint: str, awaiting: Sequence[Pending]) -> None:
+    def __init__(self, message: str, hint: str, awaiting: Sequence[PendingVersion]) -> None:
         super().__init__(message, hint=hint)
         self.awaiting = awaiting
 
@@ -83,7 +89,7 @@ class Written:
     """Tag objects that no ref names yet: `updates` name them, and then they are `pending`."""
 
     updates: tuple[RefUpdate, ...]
-    pending: tuple[Pending, ...]
+    pending: tuple[PendingVersion, ...]
 
 
 def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
@@ -101,8 +107,8 @@ def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
     chosen = {series: _committed(outs, series) for series in request.series}
     tags = Tags(ws)
     records = tags.versions()
-    if not request.force:
-        _refuse_named_already(ws, commit, records, chosen, request.version)
+    named = _named_already(records, chosen)
+    _refuse_named_already(ws, commit, named, request)
     _refuse_missing(ws, [out for outs in chosen.values() for out in outs.values()])
     version = _number(ws, tags, request)
     text = authorship(ws.repo, commit).subject if request.message is None else request.message
@@ -112,10 +118,18 @@ def plan_tag(ws: Workspace, request: TagRequest) -> TagPlan:
     texts = {Series.MODEL: text, Series.DATA: text if request.data_message is None else request.data_message}
     halves = [Half(names[s], _manifest(s, chosen[s], names, texts[s], facts, used)) for s in chosen]
     pruned = tuple(record for record in records if record.pruned)
-    return TagPlan(commit, version, tuple(halves), request.version is not None, pruned)
+    return TagPlan(
+        commit,
+        version,
+        tuple(halves),
+        typed=request.version is not None,
+        pruned=pruned,
+        again=bool(named),
+        signed=wants_signature(ws, request.sign),
+    )
 
 
-def tag(ws: Workspace, plan: TagPlan, request: TagRequest) -> tuple[TagPlan, list[Pending]]:
+def tag(ws: Workspace, plan: TagPlan, request: TagRequest) -> tuple[TagPlan, list[PendingVersion]]:
     """Makes the tags, pending. Where another process took the number meanwhile, an automatic one moves on:
     the plan that was carried out is returned."""
     from cpvlib.stores.git.refs import RefMovedError, update_refs
@@ -167,55 +181,35 @@ def has_git_remote(ws: Workspace) -> bool:
     return remotes.choose_remote(ws.repo, ws.settings.remote) is not None
 
 
-def publish_tags(
-    ws: Workspace, versions: Sequence[Pending], *, progress: Progress | None = None, jobs: int | None = None
-) -> Publication | None:
-    """Publishes pending versions of one commit without the branch, objects first. None: no git remote."""
-    from cpvlib.managers import objects, publish
-
-    git_remote = publish.destination(ws)
-    if git_remote is None:
-        return None
-    commit = versions[0].commit
-    named = in_series(outs_at(ws, commit), [version.name.series for version in versions])
-
-    def store() -> None:
-        objects.store(ws, [out.entry for out in named.values() if out.entry], progress=progress, jobs=jobs)
-        publish.store_history(ws, git_remote, commit, progress=progress, jobs=jobs)
-
-    store()
-    return publish.publish(ws, git_remote, None, versions, store=store)
-
-
 def plan_delete(ws: Workspace, text: str, series: Series | None) -> list[VersionRecord]:
-    """The pending version that `text` means, with its other half; RepositoryError for a published one."""
+    """The pending version that `text` means, with its other half; RepositoryError for a published one, and
+    for one that an alias names."""
     tags = Tags(ws)
-    record = tags.find(text, series).record
-    if record is None or text == LATEST:
+    found = tags.find(text, series)
+    record = found.record
+    if record is None or text == LATEST or found.alias:
         raise RepositoryError(f"'{text}' is not the number of a version", hint="git cpv tag -d v1.2")
     companion = record.manifest.companion
-    together = [record, *(other for other in tags.versions() if str(other.name) == companion)]
-    published = [str(each.name) for each in together if not each.pending]
-    if published:
+    if not record.pending:
         raise RepositoryError(
-            f"{listed(published)} is published or not of CPV's making, and never moves",
+            f"{listed([str(record.name)])} is published or not of CPV's making, and never moves",
             hint="git cpv tag names the next version",
         )
-    return together
+    # Where the other half is published, this one can't follow it any more, or it would be.
+    return [record, *(other for other in tags.versions() if str(other.name) == companion and other.pending)]
 
 
 def delete(ws: Workspace, records: Iterable[VersionRecord]) -> None:
     """Removes pending versions, all or none; their objects stay where they are."""
-    from cpvlib.managers.pending import typed_ref
-    from cpvlib.stores.git import refs
     from cpvlib.stores.git.refs import RefUpdate, update_refs
 
-    typed = refs.refs(ws.repo, "refs/cpv/typed/")
+    gone = {record.name: record for record in records}
     updates = []
-    for record in records:
-        gone = [record.name.pending_ref, *([] if record.pruned else [record.name.ref])]
-        gone += [ref for ref in [typed_ref(record.name)] if ref in typed]
-        updates += [RefUpdate(ref, None, record.object) for ref in gone]
+    for pending in pending_versions(ws):
+        if pending.name in gone:
+            updates += pending.settled()
+            if not gone[pending.name].pruned:
+                updates.append(RefUpdate(pending.name.ref, None, pending.tag_object))
     update_refs(ws.repo, updates, "cpv: pending version deleted")
 
 
@@ -226,34 +220,49 @@ def _committed(outs: Mapping[str, Out], series: Series) -> dict[str, Out]:
     return mine
 
 
-def _refuse_named_already(
-    ws: Workspace,
-    commit: str,
-    records: Sequence[VersionRecord],
-    chosen: Mapping[Series, Mapping[str, Out]],
-    typed: Version | None,
-) -> None:
+def _named_already(
+    records: Sequence[VersionRecord], chosen: Mapping[Series, Mapping[str, Out]]
+) -> list[VersionRecord]:
+    """The versions that name these very objects; none, where one of the series has none."""
     found = [naming(records, series, outs) for series, outs in chosen.items()]
     named = [record for record in found if record is not None]
-    if len(named) < len(found):
+    return named if len(named) == len(found) else []
+
+
+def _refuse_named_already(
+    ws: Workspace, commit: str, named: Sequence[VersionRecord], request: TagRequest
+) -> None:
+    """Raises AlreadyNamed where there is nothing to name, or where all that lacks is the publication."""
+    if not named:
         return
-    names = " and ".join(str(record.name) for record in named)
-    changed = moved_on(ws, commit, chosen)
+    awaiting = _awaiting(ws, commit, request)
+    if request.force and not awaiting:
+        return
+    names = " and ".join(str(p.name) for p in awaiting if p.name.series in request.series)
+    names = names or " and ".join(str(record.name) for record in named)
+    changed = moved_on(ws, commit, request.series)
     if changed:
         hint = f"{listed(changed)} changed since: git cpv push, then git cpv tag"
     else:
         hint = "git cpv tag --force names it again"
-    raise AlreadyNamed(f"already {names}", hint, _awaiting(ws, named, typed))
+    raise AlreadyNamed(f"already {names}", hint, awaiting)
 
 
-def _awaiting(ws: Workspace, named: Sequence[VersionRecord], typed: Version | None) -> list[Pending]:
-    from cpvlib.managers.pending import pending_versions
-
-    if not all(record.pending and typed in (None, record.version) for record in named):
-        return []
-    names = {record.name for record in named}
-    waiting = [each for each in pending_versions(ws) if each.name in names]
-    return waiting if len({each.commit for each in waiting}) == 1 else []
+def _awaiting(ws: Workspace, commit: str, request: TagRequest) -> list[PendingVersion]:
+    """The version of this commit that awaits publication and is the one asked for, both halves of a combined
+    one. By force only one of the typed number, or one that force made, where it is to be published."""
+    series = set(request.series)
+    found = []
+    for group in pairs(pending_versions(ws)):
+        version = group[0].name.version
+        forced = not request.force or version == request.version or (request.publishes and group[0].again)
+        if group[0].commit == commit and request.version in (None, version) and forced:
+            found.append(group)
+    whole = [group for group in reversed(found) if series <= {p.name.series for p in group}]
+    if whole:
+        return whole[0]
+    halves = [group for s in series for group in found if [p.name.series for p in group] == [s]]
+    return [p for group in halves for p in group] if len(halves) == len(series) else []
 
 
 def naming(records: Iterable[VersionRecord], series: Series, outs: Mapping[str, Out]) -> VersionRecord | None:
@@ -362,17 +371,23 @@ def _data_md5_of(record: VersionRecord) -> str | None:
 
 def write_tags(ws: Workspace, plan: TagPlan) -> Written:
     """The tag objects, and the refs that make them versions: one transaction has to move them all."""
-    from cpvlib.managers.pending import Pending, typed_ref
-    from cpvlib.stores.git.refs import RefUpdate, make_tag, tagger
+    from cpvlib.stores.git.refs import RefUpdate, tagger
 
-    who = tagger(ws.repo)
-    made = [
-        make_tag(ws.repo, str(half.name), plan.commit, half.manifest.render(), who) for half in plan.halves
-    ]
+    who = None if plan.signed else tagger(ws.repo)
+    made = []
+    for half in plan.halves:
+        message = half.manifest.render()
+        made.append(
+            PendingVersion(
+                name=half.name,
+                tag_object=write_tag(ws, str(half.name), plan.commit, message, signed=plan.signed, who=who),
+                commit=plan.commit,
+                message=message,
+                signed=plan.signed,
+                typed=plan.typed,
+                again=plan.again,
+            )
+        )
     updates = [RefUpdate(record.name.ref, record.object, None) for record in plan.pruned]
-    for half, oid in zip(plan.halves, made, strict=True):
-        created = [half.name.ref, half.name.pending_ref, *([typed_ref(half.name)] if plan.typed else [])]
-        updates += [RefUpdate(ref, oid, None) for ref in created]
-    halves = zip(plan.halves, made, strict=True)
-    pending = (Pending(half.name, oid, plan.commit, plan.typed) for half, oid in halves)
-    return Written(tuple(updates), tuple(pending))
+    updates += [update for pending in made for update in pending.made()]
+    return Written(tuple(updates), tuple(made))

@@ -6,15 +6,15 @@ version; one without counts where its commit has pointers of the series.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import CheckpointNotFoundError
+from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError
 from cpvlib.base.values import dataclass
+from cpvlib.domain.alias import FOLDER, AliasTag, Setting, parse_setting
 from cpvlib.domain.manifest import Brief, Manifest, parse_brief, parse_manifest
-from cpvlib.domain.text import listed
+from cpvlib.domain.text import listed, printable
 from cpvlib.domain.version import Series, TagName, Version
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 LATEST = "latest"
 BOTH = tuple(Series)
 _PENDING = "refs/cpv/pending/"
-_ALIASES = "refs/tags/alias/"
-_TURN = re.compile(r"(?P<name>[^/]+)/(?P<turn>[1-9][0-9]{0,8})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -94,12 +92,29 @@ class VersionRecord:
 
 
 @dataclass(frozen=True)
+class AliasRecord:
+    """One setting of an alias, and its tag; `version` is the version that it names, where that is here."""
+
+    name: AliasTag
+    source: TagRecord
+    setting: Setting
+    pending: bool
+    version: VersionRecord | None = None
+
+    @property
+    def commit(self) -> str:
+        return self.source.commit or ""
+
+
+@dataclass(frozen=True)
 class Found:
-    """The commit that a user's VERSION means, and the version that it is, if it is one."""
+    """The commit that a user's VERSION means, the version that it is, if it is one, and the alias that it was
+    found by, if it was."""
 
     text: str
     commit: str
     record: VersionRecord | None = None
+    alias: AliasRecord | None = None
 
     def __str__(self) -> str:
         return str(self.record.name) if self.record else self.text
@@ -138,6 +153,10 @@ class Tags:
         """Whether there is a tag of that name, a version or not."""
         return name.ref in self._tags or str(name) in self._pending
 
+    def has_tag(self, name: str) -> bool:
+        """Whether there is a tag of just this name, whatever it is of."""
+        return f"refs/tags/{name}" in self._tags
+
     def versions(self, series: Iterable[Series] = BOTH) -> list[VersionRecord]:
         """See `catalogue`."""
         wanted = set(series)
@@ -151,9 +170,9 @@ class Tags:
             record = self._latest(wanted)
         if record is not None:
             return Found(text, record.commit, record)
-        commit = self.aliases.get(text)
-        if commit is None and not self._is_of_other_series(text):
-            commit = self._ws.repo.resolve(text)
+        if text in self.aliases:
+            return self._aliased(text, wanted)
+        commit = None if self._is_of_other_series(text) else self._ws.repo.resolve(text)
         if commit is None:
             raise self._unknown(text, wanted)
         return Found(text, commit, self.at(commit, wanted))
@@ -164,32 +183,77 @@ class Tags:
         return next((record for each in series for record in here if record.series is each), None)
 
     @cached_property
-    def aliases(self) -> dict[str, str]:
-        """Name to commit. `alias/production/3` is the third setting of production; the highest holds."""
-        highest: dict[str, tuple[int, str]] = {}
-        for ref, tag in self._tags.items():
-            match = _TURN.fullmatch(ref.removeprefix(_ALIASES)) if ref.startswith(_ALIASES) else None
-            if match and tag.commit:
-                setting = (int(match["turn"]), tag.commit)
-                highest[match["name"]] = max(setting, highest.get(match["name"], setting))
-        return {name: commit for name, (_, commit) in highest.items()}
+    def aliases(self) -> dict[str, AliasRecord]:
+        """By name the setting that holds, which is the highest; those that were taken away are left out."""
+        last = {name: settings[-1] for name, settings in self.settings.items()}
+        return {name: record for name, record in last.items() if record.setting.target is not None}
+
+    @cached_property
+    def names(self) -> dict[TagName, list[str]]:
+        """The aliases of each version that has any; of a combined one both halves have them."""
+        found: dict[TagName, list[str]] = {}
+        for name, alias in self.aliases.items():
+            version = alias.version
+            mate = TagName.parse(version.manifest.companion or "", self._prefix) if version else None
+            for record in (version, self._by_name.get(mate) if mate else None):
+                if record is not None and record.commit == alias.commit:
+                    found.setdefault(record.name, []).append(name)
+        return found
+
+    @cached_property
+    def settings(self) -> dict[str, list[AliasRecord]]:
+        """Every setting of every alias, by name, in order."""
+        found: dict[str, list[AliasRecord]] = {}
+        for short, tag in self._all.items():
+            if FOLDER in short and (name := AliasTag.parse(short, self._prefix)):
+                setting = parse_setting(tag.message, name) if tag.annotated and tag.commit else None
+                if setting is not None:
+                    target = TagName.parse(setting.target or "", self._prefix)
+                    version = self._by_name.get(target) if target else None
+                    record = AliasRecord(name, tag, setting, self._is_pending(short, tag), version)
+                    found.setdefault(name.name, []).append(record)
+        return {name: sorted(found[name], key=lambda record: record.name) for name in sorted(found)}
+
+    def last_turn(self, name: str) -> int:
+        """The highest number of an alias that is taken, by a setting or by anything else; 0 for none."""
+        tags = [AliasTag.parse(short, self._prefix) for short in self._all if FOLDER in short]
+        return max((tag.turn for tag in tags if tag and tag.name == name), default=0)
+
+    def _aliased(self, text: str, wanted: list[Series]) -> Found:
+        alias = self.aliases[text]
+        version = alias.version
+        if version is not None and version.commit != alias.commit:
+            raise RepositoryError(
+                f"the alias '{text}' was set to another {version.name} than the one here",
+                hint=f"git cpv pull, then set it again: git cpv alias {text} VERSION",
+            )
+        if version is None or version.series not in wanted:
+            version = self.at(alias.commit, wanted)
+        return Found(text, alias.commit, version, alias)
 
     @cached_property
     def _records(self) -> list[VersionRecord]:
-        tags = {**self._pending, **{tag.name: tag for tag in self._tags.values()}}
         named = [
-            (name, tag)
-            for short, tag in tags.items()
+            (short, name, tag)
+            for short, tag in self._all.items()
             if (name := TagName.parse(short, self._prefix)) and tag.commit
         ]
-        foreign = self._foreign(named)
-        records = [self._record(name, tag) for name, tag in named if tag.ref not in foreign]
+        foreign = self._foreign([(name, tag) for _, name, tag in named])
+        records = [self._record(*each) for each in named if each[2].ref not in foreign]
         return sorted(records, key=_in_order)
 
-    def _record(self, name: TagName, tag: TagRecord) -> VersionRecord:
+    @cached_property
+    def _all(self) -> dict[str, TagRecord]:
+        """Every tag by its name; of a pending one that a prune took, what is kept of it."""
+        return {**self._pending, **{tag.name: tag for tag in self._tags.values()}}
+
+    def _is_pending(self, short: str, tag: TagRecord) -> bool:
+        waiting = self._pending.get(short)
+        return waiting is not None and waiting.object == tag.object
+
+    def _record(self, short: str, name: TagName, tag: TagRecord) -> VersionRecord:
         pruned = tag.ref.startswith(_PENDING)
-        waiting = tag if pruned else self._pending.get(tag.name)
-        pending = waiting is not None and waiting.object == tag.object
+        pending = self._is_pending(short, tag)
         on_branch = None if self._on_branch is None else tag.commit in self._on_branch
         if on_branch is False and self._ws.repo.is_shallow:
             on_branch = None  # the history that a shallow clone left out may hold it
@@ -246,6 +310,11 @@ class Tags:
         mine = reversed(self.versions(wanted))
         names = [str(record.version if one else record.name) for record in mine]
         asked = text.removeprefix(self._prefix).removeprefix("data/") if one else text
+        gone = self.settings.get(text)
+        if gone:
+            who = printable(gone[-1].source.tagger)
+            hint = f"{who} took it away: git cpv alias {text} --log"
+            return CheckpointNotFoundError(f"the alias '{text}' names nothing any more", hint=hint)
         near = difflib.get_close_matches(asked, [*names, LATEST, *self.aliases], 3, cutoff=0.5)
         if near:
             hint = f"nearest: {listed(near)}; git cpv list shows all"

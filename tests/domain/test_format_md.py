@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cpvlib.domain import metricslog
+from cpvlib.domain.alias import AliasTag, parse_setting
 from cpvlib.domain.blocks import parse_table, render_table
 from cpvlib.domain.checkpoint import Checkpoint, data_md5
 from cpvlib.domain.cpvconfig import SAFE_KEYS, CommittedConfig, canonical, entries, is_safe
@@ -196,3 +197,12 @@ def test_config_json(tmp_path: Path) -> None:
 def test_the_program_is_python() -> None:
     """tests/sessions/test_without_cpv.py runs it on a repository."""
     compile(example("restore.py"), "restore.py", "exec")
+
+
+def test_the_setting_is_what_cpv_writes() -> None:
+    message = example("setting").decode()
+    setting = parse_setting(message, AliasTag("production", 3))
+    assert setting is not None
+    assert (setting.target, setting.text) == ("v1.4", "Two weeks in staging without a complaint")
+    assert setting.render() == message
+    assert parse_setting(message, AliasTag("production", 4)) is None

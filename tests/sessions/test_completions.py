@@ -35,6 +35,8 @@ COMPLETED = [
     ("git cpv revert v0.1", "git cpv revert v0.12"),
     ("git cpv revert --data v2", "git cpv revert --data v2.0"),
     ("git-cpv-revert lat", "git-cpv-revert latest"),
+    ("git cpv pull prod", "git cpv pull production"),
+    ("git cpv alias prod", "git cpv alias production"),
     ("git cpv push --from check", "git cpv push --from checkpoints"),
     ("git cpv push --branch exper", "git cpv push --branch experiment"),
     ("git cpv storage tru", "git cpv storage trust"),
@@ -48,7 +50,7 @@ def versions(shell: Shell) -> Shell:
     """A repository with versions, a branch and a folder to offer."""
     shell.git("init", "-q")
     shell.git("commit", "-q", "--allow-empty", "-m", "first")
-    for tag in ("v0.12", "v1.0", "data/v2.0", "unrelated"):
+    for tag in ("v0.12", "v1.0", "data/v2.0", "unrelated", "alias/production/1", "alias/production/2"):
         shell.git("tag", "-a", "-m", tag, tag)
     shell.git("branch", "experiment")
     shell.write("checkpoints/epoch_1/model.bin", "")
@@ -158,4 +160,4 @@ def test_scripts_are_sound(name: str, shell: Shell) -> None:
 def test_versions_are_offered_the_newest_first(versions: Shell) -> None:
     script = f"source {COMPLETIONS}/fish/git-cpv.fish; _cpv_complete_version"
     answers = versions.ok(["fish", "--no-config", "-c", script]).splitlines()
-    assert answers == ["latest", "v1.0", "v0.12", "v2.0"]
+    assert answers == ["latest", "v1.0", "v0.12", "v2.0", "production"]

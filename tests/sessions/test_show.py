@@ -89,8 +89,9 @@ def test_a_commit_without_a_model_version(repo: Shell) -> None:
 
 
 def test_an_alias_names_its_highest_setting(repo: Shell) -> None:
-    for turn, target in ((1, "v0.1"), (9, "HEAD~1"), (10, "v0.1"), (2, "HEAD")):
-        repo.git("tag", "-a", "-m", "set", f"alias/production/{turn}", f"{target}^{{commit}}")
+    for turn, target in ((1, "v0.1"), (9, "data/v0.2"), (10, "v0.1"), (2, "data/v0.2")):
+        said = f"Cpv-Alias: production/{turn}\nCpv-Target: {target}"
+        repo.git("tag", "-a", "-m", said, f"alias/production/{turn}", f"{target}^{{commit}}")
     assert repo.ok("git cpv show production") == repo.ok("git cpv show v0.1")
 
 

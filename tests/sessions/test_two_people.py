@@ -96,12 +96,26 @@ def test_a_version_that_was_moved_at_the_remote_stays_here(ada: Shell) -> None:
     before = ada.git("rev-parse", "v0.1")
     push(ada, "weights 2", 0.4)
     ada.at("../hub.git").git("tag", "--force", "-m", "moved", "v0.1", "main")
+    theirs = ada.at("../hub.git").git("rev-parse", "v0.1")
+    error = "error: 'v0.1' is another at 'origin' than here, and versions never move; yours was kept"
+    ada.ok("git cpv tag -q")
+    assert ada.fails("git cpv push").splitlines()[0] == error
+    assert published(ada) == ["v0.1"]
     done = ada.run("git cpv pull")
-    assert (done.code, done.err.splitlines()[0]) == (
-        0,
-        "warning: 'v0.1' is another at origin than here, and versions never move; yours was kept",
+    assert (done.code, done.err.splitlines()) == (
+        128,
+        [
+            "everything is up to date",
+            error,
+            "hint: see what it is there: git show refs/cpv/moved/v0.1; if yours is right: git push --force "
+            "origin refs/tags/v0.1; if theirs: git tag -d v0.1 && git cpv pull",
+        ],
     )
-    assert ada.git("rev-parse", "v0.1") == before
+    assert (ada.git("rev-parse", "v0.1"), ada.git("rev-parse", "refs/cpv/moved/v0.1")) == (before, theirs)
+    assert "another at the git remote than here: v0.1; " in ada.ok("git cpv status")
+    ada.ok("git push -q --force origin refs/tags/v0.1 && git cpv pull -q && git cpv push -q")
+    assert published(ada) == ["v0.1", "v0.2"]
+    assert "another at" not in ada.ok("git cpv status")
 
 
 def test_a_typed_number_that_was_taken_is_given_up_by_hand(ada: Shell, bob: Shell) -> None:

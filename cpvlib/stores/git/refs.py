@@ -103,12 +103,25 @@ def _in_tags(patterns: Sequence[str]) -> list[str]:
     return [each if each.startswith("refs/") else f"refs/tags/{each}" for each in patterns] or ["refs/tags"]
 
 
-def tag_message(repo: GitRepository, tag_object: str) -> str:
-    """The message of a tag object, without its signature. Raises GitError where there is no such object."""
-    tag = repo.objects.read(tag_object)
-    if tag is None or tag.type != "tag":
-        raise GitError(f"git object '{tag_object}' is not a tag", hint="git fsck")
-    return _message(_text(tag.data.partition(b"\n\n")[2]))[0]
+def tag_objects(repo: GitRepository, oids: Iterable[str]) -> dict[str, TagRecord]:
+    """The tag objects among `oids` that are here, by id; `name` is the one that the object itself has, and no
+    ref need name it. git-mktag(1) says how they look."""
+    wanted = list(dict.fromkeys(oids))
+    found = zip(wanted, repo.objects.read_all(wanted), strict=True)
+    return {oid: _tag_object(oid, _text(tag.data)) for oid, tag in found if tag and tag.type == "tag"}
+
+
+def _tag_object(oid: str, text: str) -> TagRecord:
+    head, _, body = text.partition("\n\n")
+    fields = {key: value for key, _, value in reversed([line.partition(" ") for line in head.split("\n")])}
+    commit = fields.get("object") if fields.get("type") == "commit" else None
+    who = _CREATOR.match(fields.get("tagger", ""))
+    tagger, email, date, zone = who.groups() if who else ("", "", "0", "+0000")
+    message, signed = _message(body)
+    name = fields.get("tag", "")
+    return TagRecord(
+        name, oid, commit, True, tagger, email, int(date), zone, message, signed, f"refs/tags/{name}"
+    )
 
 
 def peeled(repo: GitRepository, oids: Iterable[str]) -> dict[str, str]:

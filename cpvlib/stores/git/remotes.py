@@ -54,6 +54,10 @@ class PushResult(NamedTuple):
     reason: str
 
 
+class NoAtomicPushError(GitError):
+    """The server can't move several refs as one. Nothing was moved."""
+
+
 class LogEntry(NamedTuple):
     """A commit, for a line about it. Text from anywhere: escape it before it is shown."""
 
@@ -135,37 +139,26 @@ def try_push(repo: GitRepository, git_remote: str, ref: str) -> None:
         raise failure(args, done)
 
 
-def push(
-    repo: GitRepository, git_remote: str, updates: Sequence[RefPush], *, atomic: bool = True
-) -> list[PushResult]:
+def push(repo: GitRepository, git_remote: str, updates: Sequence[RefPush]) -> list[PushResult]:
     """Move refs at the remote, all or none; the results are in the order of `updates`.
 
-    Where the server can't do that for several at once they are tried one by one, in order, up to the first
-    failure. Raises GitError or CredentialError where the remote can't be reached. git-push(1), `--porcelain`.
+    Raises NoAtomicPushError where the server can't do that for several at once, GitError or CredentialError
+    where the remote can't be reached. git-push(1), `--porcelain`.
     """
     if not updates:
         return []
-    args = ["push", "--porcelain", "--no-follow-tags", *(["--atomic"] if atomic and len(updates) > 1 else [])]
+    args = ["push", "--porcelain", "--no-follow-tags", *(["--atomic"] if len(updates) > 1 else [])]
     args += [f"--force-with-lease={each.dst}:{each.lease}" for each in updates if each.lease is not None]
     args += ["--", git_remote, *(f"{each.src}:{each.dst}" for each in updates)]
     done = _reach(repo, *args)
-    if atomic and done.code and _NO_ATOMIC in done.err:
-        return _one_by_one(repo, git_remote, updates)
+    if done.code and _NO_ATOMIC in done.err:
+        error = failure(args, done)
+        raise NoAtomicPushError(error.message, hint=error.hint)
     found = _push_results(done, {each.dst for each in updates if each.lease is not None})
     missing = [each.dst for each in updates if each.dst not in found]
     if missing:
         raise failure(args, done)
     return [found[each.dst] for each in updates]
-
-
-def _one_by_one(repo: GitRepository, git_remote: str, updates: Sequence[RefPush]) -> list[PushResult]:
-    results: list[PushResult] = []
-    for each in updates:
-        if results and results[-1].status not in (OK, UP_TO_DATE):
-            results.append(PushResult(each.dst, WITHHELD, f"'{results[-1].dst}' failed"))
-            continue
-        results += push(repo, git_remote, [each], atomic=False)
-    return results
 
 
 def _push_results(done: Completed, leased: set[str]) -> dict[str, PushResult]:

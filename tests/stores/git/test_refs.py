@@ -35,7 +35,7 @@ def test_a_tag_is_read_as_it_was_made(repo: GitRepository, shell: Shell) -> None
     assert (here.annotated, here.tagger, here.email) == (True, "Ada Lovelace", "ada@example.org")
     assert (here.message, here.signed, here.zone) == (message, False, "+0000")
     assert pending.ref == pending.name == "refs/cpv/pending/v0.1"
-    assert refs.tag_message(repo, tag) == message
+    assert refs.tag_objects(repo, [tag])[tag].message == message.rstrip("\n")
     assert shell.git("cat-file", "-t", "v0.1") == "tag"
     assert shell.git("fsck", "--strict") == ""
 
@@ -61,8 +61,12 @@ def test_lightweight_signed_nested_and_odd_tags(repo: GitRepository, shell: Shel
     assert refs.peeled(repo, oids) == {
         tag.object: _head(repo) for name, tag in tags.items() if name != "tree"
     }
-    with pytest.raises(GitError, match="is not a tag"):
-        refs.tag_message(repo, _head(repo))
+    read = refs.tag_objects(repo, [*oids, _head(repo), ZERO])
+    assert read == {
+        tags[name].object: tags[name]._replace(commit=commit)
+        for name, commit in (("s", _head(repo)), ("ann", _head(repo)), ("nested", None), ("tree", None))
+        if tags[name].annotated
+    }
 
 
 def test_a_hostile_message_stays_in_its_tag(repo: GitRepository, shell: Shell) -> None:

@@ -1,0 +1,1 @@
+complete -c git-cpv-alias -w 'git-cpv alias'
