@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from cpvlib.stores.git.door import failure, last_word
 from cpvlib.stores.git.objects import DURABLE
+from cpvlib.stores.git.refs import tag_objects
 from cpvlib.stores.git.repository import GitRepository
 
 _GOOD_SSH = re.compile(r'^Good "git" signature for (.+) with (\S+ key \S+)$', re.MULTILINE)
@@ -57,11 +58,13 @@ def make_signed_tag(repo: GitRepository, name: str, commit: str, message: str) -
     with _bare(repo) as folder:
         env = {"GIT_DIR": os.fspath(folder), "GIT_OBJECT_DIRECTORY": os.fspath(_objects(repo))}
         done = repo.git.ask(*DURABLE, *args, stdin=message.encode(errors="replace"), env=env)
-        if done.code:
-            error = failure(args, done)
-            error.hint = "name a key: git config user.signingKey KEY; or leave it unsigned: --no-sign"
-            raise error
-        return repo.git.text("rev-parse", "--verify", f"refs/tags/{name}", env=env)
+        oid = repo.git.text("rev-parse", "--verify", f"refs/tags/{name}", env=env) if done.code == 0 else ""
+    # Where an SSH key can't be loaded, git 2.39 says so and goes on without a signature.
+    if not oid or not tag_objects(repo, [oid])[oid].signed:
+        error = failure(args, done)
+        error.hint = "name a key: git config user.signingKey KEY; or leave it unsigned: --no-sign"
+        raise error
+    return oid
 
 
 def _objects(repo: GitRepository) -> Path:
@@ -93,8 +96,6 @@ def _quoted(path: Path) -> str:
 def verify_tag(repo: GitRepository, tag_object: str, name: str) -> Signature:
     """Who signed the tag object, by the keys that the user's git trusts; and that it was signed as `name`, so
     that a signed tag can't be shown under another name."""
-    from cpvlib.stores.git.refs import tag_objects
-
     tag = tag_objects(repo, [tag_object]).get(tag_object)
     if tag is None or not tag.signed:
         return Signature(Verdict.MISSING, why="by nobody")
