@@ -62,8 +62,8 @@ SHARED_OPTIONS = (
 
 PRECEDENCE = """\
 A setting is taken from the first place that has it: an option, a variable, `git config`, the repository's \
-`.cpvconfig` (which may set only team, model, outs, tag prefix, autotag and metric goals), the user's \
-`config.json`, the default."""
+`.cpvconfig` (which may set only team, model, outs, tag prefix, autotag, metric goals, and that versions \
+must be signed), the user's `config.json`, the default."""
 
 CONFIGURATION = (
     ("cpv.team", "The team's name. Variable: `CPV_TEAM`."),
@@ -71,6 +71,11 @@ CONFIGURATION = (
     (
         "cpv.tagPrefix",
         "What stands before every version's tag. Variable: `CPV_TAG_PREFIX`. Default: nothing.",
+    ),
+    (
+        "cpv.requireSigned",
+        "Whether only versions that somebody whom git trusts here has signed may come: see git-cpv-tag(1). "
+        "Variable: `CPV_REQUIRE_SIGNED`. Default: `false`.",
     ),
     (
         "cpv.remote",

@@ -16,6 +16,7 @@ from cpvlib.api.options import DownloadOptions, path_of, patterns_of
 from cpvlib.base.errors import OptionError
 from cpvlib.domain.text import human_size, plural
 from cpvlib.domain.version import Series
+from cpvlib.managers import signatures
 from cpvlib.stores.repolock import alone
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def _wish(work: Work) -> Wish:
 
 def _extract(manager: Manager, work: Work, series: Series, tag: str | None) -> tuple[Path, Description]:
     """A version's files, whole and checked: in `output_dir`, else in the user's cache folder."""
-    what = describe(work.ws, find(work, tag, series), series)
+    found = find(work, tag, series)
+    what = describe(work.ws, found, series)
+    signatures.require(work.ws, found, what.outs)
     label = f"{series} {what.tag or what.commit[:7]}"
     given = work.options.get("output_dir")
     folder = manager._cwd / path_of(given) if given is not None else _own_folder(manager, work, series, what)

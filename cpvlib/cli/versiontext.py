@@ -12,6 +12,7 @@ from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:
     from cpvlib.managers.versions import VersionRecord
+    from cpvlib.stores.git.signing import Signature
 
 
 def number(value: Any) -> str:
@@ -91,6 +92,17 @@ def facts(record: VersionRecord, aliases: Iterable[str] = ()) -> dict[str, Any]:
         "with": manifest.companion,
         "outs": [out_facts(out.path, out.oid, out.size, out.nfiles) for out in manifest.outs],
     }
+
+
+def signature_words(signed: Signature) -> str:
+    """`by ada@example.org (ED25519 key SHA256:…)`, or what is wrong: `no: is signed by nobody`."""
+    return f"by {printable(signed.signer)}" if signed.signer else f"no: {printable(signed.why)}"
+
+
+def signature_facts(signed: Signature) -> dict[str, Any]:
+    """The same as `--json` tells it."""
+    about = {"verdict": signed.verdict.value, "signer": signed.signer or None, "why": signed.why or None}
+    return {"signature": about}
 
 
 def out_facts(path: str, md5: str | None, size: int | None, nfiles: int | None) -> dict[str, Any]:

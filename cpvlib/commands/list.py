@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE
+from cpvlib.base.values import dataclass
 from cpvlib.cli.options import OUTPUT, SERIES, positive
-from cpvlib.cli.record import Command, Example, Group, option
+from cpvlib.cli.record import Command, Example, Group, flag, option
 from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:
@@ -18,11 +19,24 @@ if TYPE_CHECKING:
     from cpvlib.domain.template import Template
     from cpvlib.domain.version import Series, TagName
     from cpvlib.managers.versions import VersionRecord
+    from cpvlib.stores.git.signing import Signature
 
 _FIELDS = (
     *("version", "series", "tag", "commit", "date", "isodate", "author", "email"),
     *("size", "metrics", "params", "subject", "message", "data", "pending", "aliases"),
 )
+
+
+@dataclass(frozen=True)
+class _More:
+    """What does not stand in a version's own tag: the names that people gave it, and, where that was asked
+    for, who signed it."""
+
+    aliases: Mapping[TagName, Sequence[str]]
+    signed: Mapping[TagName, Signature]
+
+    def names(self, record: VersionRecord) -> Sequence[str]:
+        return self.aliases.get(record.name, ())
 
 
 def run(args: Namespace, ui: UI) -> int:
@@ -31,6 +45,7 @@ def run(args: Namespace, ui: UI) -> int:
     from cpvlib.domain.query import Measured, best_order, parse_conditions, parse_order
     from cpvlib.domain.template import Template
     from cpvlib.domain.version import Series
+    from cpvlib.managers.signatures import signature
     from cpvlib.managers.versions import Tags
 
     conditions: list[Condition | Measured] = [*parse_conditions(args.where)]
@@ -48,7 +63,8 @@ def run(args: Namespace, ui: UI) -> int:
     count = args.count or (1 if args.best else None)
     shown = [record for each in Series for record in _asked(records, each, conditions, order)[:count]]
     first = [condition.metric for condition in conditions] + ([order.metric] if order else [])
-    _show(ui, shown, first, template, tags.names)
+    signed = {record.name: signature(ws, record) for record in shown} if args.show_signature else {}
+    _show(ui, shown, first, template, _More(tags.names, signed))
     return DONE
 
 
@@ -72,32 +88,31 @@ def _show(
     records: Sequence[VersionRecord],
     first: Sequence[str],
     template: Template | None,
-    aliases: Mapping[TagName, Sequence[str]],
+    more: _More,
 ) -> None:
-    """`aliases` are the names that people gave to versions."""
     if ui.json_wanted:
-        from cpvlib.cli.versiontext import facts
-
-        ui.json({"versions": [facts(record, aliases.get(record.name, ())) for record in records]})
+        ui.json({"versions": [_facts(record, more) for record in records]})
         return
     with ui.pager():
         if template is None:
-            _table(ui, records, first, aliases)
+            _table(ui, records, first, more)
             return
         for record in records:
-            ui.answer(template.render(_fields(record, aliases.get(record.name, ()))))
+            ui.answer(template.render(_fields(record, more.names(record))))
 
 
-def _table(
-    ui: UI,
-    records: Sequence[VersionRecord],
-    first: Sequence[str],
-    aliases: Mapping[TagName, Sequence[str]],
-) -> None:
-    from cpvlib.cli.versiontext import day, pairs
+def _facts(record: VersionRecord, more: _More) -> dict[str, Any]:
+    from cpvlib.cli.versiontext import facts, signature_facts
+
+    signed = more.signed.get(record.name)
+    return {**facts(record, more.names(record)), **(signature_facts(signed) if signed else {})}
+
+
+def _table(ui: UI, records: Sequence[VersionRecord], first: Sequence[str], more: _More) -> None:
+    from cpvlib.cli.versiontext import day, pairs, signature_words
     from cpvlib.domain.text import human_size
 
-    marks = [_marks(record, aliases.get(record.name, ())) for record in records]
+    marks = [_marks(record, more.names(record)) for record in records]
     marked = any(marks)
     rows = []
     for record, mark in zip(records, marks, strict=True):
@@ -109,6 +124,7 @@ def _table(
             "" if told.size is None else human_size(told.size),
             pairs(told.metrics, first),
             *([mark] if marked else []),
+            *([signature_words(more.signed[record.name])] if more.signed else []),
             printable(told.subject),
         ]
         rows.append(row)
@@ -192,6 +208,7 @@ COMMAND = Command(
             "max, says what is better",
         ),
         option("--format", metavar="FORMAT", help="a line for each version in this form, see above"),
+        flag("--show-signature", help="say who signed each, by the keys that git trusts here"),
         *SERIES,
         *OUTPUT,
     ),

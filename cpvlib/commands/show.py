@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, NEGATIVE
 from cpvlib.cli.options import DATA, MODEL, OUTPUT, version
-from cpvlib.cli.record import Command, Example, Group
+from cpvlib.cli.record import Command, Example, Group, flag
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -15,20 +15,26 @@ if TYPE_CHECKING:
     from cpvlib.cli.ui import UI
     from cpvlib.domain.checkpoint import Checkpoint
     from cpvlib.managers.comparing import Details
+    from cpvlib.stores.git.signing import Signature
 
 
 def run(args: Namespace, ui: UI) -> int:
     from cpvlib.cli.opening import open_workspace
+    from cpvlib.cli.versiontext import signature_facts
     from cpvlib.domain.version import Series
+    from cpvlib.managers import signatures
     from cpvlib.managers.comparing import details
 
     series = Series(args.series) if args.series else None
-    shown = details(open_workspace(ui), args.version or "HEAD", series)
+    ws = open_workspace(ui)
+    shown = details(ws, args.version or "HEAD", series)
+    record = shown.found.record
+    signed = signatures.signature(ws, record) if args.show_signature and record else None
     if ui.json_wanted:
-        ui.json(_facts(shown))
+        ui.json({**_facts(shown), **(signature_facts(signed) if signed else {})})
     else:
         with ui.pager():
-            for line in _lines(ui, shown):
+            for line in _lines(ui, shown, signed):
                 ui.answer(line)
     if not shown.mismatches:
         return DONE
@@ -38,8 +44,8 @@ def run(args: Namespace, ui: UI) -> int:
     return NEGATIVE
 
 
-def _lines(ui: UI, shown: Details) -> Iterator[str]:
-    from cpvlib.cli.versiontext import moment
+def _lines(ui: UI, shown: Details, signed: Signature | None) -> Iterator[str]:
+    from cpvlib.cli.versiontext import moment, signature_words
     from cpvlib.domain.text import columns, human_size, plural, printable
 
     record, made = shown.found.record, shown.authorship
@@ -49,6 +55,8 @@ def _lines(ui: UI, shown: Details) -> Iterator[str]:
         yield f"tagger  {printable(f'{record.tagger} <{record.email}>')}"
         yield f"date    {moment(record.date, record.zone)}"
         yield f"commit  {shown.found.commit}"
+        if signed is not None:
+            yield f"signed  {signature_words(signed)}"
         if shown.aliases:
             yield f"alias   {printable(', '.join(shown.aliases))}"
         if record.manifest.companion:
@@ -148,6 +156,7 @@ COMMAND = Command(
         version("`v1.2`, `data/v1.2`, `latest`, an alias, or any git revision (default: `HEAD`)"),
         MODEL,
         DATA,
+        flag("--show-signature", help="say who signed the version, by the keys that git trusts here"),
         *OUTPUT,
     ),
     examples=(

@@ -263,6 +263,11 @@ COMMAND = Command(
         "A version is made without the network and is pending until `git cpv push` publishes it. If "
         "somebody else has published the same number by then, yours gets the next free one, unless you "
         "typed it. A published version never moves.\n\n"
+        "`--sign` signs the tag as git is set up to: `gpg.format`, `user.signingKey`. With "
+        "`cpv.requireSigned` pull, revert and clone take only versions that are signed by somebody whom git "
+        "trusts on this machine: in the OpenPGP keyring, or in the file `gpg.ssh.allowedSignersFile`, which "
+        "must not lie in the repository. What a branch names is taken where a signed version names the same "
+        "objects.\n\n"
         "Refused when a version names the same objects already, and when an object is neither in the cache "
         "nor known to be at the storage. Only the version is printed on standard output."
     ),

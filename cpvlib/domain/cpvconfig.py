@@ -16,7 +16,16 @@ SIZE_LIMIT_BYTES = 1 << 20
 
 # What a file that comes with a clone may decide; anything else in it is ignored.
 SAFE_KEYS = frozenset(
-    {"cpv.team", "cpv.model", "cpv.model.out", "cpv.data.out", "cpv.tagprefix", "cpv.autotag", "cpv.adopted"}
+    {
+        "cpv.team",
+        "cpv.model",
+        "cpv.model.out",
+        "cpv.data.out",
+        "cpv.tagprefix",
+        "cpv.autotag",
+        "cpv.adopted",
+        "cpv.requiresigned",
+    }
 )
 
 _CORRECT = f"correct it, or see what was last committed: git show HEAD:{FILE}"

@@ -202,11 +202,12 @@ def _restore(
     ws: Workspace, request: CloneRequest, progress: Progress
 ) -> tuple[Restored, Mapping[str, Count]]:
     from cpvlib.base.values import replace
-    from cpvlib.managers import restoring
+    from cpvlib.managers import restoring, signatures
     from cpvlib.managers.outs import outs_here
     from cpvlib.managers.standing import standings
 
     outs = {path: out for path, out in outs_here(ws).items() if out.entry is not None}
+    signatures.require_content(ws, outs.values())
     found = standings(ws, outs.values(), progress=progress, jobs=request.jobs)
     plan = restoring.plan_restoration(ws, {path: out.entry for path, out in outs.items()}, found)
     n_fetched, fetched_bytes = restoring.fetch(ws, plan, progress=progress, jobs=request.jobs)

@@ -15,7 +15,7 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import choosing, objects
+from cpvlib.managers import choosing, objects, signatures
 from cpvlib.managers.choosing import Wish
 from cpvlib.managers.outs import Out, in_series, outs_at
 
@@ -75,6 +75,7 @@ def extract(
         raise CheckpointNotFoundError(
             f"'{printable(str(found))}' names no outs of that series", hint="git cpv list"
         )
+    signatures.require(ws, found, outs)
     if request.output is not None:
         _check_free(ws, request.output, outs)
     outs = _at_hand(ws, outs, anew)

@@ -115,7 +115,7 @@ def after_checkout(
 ) -> tuple[Restored, list[str]]:
     """What post-checkout and post-merge do: brings the outs that are behind their pointers, or not there.
     Those with changes of the user's own are left as they are, and named."""
-    from cpvlib.managers import restoring
+    from cpvlib.managers import restoring, signatures
     from cpvlib.managers.outs import outs_here
     from cpvlib.managers.standing import State, standings
 
@@ -125,6 +125,7 @@ def after_checkout(
     behind = (State.BEHIND, State.MISSING, State.NOT_PULLED)
     targets = {path: outs[path].entry for path, each in found.items() if each.state in behind}
     left = [path for path, each in found.items() if each.state is State.CONFLICT]
+    signatures.require_of(ws, outs, targets)
     plan = restoring.plan_restoration(ws, targets, {path: found[path] for path in targets})
     restoring.fetch(ws, plan, progress=listener, jobs=jobs)
     with ws.dvc_lock():

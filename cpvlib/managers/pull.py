@@ -13,7 +13,7 @@ from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.version import Series
-from cpvlib.managers import absence, choosing, restoring
+from cpvlib.managers import absence, choosing, restoring, signatures
 from cpvlib.managers.choosing import Wish
 from cpvlib.managers.outs import LOG, Out, outs_at, outs_here
 from cpvlib.managers.standing import Standing, State, judge, standings
@@ -90,6 +90,7 @@ def plan_pull(
         if out.oid is not None and path not in left and not (union and path == LOG)
     }
     restoration = restoring.plan_restoration(ws, targets, found, force=request.force, choice=choice)
+    signatures.require_of(ws, moved, [each.path for each in restoration.steps])
     taken = _pending(ws) & set(clashes) if clashes else ()
     return PullPlan(
         git_remote, commit, n_commits, restoration, tuple(left), union, tuple(clashes), tuple(sorted(taken))

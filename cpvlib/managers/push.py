@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cpvlib.domain.checkpoint import Checkpoint, Code, Number
     from cpvlib.domain.gate import Gate
     from cpvlib.managers.gating import Decision
+    from cpvlib.managers.tagging import Written
     from cpvlib.managers.tracking import TrackPlan
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.commits import Edit, PreparedCommit
@@ -210,6 +211,7 @@ def push(
     if prepared:
         decision, reason = _decide(ws, plan, prepared)
         versions = _land(ws, plan, prepared, decision)
+        reason = reason if versions or decision is None or decision.plan is None else ""
     elif not plan.in_place:
         _begin_branch(ws, plan.branch, tip)
     _mend(ws, plan, tip)
@@ -365,14 +367,14 @@ def _land(
     ws: Workspace, plan: PushPlan, prepared: PreparedCommit, decision: Decision | None
 ) -> tuple[PendingVersion, ...]:
     """Moves the branch, and with it in one transaction the version that the gate wants."""
-    from cpvlib.managers.tagging import plan_tag, tag, write_tags
+    from cpvlib.managers.tagging import plan_tag, tag
     from cpvlib.stores.git import commits
     from cpvlib.stores.git.refs import RefMovedError
 
     if plan.log is not None:
         plan.log.apply(ws.top)
         step("push:logged")
-    written = write_tags(ws, decision.plan) if decision and decision.plan else None
+    written = _write(ws, decision)
     versions = written.pending if written else ()
     with ws.dvc_lock():
         try:
@@ -389,10 +391,23 @@ def _land(
         ws.bases.update(
             {change.out.path: change.content.oid for change in plan.changes if not change.elsewhere}
         )
-    if decision and decision.plan and not versions:
+    if decision and decision.plan and written and not versions:
         _, again = tag(ws, plan_tag(ws, decision.request), decision.request)
         versions = tuple(again)
     return versions
+
+
+def _write(ws: Workspace, decision: Decision | None) -> Written | None:
+    """The version that the gate wants. One that can't be signed does not stop the push."""
+    from cpvlib.managers.tagging import write_tags
+
+    if decision is None or decision.plan is None:
+        return None
+    try:
+        return write_tags(ws, decision.plan)
+    except GitError as error:
+        ws.note(f"no version: {error.message}")
+        return None
 
 
 def _oddities(changes: Iterable[Change], committed: Mapping[str, Out]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from cpvlib.base.values import dataclass, replace
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import objects, restoring, resuming
+from cpvlib.managers import objects, restoring, resuming, signatures
 from cpvlib.managers.editing import pointer_edit
 from cpvlib.managers.outs import CHECKPOINT, Out, in_series, outs_at, outs_here
 from cpvlib.managers.standing import standings
@@ -70,6 +70,7 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
     ws.refuse_unfinished_git()
     tip = _tip(ws, request)
     found, name, target = _resolve(ws, request)
+    signatures.require(ws, found, target)
     known = resuming.left_over(ws, found.commit, request)
     current = in_series(outs_at(ws, tip), request.series)
     edits = _edits(current, target)
@@ -165,6 +166,7 @@ def detach(
     listener = progress or Silent()
     found, name, _ = _resolve(ws, request)
     target = outs_at(ws, found.commit)
+    signatures.require(ws, found, target)
     wanted = {path: out.entry for path, out in target.items() if out.listed}
     stands = standings(ws, _here(ws, wanted), progress=listener, jobs=request.jobs)
     plan = restoring.plan_restoration(ws, wanted, stands, force=request.force)

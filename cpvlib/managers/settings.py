@@ -47,6 +47,7 @@ RULES: Mapping[str, Rule] = {
     "cpv.model": Rule(("CPV_MODEL",)),
     "cpv.tagprefix": Rule(("CPV_TAG_PREFIX",), default=""),
     "cpv.autotag": Rule(("CPV_AUTOTAG",), default="off"),
+    "cpv.requiresigned": Rule(("CPV_REQUIRE_SIGNED",), default="false"),
     "cpv.remote": Rule(("CPV_REMOTE",)),
     "cpv.cache": Rule(("CPV_CACHE",), default="auto", choices=("auto", "copy", "none")),
     "cpv.link": Rule(("CPV_LINK",), default="copy", choices=("copy", "hardlink", "symlink")),
@@ -228,6 +229,12 @@ class Settings:
         return self.is_true("cpv.storageshared")
 
     @property
+    def require_signed(self) -> bool:
+        """Whether only signed versions may come. A committed yes counts where the user has said nothing; a
+        committed no never outranks the user."""
+        return self.is_true("cpv.requiresigned")
+
+    @property
     def allow_missing(self) -> bool:
         return self.is_true("cpv.allowmissing")
 
@@ -336,6 +343,7 @@ _SPELLING = {
     key.lower(): key
     for key in (
         "cpv.tagPrefix",
+        "cpv.requireSigned",
         "cpv.storageShared",
         "cpv.allowMissing",
         "cpv.limitRate",

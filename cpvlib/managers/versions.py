@@ -109,12 +109,13 @@ class AliasRecord:
 @dataclass(frozen=True)
 class Found:
     """The commit that a user's VERSION means, the version that it is, if it is one, and the alias that it was
-    found by, if it was."""
+    found by, if it was. `by_name`: the version's own name was typed, or `latest`, rather than a revision."""
 
     text: str
     commit: str
     record: VersionRecord | None = None
     alias: AliasRecord | None = None
+    by_name: bool = False
 
     def __str__(self) -> str:
         return str(self.record.name) if self.record else self.text
@@ -169,7 +170,7 @@ class Tags:
         if record is None and text == LATEST:
             record = self._latest(wanted)
         if record is not None:
-            return Found(text, record.commit, record)
+            return Found(text, record.commit, record, by_name=True)
         if text in self.aliases:
             return self._aliased(text, wanted)
         commit = None if self._is_of_other_series(text) else self._ws.repo.resolve(text)

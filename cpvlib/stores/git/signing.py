@@ -22,12 +22,12 @@ _GOOD_SSH = re.compile(r'^Good "git" signature for (.+) with (\S+ key \S+)$', re
 _KEY_SSH = re.compile(r'^Good "git" signature with (\S+ key \S+)$', re.MULTILINE)
 _GOOD_GPG = re.compile(r"^\[GNUPG:\] GOODSIG (\S+) (.*)$", re.MULTILINE)
 _NOT_GPG = {
-    "NO_PUBKEY": "by a key that is not known here",
-    "EXPKEYSIG": "by a key that has expired",
-    "REVKEYSIG": "by a key that was revoked",
-    "EXPSIG": "with a signature that has expired",
-    "BADSIG": "and does not fit what it says",
+    "NO_PUBKEY": "is signed by a key that is not known here",
+    "EXPKEYSIG": "is signed by a key that has expired",
+    "REVKEYSIG": "is signed by a key that was revoked",
+    "EXPSIG": "has a signature that has expired",
 }
+_BROKEN = "has a signature that is not of what it says"
 
 
 class Verdict(Enum):
@@ -40,8 +40,8 @@ class Verdict(Enum):
 
 
 class Signature(NamedTuple):
-    """`signer` is who a good one is of; `why` what is wrong with another, as '… is signed WHY'. Text from
-    anywhere: escape it before it is shown."""
+    """`signer` is who a good one is of; `why` what is wrong with another, as what is said of the tag: 'is
+    signed by nobody'. Text from anywhere: escape it before it is shown."""
 
     verdict: Verdict
     signer: str = ""
@@ -98,9 +98,9 @@ def verify_tag(repo: GitRepository, tag_object: str, name: str) -> Signature:
     that a signed tag can't be shown under another name."""
     tag = tag_objects(repo, [tag_object]).get(tag_object)
     if tag is None or not tag.signed:
-        return Signature(Verdict.MISSING, why="by nobody")
+        return Signature(Verdict.MISSING, why="is signed by nobody")
     if tag.name != name:
-        return Signature(Verdict.WRONG, why=f"as '{tag.name}', which is another name")
+        return Signature(Verdict.WRONG, why=f"was signed as '{tag.name}'")
     done = repo.git.ask("verify-tag", "--raw", tag_object)
     if done.code == 0:
         return Signature(Verdict.GOOD, _signer(done.err))
@@ -117,10 +117,10 @@ def _signer(said: str) -> str:
 
 def _doubted(said: str) -> Signature:
     if "allowedSignersFile needs to be configured" in said:
-        return Signature(Verdict.UNKNOWN, why="by SSH, and gpg.ssh.allowedSignersFile names nobody")
+        return Signature(Verdict.UNKNOWN, why="is signed by SSH, and gpg.ssh.allowedSignersFile is not set")
     if found := _KEY_SSH.search(said):
-        return Signature(Verdict.UNKNOWN, why=f"by a key that nobody here vouches for ({found[1]})")
+        return Signature(Verdict.UNKNOWN, why=f"is signed by a key that is not known here ({found[1]})")
     for word, why in _NOT_GPG.items():
         if re.search(rf"^\[GNUPG:\] {word} ", said, re.MULTILINE):
             return Signature(Verdict.UNKNOWN if word == "NO_PUBKEY" else Verdict.WRONG, why=why)
-    return Signature(Verdict.WRONG, why="and does not fit what it says")
+    return Signature(Verdict.WRONG, why=_BROKEN)
