@@ -252,10 +252,11 @@ def _awaiting(ws: Workspace, commit: str, request: TagRequest) -> list[PendingVe
     """The version of this commit that awaits publication and is the one asked for, both halves of a combined
     one. By force only one of the typed number, or one that force made, where it is to be published."""
     series = set(request.series)
+    goes_on = request.publishes and has_git_remote(ws)
     found = []
     for group in pairs(pending_versions(ws)):
         version = group[0].name.version
-        forced = not request.force or version == request.version or (request.publishes and group[0].again)
+        forced = not request.force or version == request.version or (goes_on and group[0].again)
         if group[0].commit == commit and request.version in (None, version) and forced:
             found.append(group)
     whole = [group for group in reversed(found) if series <= {p.name.series for p in group}]

@@ -131,6 +131,7 @@ def test_json(repo: Shell) -> None:
         "series": "model",
         "tag": "v0.2",
         "pending": True,
+        "aliases": [],
         "on_branch": True,
         "author": "Ada Lovelace",
         "email": "ada@example.org",
