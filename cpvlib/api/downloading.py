@@ -21,6 +21,7 @@ from cpvlib.stores.repolock import alone
 
 if TYPE_CHECKING:
     from cpvlib.managers.choosing import Wish
+    from cpvlib.managers.pickling import Pickles
 
 
 def download(
@@ -59,6 +60,7 @@ def _pull(work: Work, series: Series) -> tuple[Path, Description]:
         work.voice.close(f"would bring {plural(len(plan.restoration.steps), 'out')} up to date")
     else:
         result = pull(ws, plan, request, progress=work.voice)
+        _warn(work, result.restored.pickles)
         if result.restored.kept:
             work.voice.say(f"your own files are kept in '{result.restored.kept}'")
         n_files = plural(result.restored.n_files, "file")
@@ -111,10 +113,16 @@ def _fill(
     place = Path(Scratch(folder.parent / ".coming").new()) if own else folder
     request = extract.ExtractRequest(what.commit, frozenset({series}), place, _wish(work), work.jobs)
     result = extract.extract(work.ws, request, anew=anew, progress=work.voice)
+    _warn(work, result.pickles)
     if own:
         place.rename(folder)
     fetched = f"{plural(result.n_fetched, 'object')}, {human_size(result.fetched_bytes)} fetched"
     work.voice.close(f"downloaded {label} to '{folder}' ({fetched})")
+
+
+def _warn(work: Work, pickles: Pickles) -> None:
+    for warning in pickles.warnings:
+        work.voice.say(f"warning: {warning}")
 
 
 def _own_folder(manager: Manager, work: Work, series: Series, what: Description) -> Path:

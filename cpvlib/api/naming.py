@@ -83,6 +83,8 @@ def revert(
             work.voice.close(f"would commit: {plan.message}; {plural(plan.n_files, 'file')} changed")
             return plan.tip
         result = revert.revert(ws, plan, request, progress=work.voice)
+        for warning in result.restored.pickles.warnings:
+            work.voice.say(f"warning: {warning}")
         if result.restored.kept:
             work.voice.say(f"your own files are kept in '{result.restored.kept}'")
         commit = result.commit or plan.tip

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace, ui: UI) -> int:
+    from cpvlib.cli.pickles import tell_pickles
     from cpvlib.managers.choosing import wish
     from cpvlib.managers.clone import CloneRequest, check, clone
 
@@ -42,6 +43,8 @@ def run(args: Namespace, ui: UI) -> int:
             ui.answer(f"would clone into '{printable(folder)}'")
         return DONE
     result = clone(Path.cwd(), request, progress=ui.progress())
+    if result.restored is not None:
+        tell_pickles(ui, result.restored.pickles)
     if ui.json_wanted:
         ui.json(_facts(result))
     else:
@@ -71,6 +74,7 @@ def _facts(result: CloneResult) -> dict[str, object]:
         "absent": {path: count.n_absent for path, count in result.absent.items()},
         "fetched_objects": restored.n_fetched if restored else 0,
         "fetched_bytes": restored.fetched_bytes if restored else 0,
+        "pickles": restored.pickles.facts if restored else [],
     }
 
 

@@ -176,9 +176,11 @@ def _post_commit(ws: Workspace, ui: UI) -> None:
 
 
 def _post_checkout(ws: Workspace, ui: UI) -> None:
+    from cpvlib.cli.pickles import tell_pickles
     from cpvlib.managers import hooks
 
     restored, left = hooks.after_checkout(ws, progress=ui.progress())
+    tell_pickles(ui, restored.pickles)
     if restored.paths:
         ui.say(f"brought {listed(restored.paths)}")
     if left:

@@ -100,6 +100,7 @@ def _is_tag(ws: Workspace, word: str) -> bool:
 
 
 def _extract(args: Namespace, ui: UI, ws: Workspace, version: str | None) -> int:
+    from cpvlib.cli.pickles import tell_pickles
     from cpvlib.cli.series import chosen
     from cpvlib.domain.version import Series
     from cpvlib.managers.choosing import wish
@@ -113,6 +114,7 @@ def _extract(args: Namespace, ui: UI, ws: Workspace, version: str | None) -> int
         version, chosen(args.series, default=frozenset(Series)), output, asked, args.jobs
     )
     result = extract(ws, request, dry_run=args.dry_run, progress=ui.progress())
+    tell_pickles(ui, result.pickles)
     if ui.json_wanted:
         ui.json({"dry_run": args.dry_run, **_extract_facts(result)})
     else:
@@ -158,12 +160,14 @@ def _tell_plan(ui: UI, plan: PullPlan) -> None:
 
 
 def _tell(ui: UI, result: PullResult) -> None:
+    from cpvlib.cli.pickles import tell_pickles
     from cpvlib.domain.text import human_size, listed, plural, printable
 
     plan, restored = result.plan, result.restored
     for name in plan.taken:
         shown, place = printable(name), printable(plan.git_remote or "")
         ui.warn(f"the number of your pending {shown} was taken at {place}; git cpv push settles it")
+    tell_pickles(ui, restored.pickles)
     if restored.kept:
         ui.say(f"your own files are kept in {printable(str(restored.kept))}")
     if ui.json_wanted:
@@ -173,6 +177,7 @@ def _tell(ui: UI, result: PullResult) -> None:
                 "fetched_objects": restored.n_fetched,
                 "fetched_bytes": restored.fetched_bytes,
                 "kept": kept,
+                "pickles": restored.pickles.facts,
                 **_facts(plan),
             }
         )
@@ -231,6 +236,7 @@ def _extract_facts(result: Extracted) -> dict[str, Any]:
         "fetched_objects": result.n_fetched,
         "fetched_bytes": result.fetched_bytes,
         "left_out": result.n_unwanted,
+        "pickles": result.pickles.facts,
     }
 
 
@@ -253,7 +259,9 @@ COMMAND = Command(
         "what was asked for before. A choice decides about files that are not here: none is taken away, "
         "and what is here is kept up to date. `--all` ends it.\n\n"
         "With a VERSION the worktree is not touched: its objects come into the cache, or with `--output` "
-        "its files into a folder of their own. `--from` does that for a repository that is not cloned."
+        "its files into a folder of their own. `--from` does that for a repository that is not cloned.\n\n"
+        "A pickle that imports what may run code when it is loaded gets a warning; with `git config "
+        "cpv.pickle refuse` nothing of it is written, with `off` nothing is looked for."
     ),
     arguments=(
         operand(

@@ -158,12 +158,15 @@ def _tell_plan(ui: UI, plan: RevertPlan) -> None:
 
 def _tell(ui: UI, ws: Workspace, result: RevertResult, branch: str | None, series: str | None) -> None:
     """`[main 9c02e7f] Revert model to v0.1; 2 files changed (undo: git cpv revert v0.2)`."""
+    from cpvlib.cli.pickles import tell_pickles
     from cpvlib.domain.text import plural, printable
 
     plan = result.plan
+    tell_pickles(ui, result.restored.pickles)
     if ui.json_wanted:
         kept = str(result.restored.kept) if result.restored.kept else None
-        ui.json({"commit": result.commit, "kept": kept, **_facts(plan)})
+        pickles = result.restored.pickles.facts
+        ui.json({"commit": result.commit, "kept": kept, "pickles": pickles, **_facts(plan)})
         return
     if result.restored.kept:
         ui.say(f"your own files are kept in {printable(str(result.restored.kept))}")
@@ -179,9 +182,11 @@ def _tell(ui: UI, ws: Workspace, result: RevertResult, branch: str | None, serie
 
 
 def _tell_detached(ui: UI, result: RevertResult, dry_run: bool) -> None:
+    from cpvlib.cli.pickles import tell_pickles
     from cpvlib.domain.text import plural, printable
 
     plan = result.plan
+    tell_pickles(ui, result.restored.pickles)
     if ui.json_wanted:
         ui.json({"dry_run": dry_run, "commit": None, "detached": plan.found.commit, **_facts(plan)})
         return

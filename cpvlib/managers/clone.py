@@ -201,7 +201,6 @@ def _settle_storage(repo: GitRepository, settings: Settings, environ: Mapping[st
 def _restore(
     ws: Workspace, request: CloneRequest, progress: Progress
 ) -> tuple[Restored, Mapping[str, Count]]:
-    from cpvlib.base.values import replace
     from cpvlib.managers import restoring, signatures
     from cpvlib.managers.outs import outs_here
     from cpvlib.managers.standing import standings
@@ -210,7 +209,6 @@ def _restore(
     signatures.require_content(ws, outs.values())
     found = standings(ws, outs.values(), progress=progress, jobs=request.jobs)
     plan = restoring.plan_restoration(ws, {path: out.entry for path, out in outs.items()}, found)
-    n_fetched, fetched_bytes = restoring.fetch(ws, plan, progress=progress, jobs=request.jobs)
+    fetched = restoring.fetch(ws, plan, progress=progress, jobs=request.jobs)
     with ws.dvc_lock():
-        restored = restoring.carry_out(ws, plan, progress=progress, jobs=request.jobs)
-    return replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes), plan.absent
+        return restoring.carry_out(ws, plan, fetched, progress=progress, jobs=request.jobs), plan.absent

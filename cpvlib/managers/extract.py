@@ -18,6 +18,7 @@ from cpvlib.domain.version import Series
 from cpvlib.managers import choosing, objects, signatures
 from cpvlib.managers.choosing import Wish
 from cpvlib.managers.outs import Out, in_series, outs_at
+from cpvlib.managers.pickling import NO_PICKLES, Pickles, look_at_outs
 
 if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
@@ -52,6 +53,7 @@ class Extracted:
     fetched_bytes: int = 0
     n_unwanted: int = 0
     alias: str | None = None
+    pickles: Pickles = NO_PICKLES
 
 
 def extract(
@@ -92,9 +94,10 @@ def extract(
         n_fetched, n_bytes = objects.fetch(
             source, entries, without=without, progress=progress, jobs=request.jobs
         )
+        pickles = look_at_outs(source, outs, unwanted, progress or Silent())
         if request.output is not None:
             _write(source, request.output, outs, unwanted, progress or Silent(), request.jobs)
-    return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes, n_unwanted, alias)
+    return Extracted(name, found.commit, outs, request.output, n_fetched, n_bytes, n_unwanted, alias, pickles)
 
 
 def _at_hand(ws: Workspace, outs: Mapping[str, Out], anew: bool) -> dict[str, Out]:

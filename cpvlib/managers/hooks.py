@@ -127,9 +127,9 @@ def after_checkout(
     left = [path for path, each in found.items() if each.state is State.CONFLICT]
     signatures.require_of(ws, outs, targets)
     plan = restoring.plan_restoration(ws, targets, {path: found[path] for path in targets})
-    restoring.fetch(ws, plan, progress=listener, jobs=jobs)
+    fetched = restoring.fetch(ws, plan, progress=listener, jobs=jobs)
     with ws.dvc_lock():
-        return restoring.carry_out(ws, plan, progress=listener, jobs=jobs), left
+        return restoring.carry_out(ws, plan, fetched, progress=listener, jobs=jobs), left
 
 
 def refs_of_framework(environ: Mapping[str, str], head: str | None) -> list[PushedRef]:

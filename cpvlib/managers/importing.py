@@ -73,9 +73,9 @@ def import_data(
     now = in_series(outs_here(ws), [Series.DATA])
     targets = {path: out.entry for path, out in now.items() if out.entry is not None}
     plan = restoring.plan_restoration(ws, targets, standings(ws, now.values()), force=True)
-    restoring.fetch(ws, plan, progress=listener)
+    fetched = restoring.fetch(ws, plan, progress=listener, look=False)
     with ws.dvc_lock():
-        restored = restoring.carry_out(ws, plan, progress=listener)
+        restored = restoring.carry_out(ws, plan, fetched, progress=listener)
     if restored.kept and not all(map(_is_template, found.values())):
         listener.note(f"the data that was there before is kept in '{restored.kept}'")
     return result

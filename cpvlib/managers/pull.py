@@ -103,9 +103,7 @@ def pull(
     """Carries the plan out."""
     listener = progress or Silent()
     logs = [plan.log_union] if plan.log_union else []
-    n_fetched, fetched_bytes = restoring.fetch(
-        ws, plan.restoration, more=logs, progress=listener, jobs=request.jobs
-    )
+    fetched = restoring.fetch(ws, plan.restoration, more=logs, progress=listener, jobs=request.jobs)
     step("pull:fetched")
     if plan.commit is not None:
         from cpvlib.stores.git import remotes
@@ -113,10 +111,10 @@ def pull(
         remotes.fast_forward(ws.repo, plan.commit)
         step("pull:forwarded")
     with ws.dvc_lock():
-        restored = restoring.carry_out(ws, plan.restoration, progress=listener, jobs=request.jobs)
+        restored = restoring.carry_out(ws, plan.restoration, fetched, progress=listener, jobs=request.jobs)
         if plan.log_union is not None:
             _unite_logs(ws, plan.log_union)
-    return PullResult(plan, replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes))
+    return PullResult(plan, restored)
 
 
 def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[str]]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
-from cpvlib.base.values import dataclass, field
+from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.text import listed
 from cpvlib.managers import absence, objects
+from cpvlib.managers.pickling import NO_PICKLES, Pickles, look_at_plan
 from cpvlib.managers.standing import Standing
 
 if TYPE_CHECKING:
@@ -78,14 +79,15 @@ class Restoration:
 
 @dataclass(frozen=True)
 class Restored:
-    """What was done: outs changed, files touched in them, objects and bytes fetched, and where copies were
-    kept."""
+    """What was done: outs changed, files touched in them, objects and bytes fetched, where copies were kept,
+    and what was found in the pickles that came."""
 
     paths: tuple[str, ...] = ()
     n_files: int = 0
     n_fetched: int = 0
     fetched_bytes: int = 0
     kept: Path | None = None
+    pickles: Pickles = NO_PICKLES
 
 
 def plan_restoration(
@@ -180,9 +182,16 @@ def _fill(standing: Standing, choice: Choice) -> Fill | None:
     return Fill(path, content, files, absent) if files else None
 
 
-def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int | None = None) -> Restored:
-    """Touches the worktree: copies aside what must be kept, installs, removes. Objects must be in the
-    cache."""
+def carry_out(
+    ws: Workspace,
+    plan: Restoration,
+    fetched: Restored,
+    *,
+    progress: Progress,
+    jobs: int | None = None,
+) -> Restored:
+    """Touches the worktree: copies aside what must be kept, installs, removes. Objects must be in the cache:
+    `fetched` is what brought them."""
     _save_contents(ws, plan.steps)
     kept = _keep(ws, [step.path for step in plan.steps if step.keep])
     step_done("restore:saved")
@@ -203,7 +212,7 @@ def carry_out(ws: Workspace, plan: Restoration, *, progress: Progress, jobs: int
     }
     ws.bases.update(bases)
     step_done("restore:recorded")
-    return Restored(tuple(plan.paths), n_files, kept=kept)
+    return replace(fetched, paths=tuple(plan.paths), n_files=n_files, kept=kept)
 
 
 def _install(ws: Workspace, step: Step, progress: Progress, jobs: int | None) -> int:
@@ -254,10 +263,14 @@ def fetch(
     more: Iterable[OutEntry] = (),
     progress: Progress,
     jobs: int | None = None,
-) -> tuple[int, int]:
-    """Brings what the plan needs, and `more`, into the cache, verified; objects and bytes. The worktree is
-    not touched."""
-    return objects.fetch(
+    look: bool = True,
+) -> Restored:
+    """Brings what the plan needs, and `more`, into the cache, verified. The worktree is not touched.
+
+    Raises RepositoryError for a pickle that `cpv.pickle` refuses, unless there is nothing to `look` for: what
+    comes back was here before.
+    """
+    n_fetched, fetched_bytes = objects.fetch(
         ws,
         [*plan.entries, *more],
         without={step.target.oid: step.absent for step in plan.steps if step.target and step.target.oid},
@@ -265,6 +278,8 @@ def fetch(
         progress=progress,
         jobs=jobs,
     )
+    pickles = look_at_plan(ws, plan, progress) if look else NO_PICKLES
+    return Restored(n_fetched=n_fetched, fetched_bytes=fetched_bytes, pickles=pickles)
 
 
 def _is_known(ws: Workspace, standing: Standing, known: set[str | None]) -> bool:

@@ -127,9 +127,9 @@ def abort(ws: Workspace, *, progress: Progress | None = None, jobs: int | None =
     plan = restoring.plan_restoration(
         ws, targets, _now(ws, entry, listener), known=entry.contents, lefts=lefts
     )
-    restoring.fetch(ws, plan, progress=listener, jobs=jobs)
+    fetched = restoring.fetch(ws, plan, progress=listener, jobs=jobs, look=False)
     with ws.dvc_lock():
-        restoring.carry_out(ws, plan, progress=listener, jobs=jobs)
+        restoring.carry_out(ws, plan, fetched, progress=listener, jobs=jobs)
         _put_back(ws, entry)
     ws.partials.update(lefts)
     ws.bases.update({path: out.base for path, out in entry.outs.items()})

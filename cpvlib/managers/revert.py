@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cpvlib.base.errors import CheckpointNotFoundError, NegativeAnswer, RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
-from cpvlib.base.values import dataclass, replace
+from cpvlib.base.values import dataclass
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
@@ -118,7 +118,7 @@ def unpublished(ws: Workspace, request: RevertRequest) -> str | None:
     return tip
 
 
-def fetch(ws: Workspace, plan: RevertPlan, request: RevertRequest, progress: Progress) -> tuple[int, int]:
+def fetch(ws: Workspace, plan: RevertPlan, request: RevertRequest, progress: Progress) -> restoring.Restored:
     """All objects that the worktree will need, verified, before anything is touched."""
     return restoring.fetch(ws, plan.restoration, progress=progress, jobs=request.jobs)
 
@@ -135,7 +135,7 @@ def revert(
     from cpvlib.stores.git import commits
 
     listener = progress or Silent()
-    n_fetched, fetched_bytes = fetch(ws, plan, request, listener)
+    fetched = fetch(ws, plan, request, listener)
     step("revert:fetched")
     prepared = None
     if plan.commits and commit:
@@ -144,7 +144,7 @@ def revert(
         if request.branch is None:
             resuming.begin(ws, plan, request, made=commit)
             step("revert:begun")
-        restored = restoring.carry_out(ws, plan.restoration, progress=listener, jobs=request.jobs)
+        restored = restoring.carry_out(ws, plan.restoration, fetched, progress=listener, jobs=request.jobs)
         if prepared is not None:
             commits.land(ws.repo, prepared)
         elif plan.commits:
@@ -152,7 +152,6 @@ def revert(
         step("revert:landed")
         if request.branch is None:
             ws.journal.end()
-    restored = replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes)
     return RevertResult(plan, prepared.commit if prepared else None, restored)
 
 
@@ -175,11 +174,10 @@ def detach(
     revert_plan = RevertPlan(found, name, back, plan, {}, 0, "", head.commit or found.commit)
     if dry_run:
         return RevertResult(revert_plan, None, restoring.Restored())
-    n_fetched, fetched_bytes = restoring.fetch(ws, plan, progress=listener, jobs=request.jobs)
+    fetched = restoring.fetch(ws, plan, progress=listener, jobs=request.jobs)
     remotes.checkout_detached(ws.repo, found.commit)
     with ws.dvc_lock():
-        restored = restoring.carry_out(ws, plan, progress=listener, jobs=request.jobs)
-    restored = replace(restored, n_fetched=n_fetched, fetched_bytes=fetched_bytes)
+        restored = restoring.carry_out(ws, plan, fetched, progress=listener, jobs=request.jobs)
     return RevertResult(revert_plan, None, restored)
 
 

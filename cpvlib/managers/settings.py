@@ -51,6 +51,7 @@ RULES: Mapping[str, Rule] = {
     "cpv.remote": Rule(("CPV_REMOTE",)),
     "cpv.cache": Rule(("CPV_CACHE",), default="auto", choices=("auto", "copy", "none")),
     "cpv.link": Rule(("CPV_LINK",), default="copy", choices=("copy", "hardlink", "symlink")),
+    "cpv.pickle": Rule(("CPV_PICKLE",), default="warn", choices=("warn", "refuse", "off")),
     "cpv.storage": Rule(("CPV_STORAGE",), user_key="storage"),
     "cpv.storageshared": Rule(("CPV_STORAGE_SHARED",), default="false"),
     "cpv.allowmissing": Rule(("CPV_ALLOW_MISSING",), default="false"),
@@ -217,6 +218,11 @@ class Settings:
     def link_mode(self) -> str:
         """'copy', 'hardlink' or 'symlink'."""
         return self.value("cpv.link") or "copy"
+
+    @property
+    def pickle_mode(self) -> str:
+        """'warn', 'refuse' or 'off': what becomes of files that would run code when they are loaded."""
+        return self.value("cpv.pickle") or "warn"
 
     @property
     def remote(self) -> str | None:

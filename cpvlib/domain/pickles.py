@@ -1,0 +1,426 @@
+"""What a pickle would import, found without loading it.
+
+Its opcodes (Python's pickletools.py) are walked with a stack of what matters: names, numbers, and what was
+made of which import. Long values are passed over, not read. Where a name is not in the pickle itself but
+computed while it is loaded, that is told.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, BinaryIO, NamedTuple
+
+from cpvlib.base.values import dataclass
+from cpvlib.domain.pickleimports import is_dangerous
+
+MAX_OPCODES = 2_000_000  # some seconds
+_KEPT_BYTES = 4096  # of a value; no import has so long a name
+_MAX_LINE = 1 << 16
+_MAX_STACK = 1_000_000
+_MAX_PICKLES = 64
+_NESTED_BYTES = 16 << 20
+_SKIP_BYTES = 1 << 20
+_DTYPE = re.compile(r"[<>=|]?([A-Za-z])(\d{0,9})")
+_PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04", re.DOTALL)
+_ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
+
+HIDDEN = "a name that is computed"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a file that a loader unpickles would import that is known to be dangerous, sorted; `unseen` is why
+    that may not be all, '' where it is."""
+
+    dangerous: tuple[str, ...] = ()
+    unseen: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.dangerous or self.unseen)
+
+
+class MalformedError(Exception):
+    """Not a pickle, or no longer one from here on."""
+
+
+class TooLongError(Exception):
+    """More than anybody wants to wait for."""
+
+
+class Walk:
+    """Pickles of one file, one after the other: `imports` has the dangerous ones as soon as they are seen.
+
+    `nested` is told of bytes in it that look like another file that a loader would unpickle.
+    """
+
+    def __init__(self, nested: Callable[[bytes], None] = lambda _: None) -> None:
+        self.imports: set[str] = set()
+        self.n_opcodes = 0
+        self.nested = nested
+
+    def all(self, stream: BinaryIO) -> bool:
+        """Walks what is there; whether it began with a whole pickle. Raises TooLongError, OSError.
+
+        PyTorch's files of before 1.6 have five pickles and then their numbers, which are none.
+        """
+        for nth in range(_MAX_PICKLES):
+            try:
+                _Machine(stream, self).run()
+            except MalformedError:
+                return nth > 0
+        return True
+
+
+class _Import(NamedTuple):
+    path: str
+
+
+class _Made(NamedTuple):
+    """What calling an import gave."""
+
+    by: object
+    args: object
+
+
+class _Step(NamedTuple):
+    """An opcode: how wide its argument is (0 for none, below 0 as pickletools' own constants have it), and
+    what it does: `act`, or by itself take from the stack and put there."""
+
+    width: int
+    n_lines: int
+    act: Callable[[_Machine, bytes | None], None] | None
+    to_mark: bool
+    n_taken: int
+    n_put: int
+
+
+_MARK = object()
+_STOP = b"."
+_LINE, _SIGNED = -1, -3
+_SIZE_BYTES = {-2: 1, _SIGNED: 4, -4: 4, -5: 8}
+
+
+class _Machine:
+    """One pickle's stack and memo."""
+
+    def __init__(self, stream: BinaryIO, walk: Walk) -> None:
+        self._stream = stream
+        self._walk = walk
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+
+    def run(self) -> None:
+        """To its STOP. Raises MalformedError before it, TooLongError."""
+        steps, read, walk = _steps(), self._stream.read, self._walk
+        while code := read(1):
+            step = steps[code[0]]
+            if step is None:
+                break
+            walk.n_opcodes += 1
+            if walk.n_opcodes > MAX_OPCODES or len(self._stack) > _MAX_STACK:
+                raise TooLongError
+            if code == _STOP:
+                return
+            argument = self._argument(step) if step.width else None
+            if step.act is None:
+                self._usual(step)
+            else:
+                step.act(self, argument)
+        raise MalformedError
+
+    def _argument(self, step: _Step) -> bytes | None:
+        """Its bytes; None where there are too many to keep."""
+        if step.width > 0:
+            return self._read(step.width)
+        if step.width == _LINE:  # GLOBAL and INST have two
+            return b"".join([self._line() for _ in range(step.n_lines)])
+        width = _SIZE_BYTES[step.width]
+        size = int.from_bytes(self._read(width), "little", signed=step.width == _SIGNED)
+        if size < 0:
+            raise MalformedError
+        if size <= _KEPT_BYTES:
+            return self._read(size)
+        self._pass_over(size)
+        return None
+
+    def _read(self, count: int) -> bytes:
+        data = self._stream.read(count)
+        if len(data) != count:
+            raise MalformedError
+        return data
+
+    def _line(self) -> bytes:
+        line = self._stream.readline(_MAX_LINE)
+        if not line.endswith(b"\n"):
+            raise MalformedError
+        return line
+
+    def _pass_over(self, size: int) -> None:
+        begin = self._read(min(size, 4))
+        rest = size - len(begin)
+        if _PICKLE.match(begin) and size <= _NESTED_BYTES:
+            self._walk.nested(begin + self._read(rest))
+        elif self._stream.seekable():
+            self._stream.seek(rest, 1)
+        else:
+            while rest:
+                rest -= len(self._read(min(rest, _SKIP_BYTES)))
+
+    def _usual(self, step: _Step) -> None:
+        """What pickletools says that an opcode takes from the stack and puts there."""
+        if step.to_mark:
+            self._to_mark()
+        if step.n_taken > len(self._stack):
+            raise MalformedError
+        if step.n_taken:
+            del self._stack[-step.n_taken :]
+        self._stack += [None] * step.n_put
+
+    def _pop(self) -> Any:
+        if not self._stack:
+            raise MalformedError
+        return self._stack.pop()
+
+    def _top(self) -> Any:
+        if not self._stack:
+            raise MalformedError
+        return self._stack[-1]
+
+    def _to_mark(self) -> list[Any]:
+        items = []
+        while (item := self._pop()) is not _MARK:
+            items.append(item)
+        return items[::-1]
+
+    def _bring(self, module: str, name: str) -> _Import:
+        if is_dangerous(module, name):
+            self._walk.imports.add(f"{module}.{name}")
+        return _Import(f"{module}.{name}")
+
+    # What the opcodes do that names, or the arrays of joblib, go through; `_usual` sees to the others.
+
+    def _mark(self, _: bytes | None) -> None:
+        self._stack.append(_MARK)
+
+    def _drop(self, _: bytes | None) -> None:
+        self._pop()
+
+    def _double(self, _: bytes | None) -> None:
+        self._stack.append(self._top())
+
+    def _text(self, argument: bytes | None) -> None:
+        self._stack.append(None if argument is None else argument.decode("utf-8", "surrogatepass"))
+
+    def _old_text(self, argument: bytes | None) -> None:
+        self._stack.append(None if argument is None else argument.decode("latin-1"))
+
+    def _quoted_text(self, argument: bytes | None) -> None:
+        text = (argument or b"").strip()
+        if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in (b"'", b'"'):
+            raise MalformedError
+        try:
+            self._stack.append(codecs.escape_decode(text[1:-1])[0].decode("latin-1"))
+        except ValueError as error:
+            raise MalformedError from error
+
+    def _escaped_text(self, argument: bytes | None) -> None:
+        try:
+            self._stack.append((argument or b"")[:-1].decode("raw-unicode-escape"))
+        except UnicodeDecodeError as error:
+            raise MalformedError from error
+
+    def _bytes(self, argument: bytes | None) -> None:
+        if argument is not None and _PICKLE.match(argument):
+            self._walk.nested(argument)
+        self._stack.append(None)
+
+    def _number(self, argument: bytes | None) -> None:
+        self._stack.append(int.from_bytes(argument or b"", "little", signed=True))
+
+    def _unsigned(self, argument: bytes | None) -> None:
+        self._stack.append(int.from_bytes(argument or b"", "little"))
+
+    def _global(self, argument: bytes | None) -> None:
+        self._stack.append(self._named(argument))
+
+    def _named(self, argument: bytes | None) -> _Import:
+        try:
+            module, name, _ = (argument or b"").decode("utf-8").split("\n")
+        except ValueError as error:
+            raise MalformedError from error
+        return self._bring(module.strip(), name.strip())
+
+    def _stack_global(self, _: bytes | None) -> None:
+        name, module = self._pop(), self._pop()
+        if isinstance(name, str) and isinstance(module, str):
+            self._stack.append(self._bring(module, name))
+        else:
+            self._walk.imports.add(HIDDEN)
+            self._stack.append(None)
+
+    def _extension(self, argument: bytes | None) -> None:
+        """A number for an import that only the loading program's registry knows (PEP 307)."""
+        self._walk.imports.add(HIDDEN)
+        self._stack.append(None)
+
+    def _instance(self, argument: bytes | None) -> None:
+        made = self._named(argument)
+        self._stack.append(_Made(made, tuple(self._to_mark())))
+
+    def _object(self, _: bytes | None) -> None:
+        items = self._to_mark()
+        self._stack.append(_Made(items[0] if items else None, tuple(items[1:])))
+
+    def _call(self, _: bytes | None) -> None:
+        args, made_by = self._pop(), self._pop()
+        self._stack.append(_Made(made_by, args))
+
+    def _call_named(self, _: bytes | None) -> None:
+        _, args, made_by = self._pop(), self._pop(), self._pop()
+        self._stack.append(_Made(made_by, args))
+
+    def _tuple(self, _: bytes | None) -> None:
+        self._stack.append(tuple(self._to_mark()))
+
+    def _short_tuple(self, count: int) -> None:
+        self._stack.append(tuple([self._pop() for _ in range(count)][::-1]))
+
+    def _dict(self, _: bytes | None) -> None:
+        self._stack.append({})
+
+    def _set_one(self, _: bytes | None) -> None:
+        value, key = self._pop(), self._pop()
+        self._fill([key, value])
+
+    def _set_all(self, _: bytes | None) -> None:
+        self._fill(self._to_mark())
+
+    def _fill(self, items: list[Any]) -> None:
+        facts = self._top()
+        if isinstance(facts, dict) and len(facts) < _KEPT_BYTES:
+            facts.update(
+                (key, value)
+                for key, value in zip(items[::2], items[1::2], strict=False)
+                if isinstance(key, str)
+            )
+
+    def _keep(self, at: int) -> None:
+        self._memo[at] = self._top()
+
+    def _put(self, argument: bytes | None) -> None:
+        self._keep(_index(argument))
+
+    def _put_at(self, argument: bytes | None) -> None:
+        self._keep(int.from_bytes(argument or b"", "little"))
+
+    def _memoize(self, _: bytes | None) -> None:
+        self._keep(len(self._memo))
+
+    def _get(self, argument: bytes | None) -> None:
+        self._fetch(_index(argument))
+
+    def _get_at(self, argument: bytes | None) -> None:
+        self._fetch(int.from_bytes(argument or b"", "little"))
+
+    def _fetch(self, at: int) -> None:
+        if at not in self._memo:
+            raise MalformedError
+        self._stack.append(self._memo[at])
+
+    def _build(self, _: bytes | None) -> None:
+        state, made = self._pop(), self._top()
+        if isinstance(made, _Made) and made.by == _Import(_ARRAY) and isinstance(state, dict):
+            self._pass_over_array(state)
+
+    def _pass_over_array(self, state: Mapping[str, Any]) -> None:
+        """joblib writes an array's numbers right into the pickle, an array of objects as one of its own."""
+        dtype, shape = state.get("dtype"), state.get("shape")
+        args = dtype.args if isinstance(dtype, _Made) and isinstance(dtype.args, tuple) else ()
+        form = _DTYPE.fullmatch(args[0]) if args and isinstance(args[0], str) else None
+        if form is None or not isinstance(shape, tuple) or not all(isinstance(each, int) for each in shape):
+            raise MalformedError
+        if form[1] == "O":
+            _Machine(self._stream, self._walk).run()
+            return
+        size = int(form[2] or 1) * (4 if form[1] == "U" else 1)
+        for each in shape:
+            size *= each
+        if size < 0:
+            raise MalformedError
+        if state.get("numpy_array_alignment_bytes") is not None:
+            self._read(self._read(1)[0])
+        while size:  # a pickle may claim any size: the end of the file is found by reading on
+            step = min(size, 1 << 62)
+            size -= step
+            if self._stream.seekable():
+                self._stream.seek(step, 1)
+            else:
+                while step:
+                    step -= len(self._read(min(step, _SKIP_BYTES)))
+
+
+def _index(argument: bytes | None) -> int:
+    try:
+        return int((argument or b"")[:20])
+    except ValueError as error:
+        raise MalformedError from error
+
+
+_ACTS: Mapping[str, Callable[[_Machine, bytes | None], None]] = {
+    "MARK": _Machine._mark,
+    "POP": _Machine._drop,
+    "DUP": _Machine._double,
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), _Machine._text),
+    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), _Machine._old_text),
+    "STRING": _Machine._quoted_text,
+    "UNICODE": _Machine._escaped_text,
+    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"), _Machine._bytes),
+    **dict.fromkeys(("BININT", "LONG1", "LONG4"), _Machine._number),
+    **dict.fromkeys(("BININT1", "BININT2"), _Machine._unsigned),
+    "GLOBAL": _Machine._global,
+    "STACK_GLOBAL": _Machine._stack_global,
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _Machine._extension),
+    "INST": _Machine._instance,
+    "OBJ": _Machine._object,
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), _Machine._call),
+    "NEWOBJ_EX": _Machine._call_named,
+    "TUPLE": _Machine._tuple,
+    "EMPTY_TUPLE": lambda machine, _: machine._short_tuple(0),
+    "TUPLE1": lambda machine, _: machine._short_tuple(1),
+    "TUPLE2": lambda machine, _: machine._short_tuple(2),
+    "TUPLE3": lambda machine, _: machine._short_tuple(3),
+    "EMPTY_DICT": _Machine._dict,
+    "SETITEM": _Machine._set_one,
+    "SETITEMS": _Machine._set_all,
+    "PUT": _Machine._put,
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Machine._put_at),
+    "MEMOIZE": _Machine._memoize,
+    "GET": _Machine._get,
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Machine._get_at),
+    "BUILD": _Machine._build,
+}
+
+
+@cache
+def _steps() -> Sequence[_Step | None]:
+    """By the opcode's byte."""
+    import pickletools
+
+    opcodes: Mapping[str, Any] = vars(pickletools)["code2op"]
+    steps: list[_Step | None] = [None] * 256
+    for code, opcode in opcodes.items():
+        before = [each.name for each in opcode.stack_before]
+        to_mark = "mark" in before
+        steps[ord(code)] = _Step(
+            opcode.arg.n if opcode.arg else 0,
+            2 if opcode.name in ("GLOBAL", "INST") else 1,
+            _ACTS.get(opcode.name),
+            to_mark,
+            before.index("mark") if to_mark else len(before),
+            len(opcode.stack_after),
+        )
+    return steps
