@@ -2,6 +2,7 @@
 # make test      everything that make check looks at, then every test
 # make check     style, types, generated files, floors
 # make generate  manual pages, completions, docs/reference.md, docs/api.md, from records and docstrings
+# make hostile   every command in every hostile clone, for which make test takes only the nearest
 # make judges    environments with real DVC, the newest and 3.50, that the tests compare with
 # make models    a real language model's weights, 91 MB, that a test versions
 # make bench     the benchmarks; BENCH= takes their options (bench/README.md)
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 VENV = .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check generate judges models bench bench-peers install uninstall clean
+.PHONY: demo test check generate judges models bench hostile bench-peers install uninstall clean
 
 demo: $(VENV)/demo
 	PATH="$(CURDIR)/bin:$(CURDIR)/$(VENV)/bin:$$PATH" sh examples/demo.sh
@@ -33,6 +34,9 @@ check: $(VENV)/develop
 
 generate: $(VENV)/develop
 	$(VENV)/bin/python tools/generate.py
+
+hostile: $(VENV)/develop
+	CPVTEST_HOSTILE=all $(VENV)/bin/pytest -n auto -q tests/security/test_hostile.py
 
 judges: $(VENV)/create
 	sh tests/judges/install

@@ -22,6 +22,7 @@ Number = int | float
 _LARGEST = 1.7976931348623157e308
 _MAX_BYTES = 4 << 20
 _MAX_NAME = 200
+_MAX_NAMES = 16 << 20  # characters of all flattened names: nested ones repeat what they are nested in
 _SHAPE = 'what is read is an object, as in {"loss": 0.245}'
 
 
@@ -144,12 +145,19 @@ def is_number(value: object) -> bool:
 
 
 def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested objects as one level, names joined by dots; lists and other values stay whole."""
+    """Nested objects as one level, names joined by dots; lists and other values stay whole.
+
+    Raises RepositoryError for names that would take more memory than any metric is worth.
+    """
     level: dict[str, Any] = {}
     pending: list[tuple[str, Any]] = list(reversed([*facts.items()]))
+    length = 0
     while pending:
         name, value = pending.pop()
         if isinstance(value, dict) and value:
+            length += len(name) * len(value)
+            if length > _MAX_NAMES:
+                raise RepositoryError("metrics or parameters are nested under names that are too long")
             pending.extend((f"{name}.{key}", inner) for key, inner in reversed([*value.items()]))
         else:
             level[name] = value

@@ -78,14 +78,14 @@ class CommittedConfig:
     @classmethod
     def parse(cls, data: bytes | None, source: str = FILE) -> CommittedConfig:
         """Of a file's content; None (no such file) is empty. ConfigError names `source` and the line."""
-        values: dict[str, tuple[str, ...]] = {}
+        values: dict[str, list[str]] = {}
         for entry in _Text(data or b"", source).entries:
             if not is_safe(entry.key):
                 continue
             if entry.value is None:
                 raise ConfigError(f"{source}, line {entry.line}: '{entry.key}' has no value", hint=_CORRECT)
-            values[entry.key] = (*values.get(entry.key, ()), entry.value)
-        return cls(values)
+            values.setdefault(entry.key, []).append(entry.value)
+        return cls({key: tuple(each) for key, each in values.items()})
 
     def get(self, key: str) -> str | None:
         """The last value, as git has it."""

@@ -17,6 +17,9 @@ from cpvlib.base.values import dataclass
 from cpvlib.domain.paths import PLAIN_PATH, check_relative
 from cpvlib.domain.text import printable
 
+MAX_BYTES = 256 << 20
+"""Of a listing: more would name millions of files, and take several times as much memory to read."""
+
 _MD5 = re.compile("[0-9a-f]{32}")
 _MD5_LENGTH = 32
 
@@ -42,9 +45,12 @@ def parse_listing(data: bytes) -> Listing:
     """The listing that a `.dir` object holds; keys other than md5 and relpath, which DVC may add, are
     ignored.
 
-    Raises RepositoryError for anything that is not such a list, for a path that `check_relative` refuses, a
-    path that is there twice, and one that would have to be a file and a folder at once.
+    Raises RepositoryError for anything that is not such a list, for more than MAX_BYTES, for a path that
+    `check_relative` refuses, a path that is there twice, and one that would have to be a file and a folder at
+    once.
     """
+    if len(data) > MAX_BYTES:
+        raise RepositoryError(f"the listing of a folder is larger than {MAX_BYTES >> 20} MiB")
     entries = _plain_entries(data)
     if entries is None:
         entries = _entries(data)
@@ -67,7 +73,9 @@ def _plain_entries(data: bytes) -> dict[str, str] | None:
 def _entries(data: bytes) -> dict[str, str]:
     try:
         rows = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise RepositoryError("the listing of a folder is not JSON: it is nested too deep") from error
+    except ValueError as error:
         raise RepositoryError(f"the listing of a folder is not JSON: {error}") from error
     if not isinstance(rows, list):
         raise RepositoryError("the listing of a folder is not a JSON list")

@@ -13,6 +13,7 @@ from cpvlib.domain.text import printable
 
 MAX_BYTES = 1 << 20
 _MAX_DEPTH = 50
+_MAX_EVENTS = 20_000  # of YAML's: a second's work, and some thousand outs
 _CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 Fields = dict[str, "str | int | bool"]
@@ -63,12 +64,14 @@ def _refuse_bombs(path: str, text: str) -> None:
     from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
     depth = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
+    for nth, event in enumerate(YAML(typ="safe", pure=True).parse(text)):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
             raise broken(path, "it has YAML anchors or aliases")
         if depth > _MAX_DEPTH:
             raise broken(path, "it is nested too deep")
+        if nth > _MAX_EVENTS:
+            raise broken(path, "it says more than any pointer has to say")
 
 
 def load_keeping_form(data: bytes) -> Document:

@@ -11,7 +11,7 @@ from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.checkpoint import Checkpoint
 from cpvlib.domain.comparison import FileChange, ValueChange, compare_files, compare_values, new_content
 from cpvlib.domain.version import Series
-from cpvlib.managers.outs import LOG, Out, checkpoint_at, in_series, outs_at
+from cpvlib.managers.outs import Out, checkpoint_at, in_series, outs_at
 from cpvlib.managers.versions import Found, Tags, VersionRecord
 
 if TYPE_CHECKING:
@@ -205,11 +205,7 @@ def _facts_here(ws: Workspace, changed: bool) -> Checkpoint:
     committed = (checkpoint_at(ws, head) if head else None) or Checkpoint()
     if not changed:
         return committed
-    try:
-        log = (ws.top / LOG).read_bytes()
-    except OSError:
-        log = b""
-    return Checkpoint(metrics=last_training_metrics(log) or {}, params=committed.params)
+    return Checkpoint(metrics=last_training_metrics(ws.read_log() or b"") or {}, params=committed.params)
 
 
 def _compare_series(

@@ -151,15 +151,10 @@ def is_shared(path: Path) -> bool:
 
 def _read_log(ws: Workspace, committed: Out | None) -> bytes:
     """The worktree's log; where it was not pulled, the committed one, for its lines are not to be lost."""
-    try:
-        return (ws.top / LOG).read_bytes()
-    except FileNotFoundError:
-        return _committed_log(ws, committed.entry) if committed and committed.entry else b""
-    except OSError as error:
-        raise RepositoryError(
-            f"cannot read '{LOG}', the history of the metrics: {(error.strerror or '').lower()}",
-            hint=f"move what is there out of the way, then git cpv pull {LOG}",
-        ) from error
+    here = ws.read_log()
+    if here is not None:
+        return here
+    return _committed_log(ws, committed.entry) if committed and committed.entry else b""
 
 
 def _committed_log(ws: Workspace, entry: OutEntry) -> bytes:

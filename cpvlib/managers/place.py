@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError
@@ -177,8 +179,12 @@ def cache_folder(dvc: DvcConfig, repo: GitRepository) -> Path:
     """
     chosen = dvc.cache_dir
     if chosen is None:
-        return _own_cache(repo)
-    if foreign_cache(dvc, repo) and _cache_fingerprint(chosen) not in _trusted(repo):
+        folder = (repo.main_top or repo.top) / ".dvc" / "cache"
+        _refuse_links_of_clone(repo, folder)
+        return folder
+    if not foreign_cache(dvc, repo):
+        _refuse_links_of_clone(repo, chosen)
+    elif _cache_fingerprint(chosen) not in _trusted(repo):
         raise ConfigError(
             f"the cache folder '{printable(str(chosen))}' can't be used yet: it came with the clone",
             hint="see it with git cpv storage show; if it is right: git cpv storage trust",
@@ -186,17 +192,24 @@ def cache_folder(dvc: DvcConfig, repo: GitRepository) -> Path:
     return chosen
 
 
-def _own_cache(repo: GitRepository) -> Path:
-    """`.dvc/cache` of the main worktree. A user may put a link there, but a clone may not bring one."""
-    folder = (repo.main_top or repo.top) / ".dvc" / "cache"
-    for place in (folder.parent, folder):
-        if place.is_symlink() and _is_tracked(repo, place.relative_to(folder.parent.parent).as_posix()):
+def _refuse_links_of_clone(repo: GitRepository, cache: Path) -> None:
+    """A user may make a link of the cache or of a folder in it, but a clone may not bring one."""
+    top = repo.main_top or repo.top
+    for place in _links_of(cache):
+        if place.is_relative_to(top) and _is_tracked(repo, place.relative_to(top).as_posix()):
             raise ConfigError(
-                f"'{place}' is a symbolic link that came with the clone, "
+                f"'{printable(str(place))}' is a symbolic link that came with the clone, "
                 f"to '{printable(str(place.readlink()))}'",
-                hint=f"remove it from git: git rm --cached '{place}'",
+                hint=f"remove it from git: git rm --cached {quote(str(place))}",
             )
-    return folder
+
+
+def _links_of(cache: Path) -> Iterator[Path]:
+    """The links through which objects, or what is on its way to become one, would be written."""
+    yield from (place for place in (cache.parent, cache) if place.is_symlink())
+    for below in ("", "files", "files/md5", "cpv"):  # DVC 2 has its folders right in the cache
+        with suppress(OSError), os.scandir(cache / below) as entries:
+            yield from (Path(entry.path) for entry in entries if entry.is_symlink())
 
 
 def foreign_cache(dvc: DvcConfig, repo: GitRepository) -> Path | None:

@@ -63,7 +63,7 @@ def begin(
     start = Start(os.urandom(4).hex(), ws.top, ws.repo.git_dir, code, flat(plain(params)))
     log = ws.top / LOG
     if log.exists() and is_shared(log):
-        write_atomic(log, log.read_bytes())  # a file of its own, where pull made it a link into the cache
+        write_atomic(log, ws.read_log() or b"")  # a file of its own, where pull made it a link into the cache
     _append(
         log,
         {

@@ -167,7 +167,7 @@ class _Check:
 
         listing = cache.read_listing(oid)
         if listing is None and key in self.found:
-            data = self.storage.get_bytes(key, self.found[key].size)
+            data = self._listing_bytes(key)
             if data is not None and md5_of(data) == oid.removesuffix(".dir"):
                 try:
                     listing = parse_listing(data)
@@ -180,6 +180,15 @@ class _Check:
         if listing is not None:
             self._listings[key] = listing
         return listing
+
+    def _listing_bytes(self, key: str) -> bytes | None:
+        """None, and noted, for what can be no listing: it may be of any size."""
+        from cpvlib.domain.listing import MAX_BYTES
+
+        if self.found[key].size > MAX_BYTES:
+            self.wrong[key] = ("size", f"it has {self.found[key].size:,} bytes, and is no listing")
+            return None
+        return self.storage.get_bytes(key, MAX_BYTES)
 
     def _weigh(self, cache: ObjectCache, wanted: list[Wanted]) -> None:
         """Listings don't tell the sizes of their files; the cache may."""

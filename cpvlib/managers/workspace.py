@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, RepositoryError
 from cpvlib.domain.cpvconfig import FILE, CommittedConfig
-from cpvlib.managers.outs import Roles
+from cpvlib.managers.outs import LOG, Roles
 from cpvlib.managers.settings import Settings
 
 if TYPE_CHECKING:
@@ -129,8 +129,16 @@ class Workspace:
             self.repo.common_dir / "cpv" / "cache.db",
             tables=self.tables,
             note=self.note,
-            release=lambda place: self.worktree.release(place),
+            release=self._release,
         )
+
+    def _release(self, place: Path) -> None:
+        """Makes files of their own of the links to `place`, an object of the cache that is to go, in every
+        worktree: DVC's links and those of `cpv.link = symlink`. What was written through one is work."""
+        from cpvlib.stores.install import own_what_links_to
+
+        for top in self.repo.tops():
+            own_what_links_to(place, top)
 
     @cached_property
     def tables(self) -> BlockTables:
@@ -305,6 +313,20 @@ class Workspace:
         except OSError as error:
             raise RepositoryError(
                 f"cannot read '{path}': {(error.strerror or '').lower()}", hint=_back(path)
+            ) from error
+
+    def read_log(self) -> bytes | None:
+        """`metrics.log`, None where there is none. A link to an object of the cache is followed, and none
+        that leaves the worktree: it may have come with a clone."""
+        try:
+            self.worktree.look(LOG)
+            return (self.top / LOG).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RepositoryError(
+                f"cannot read '{LOG}', the history of the metrics: {(error.strerror or '').lower()}",
+                hint=f"move what is there out of the way, then git cpv pull {LOG}",
             ) from error
 
     def refuse_unfinished(self) -> None:

@@ -53,6 +53,31 @@ def culprit(error: OSError) -> str:
     return quote(path)
 
 
+def read_small(path: StrPath, limit: int, *, follow: bool = True) -> bytes:
+    """A small file's bytes; more than `limit` of them says that it is too large.
+
+    Raises OSError, also for what is no plain file: a clone may bring links to devices that never end. Where
+    links are not to be followed, as in what a clone brings, `path` itself may be none.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a symbolic link", str(path)) from error
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        with FileIO(descriptor, closefd=False) as file:
+            data = bytearray()
+            while len(data) <= limit and (block := file.read(limit + 1 - len(data))):
+                data += block
+            return bytes(data)
+    finally:
+        os.close(descriptor)
+
+
 def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:
     """Give `path` this content: temporary name, fsync, rename, fsync of the folder, which is made if need be.
 

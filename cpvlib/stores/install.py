@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress
 from cpvlib.stores import files, hashing
+from cpvlib.stores.dvc.layout import own_tmp, refuse_link
 from cpvlib.stores.files import Scratch, disk_error, lstat
 from cpvlib.stores.installplan import InstallPlan
 from cpvlib.stores.sources import changed_while_read
@@ -264,11 +265,6 @@ def _scratch_of(top: Path) -> Scratch:
 
     Raises RepositoryError where a clone made a symlink of it.
     """
-    dvc = top / ".dvc"
-    folders = [dvc, dvc / "tmp", dvc / "tmp" / "cpv"] if dvc.is_dir() else [top / STAGING]
-    for folder in folders:
-        if folder.is_symlink():
-            raise RepositoryError(
-                f"'{folder}' is a symlink, where temporary files are to be written", hint=f"rm '{folder}'"
-            )
-    return Scratch(folders[-1])
+    folder = own_tmp(top) / "cpv" if (top / ".dvc").is_dir() else top / STAGING
+    refuse_link(folder)
+    return Scratch(folder)

@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cpvlib.domain.pickles import Looked, TooLongError, Walk
 from cpvlib.stores.hints import Hints
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
-
-    from typing_extensions import Buffer
 
 SUFFIXES = (
     ".bin",
@@ -205,7 +203,7 @@ class _Bounded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
         data = self._read(len(view))
         self._left -= len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -9,6 +10,7 @@ from typing import Protocol, TypeVar
 from cpvlib.base.errors import StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.domain.listing import MAX_BYTES
 from cpvlib.domain.spans import Span
 from cpvlib.stores.files import disk_error
 from cpvlib.stores.storage.protocol import (
@@ -23,6 +25,8 @@ from cpvlib.stores.storage.protocol import (
 )
 
 R = TypeVar("R")
+_SLACK_BYTES = 16 << 20
+
 KeyOf = Callable[[str], str]
 Begin = Callable[[str, Path], Collection[Span]]
 
@@ -158,10 +162,12 @@ def download(
             _check_size(storage, key(oid), len(data), wanted[oid])
             _accept(storage, key(oid), receiver, data)
             return len(data)
+        told = MAX_BYTES if oid.endswith(".dir") else wanted[oid]
+        counted = on_bytes if told is None else _at_most(told, on_bytes, storage, key(oid))
         have = begin(oid, receiver.path)
-        size = _bring_rest(storage, key(oid), receiver, have, on_bytes) if have else None
+        size = _bring_rest(storage, key(oid), receiver, have, counted) if have else None
         if size is None:
-            storage.get(key(oid), receiver.path, on_bytes=on_bytes)
+            storage.get(key(oid), receiver.path, on_bytes=counted)
             size = receiver.path.stat().st_size
             _check_size(storage, key(oid), size, wanted[oid])
             _accept(storage, key(oid), receiver)
@@ -251,6 +257,25 @@ def _check_size(storage: Storage, key: str, size: int, wanted: int | None) -> No
             f"object '{key}' in '{storage.url}' is damaged: it has {size} bytes, its pointer says {wanted}",
             hint="push it again from a clone that has it: 'git cpv push --check'",
         )
+
+
+def _at_most(told: int, on_bytes: OnBytes, storage: Storage, key: str) -> OnBytes:
+    """`on_bytes` for an object that is given up when it goes on and on: it would only fill the disk."""
+    lock = threading.Lock()
+    left = told + _SLACK_BYTES
+
+    def bounded(n_bytes: int) -> None:
+        nonlocal left
+        with lock:
+            left -= n_bytes
+        if left < 0:
+            raise StorageError(
+                f"object '{key}' in '{storage.url}' is damaged: it has more than {told} bytes",
+                hint="push it again from a clone that has it: 'git cpv push --check'",
+            )
+        on_bytes(n_bytes)
+
+    return bounded
 
 
 def _counted(crew: Crew, progress: Progress) -> OnBytes:

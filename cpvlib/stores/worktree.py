@@ -235,15 +235,6 @@ class Worktree:
             files.sync_file_system(where)
         return kept
 
-    def release(self, place: Path) -> None:
-        """Make files of their own of the links that lead to `place`, an object of the cache that is to go.
-
-        DVC's links and those of `cpv.link = symlink` do: what was written through one is the user's.
-        """
-        from cpvlib.stores.install import own_what_links_to
-
-        own_what_links_to(place, self.top)
-
     def record(self, out_path: str, seen: Named, *, gone: Iterable[str] = ()) -> None:
         """Tell the stat index of files that were just installed."""
         self._index.save(out_path, seen, seen_ns=time.time_ns(), gone=gone)

@@ -17,6 +17,7 @@ from typing import Literal
 from cpvlib.base.errors import ConfigError
 from cpvlib.base.values import dataclass, field
 from cpvlib.stores.dvc.configtext import Entry, decode, parse, remote_name, remote_section, set_entry
+from cpvlib.stores.files import read_small
 from cpvlib.stores.userconfig import home
 
 Level = Literal["system", "global", "repo", "local"]
@@ -34,6 +35,7 @@ _PATHS = frozenset(
         "gdrive_service_account_json_file_path",
     }
 )
+_MAX_BYTES = 1 << 20
 _INTERPOLATED = re.compile(r"%\([^)]*\)s")
 
 
@@ -140,7 +142,7 @@ def read_config(
     }
     values: dict[str, dict[str, tuple[str, Level]]] = {}
     for level, file in files.items():
-        for section, entries in _read(file).items():
+        for section, entries in _read(file, level).items():
             merged = values.setdefault(section, {})
             merged.update({key: (value, level) for key, value in entries.items()})
     return DvcConfig(values)
@@ -187,13 +189,15 @@ def system_folder(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("XDG_CONFIG_DIRS", "").strip().split(os.pathsep)[0] or "/etc/xdg") / "dvc"
 
 
-def _read(file: Path) -> dict[str, dict[str, str]]:
+def _read(file: Path, level: Level) -> dict[str, dict[str, str]]:
     try:
-        data = file.read_bytes()
+        data = read_small(file, _MAX_BYTES, follow=level != "repo")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise ConfigError(f"'{file}' cannot be read: {error.strerror}") from error
+    if len(data) > _MAX_BYTES:
+        raise ConfigError(f"'{file}' cannot be read: it is larger than {_MAX_BYTES >> 20} MiB")
     sections = parse(decode(data, str(file)), str(file))
     return {
         name: {key: _value(file, name, key, entry) for key, entry in section.entries.items()}

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.patterns import Pattern, compiled
+from cpvlib.stores.files import read_small
 
 FILE = ".dvcignore"
+_MAX_BYTES = 1 << 20
 
 
 class DvcIgnore:
@@ -51,11 +53,17 @@ class DvcIgnore:
     def _read(self, folder: str, above: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
         file = f"{folder}/{FILE}" if folder else FILE
         try:
-            text = (self._top / file).read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            data = read_small(self._top / file, _MAX_BYTES, follow=False)
+            text = data.decode("utf-8")
+        except (FileNotFoundError, NotADirectoryError):
             return ()
         except (OSError, UnicodeDecodeError) as error:
-            raise RepositoryError(f"'{file}' cannot be read: {error}") from error
+            if (self._top / file).is_dir():
+                return ()
+            reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+            raise RepositoryError(f"'{file}' cannot be read: {reason}") from error
+        if len(data) > _MAX_BYTES:
+            raise RepositoryError(f"'{file}' cannot be read: it is larger than {_MAX_BYTES >> 20} MiB")
         lines = [line.strip() for line in text.split("\n")]
         lines = [line for line in lines if line and not line.startswith("#")]
         if not lines or _ignored(above, file, False):

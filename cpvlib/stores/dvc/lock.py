@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.stores import filelock
+from cpvlib.stores.dvc.layout import own_tmp, refuse_link
 
 _PATIENCE_S = 0.5
 _LIFETIME_S = 365 * 24 * 3600  # DVC's: "lock for good by default"
@@ -33,7 +34,8 @@ def held(
     Where somebody else has it, `note` is told who after half a second, once, and after `timeout_s` it is a
     RepositoryError. Not reentrant, not even within a process.
     """
-    path = top / ".dvc" / "tmp" / "lock"
+    path = own_tmp(top) / "lock"
+    refuse_link(path)
     hold = _held_by_link if hardlink else _held_by_flock
     yield from hold(path, note, timeout_s)
 
@@ -41,7 +43,7 @@ def held(
 def _held_by_flock(path: Path, note: Callable[[str], None], timeout_s: float) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     except OSError as error:
         raise RepositoryError(f"'{path}' cannot be opened: {error.strerror}") from error
     try:

@@ -220,7 +220,7 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     Messages are untranslated while the user's character set stays; nothing asks where there is no terminal;
     CPV_IN_HOOK tells CPV's own hooks that CPV is already at work.
     """
-    env = without_repository(environ)
+    env = _without_bare(without_repository(environ))
     everything = env.pop("LC_ALL", "")
     if everything:
         env["LC_CTYPE"] = everything
@@ -228,6 +228,15 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     if not on_terminal():
         env["GIT_TERMINAL_PROMPT"] = "0"
     return env
+
+
+def _without_bare(env: dict[str, str]) -> dict[str, str]:
+    """Without bare repositories that are only found: one may lie in a folder of a clone, with settings that
+    run programs. git-config(1), `safe.bareRepository`, since 2.38."""
+    count = env.get("GIT_CONFIG_COUNT", "")
+    nth = int(count) if count.isdecimal() else 0
+    more = {f"GIT_CONFIG_KEY_{nth}": "safe.bareRepository", f"GIT_CONFIG_VALUE_{nth}": "explicit"}
+    return {**env, **more, "GIT_CONFIG_COUNT": str(nth + 1)}
 
 
 def without_repository(environ: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -195,6 +196,15 @@ class GitRepository:
             return self.top
         return self.common_dir.parent
 
+    def tops(self) -> list[Path]:
+        """The tops of all worktrees that are there, linked ones too. gitrepository-layout(5), `worktrees`."""
+        tops = dict.fromkeys([self.top, self.main_top])
+        for place in sorted(self.common_dir.glob("worktrees/*/gitdir")):
+            with suppress(OSError):
+                there = os.fsdecode(place.read_bytes()).removesuffix("\n")  # relative, where git was told so
+                tops[Path(os.path.normpath(place.parent / there)).parent] = None
+        return [top for top in tops if top.is_dir()]
+
 
 def _told(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
     """What `git --git-dir=A --work-tree=B` put in the environment, made absolute."""
@@ -221,14 +231,9 @@ def _facts(git: Git) -> _Facts:
     if words[3].startswith("--"):
         raise _too_old(git)
     if words[0] == "true":
-        from shlex import quote
-
-        raise RepositoryError(
-            f"'{git.cwd}' is a bare repository",
-            hint=f"git cpv clone {quote(str(git.cwd))} DIR, and work there",
-        )
+        raise _bare(git)
     if words[1] != "true" or len(parts) < 6:
-        raise RepositoryError(f"'{git.cwd}' is not in a worktree", hint="cd to the worktree's top")
+        raise _not_in_worktree(git)
     git_dir, common_dir, hooks_dir = (Path(os.path.normpath(git.cwd / each)) for each in parts[1:4])
     head = _head(parts[6], parts[7].removesuffix("\n")) if len(parts) > 7 else None
     is_shallow = words[2] == "true"
@@ -241,7 +246,21 @@ def _head(commit: str, ref: str) -> Head | None:
     return Head(ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None, commit)
 
 
+def _bare(git: Git) -> RepositoryError:
+    from shlex import quote
+
+    return RepositoryError(
+        f"'{git.cwd}' is a bare repository", hint=f"git cpv clone {quote(str(git.cwd))} DIR, and work there"
+    )
+
+
+def _not_in_worktree(git: Git) -> RepositoryError:
+    return RepositoryError(f"'{git.cwd}' is not in a worktree", hint="cd to the worktree's top")
+
+
 def _no_repository(git: Git, err: str) -> RepositoryError:
+    if "cannot use bare repository" in err:  # as the door has git say it of one that is only found
+        return _not_in_worktree(git) if ".git" in git.cwd.parts else _bare(git)
     allow = re.search(r"^\s*(git config --global --add safe\.directory .*)$", err, re.MULTILINE)
     if allow:
         return RepositoryError(f"'{git.cwd}' is in a repository of another user's", hint=allow[1])

@@ -1,0 +1,85 @@
+"""P8: whatever a repository holds, nothing leaves the worktree, is run, is given away, or acts on a terminal.
+
+Each repository of the corpus is cloned, and commands are typed in the clone: those that have most to do with
+what is hostile in it, or with CPVTEST_HOSTILE=all (`make hostile`) all that there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from corpus import ALL, case_table
+from trap import Trap, complaint, harmful, trap
+
+from shell import Result, Shell
+
+COMMANDS = (
+    *("status", "status --json", "pull", "list", "list --json", "show", "show --json", "diff v0.1", "verify"),
+    *(
+        "pull v0.1",
+        "pull v0.1 --output ../out",
+        "revert v0.1",
+        "tag --force",
+        "push",
+        "storage show",
+        "storage --json",
+    ),
+    *(
+        "hooks install",
+        "hooks status",
+        "untrack model.bin",
+        "track model.bin",
+        "foreach -- true",
+        "storage trust",
+    ),
+)
+CASES = {case.name: case for case in case_table()}
+
+
+@pytest.fixture
+def laid(shell: Shell, sealed: Path) -> Iterator[Trap]:
+    with trap(shell.cwd, sealed) as laid:
+        yield laid
+
+
+def type_it(shell: Shell, command: str) -> Result:
+    """`-C sub status` is typed in the folder `sub`. There is plenty of memory and time, and an end to it."""
+    words = command.split(" ", 2)
+    here = shell.at(words[1]) if words[0] == "-C" else shell
+    line = words[2] if words[0] == "-C" else command
+    return here.run(f"ulimit -v 4000000; exec git cpv {line}", timeout_s=120)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_hostile(laid: Trap, shell: Shell, sealed: Path, name: str) -> None:
+    case = CASES[name]
+    storage = sealed / ".local/share/cpv/storage/T/m"
+    case.forged(laid).write(shell.cwd / "evil.git", storage)
+    before = laid.seen()
+    cloned = type_it(shell, "clone -q evil.git victim")
+    lead = f"error: cloned into '{shell.cwd}/victim', without its objects: "
+    told = [line.removeprefix(lead) for line in cloned.err.splitlines() if line.startswith("error: ")]
+    places = {"{victim}": f"{shell.cwd}/victim", "{folder}": str(shell.cwd), "{storage}": str(storage)}
+    expected = case.says
+    for place, stands_for in {**places, "{listener}": laid.listener.url}.items():
+        expected = expected.replace(place, stands_for)
+    if expected.endswith("…"):
+        told = [f"{line[: len(expected) - 1]}…" for line in told]
+    assert (told, cloned.code) == (([expected], 128) if expected else ([], 0)), str(cloned)
+    ran = [cloned, type_it(shell, "pull --from evil.git v0.1 --output taken")] if ALL else [cloned]
+    victim = shell.at("victim")
+    ran += [type_it(victim, command) for command in (COMMANDS if ALL else ()) + case.then]
+    assert [(result.command, complaint(result)) for result in ran if complaint(result)] == []
+    after = {path: content for path, content in laid.seen().items() if "/cpv/storage/T/m" not in path}
+    changed = {
+        path
+        for path in {*before, *after}
+        if "/cpv/storage/T/m" not in path and before.get(path) != after.get(path)
+    }
+    assert changed - {"home/.local/state"} == set()
+    assert not laid.has_run
+    assert laid.asked() == []
+    logs = [file.read_text() for file in (sealed / ".local/state/cpv").rglob("*") if file.is_file()]
+    assert [harmful(log) for log in logs if harmful(log)] == []
