@@ -36,7 +36,9 @@ def pointer(path: str, oid: str, size: int | None = None, nfiles: int | None = N
 
 def listing(*names: str, data: bytes = b"payload") -> bytes:
     """A folder's listing that names all these files, in DVC's own bytes."""
-    return json.dumps([{"md5": md5(data), "relpath": name} for name in sorted(names)], sort_keys=True).encode()
+    return json.dumps(
+        [{"md5": md5(data), "relpath": name} for name in sorted(names)], sort_keys=True
+    ).encode()
 
 
 @dataclass

@@ -14,6 +14,7 @@ from shell import Result
 # C0 but newline and tab, DEL, C1, and what reorders or hides text: none of it may reach a terminal or a log.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _OWN = (".local/state/cpv", ".config/cpv", ".cache/cpv")
+_ABOVE_OWN = ("home/.local", "home/.local/state", "home/.config", "home/.cache")
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Trap:
         for top in (self.canary, self.home, self.folder / "hooks"):
             for file in sorted(top.rglob("*")):
                 name = file.relative_to(self.folder.parent).as_posix()
-                if any(f"/{own}" in f"/{name}" for own in _OWN):
+                if name in _ABOVE_OWN or any(f"/{own}" in f"/{name}" for own in _OWN):
                     continue
                 if file.is_symlink():
                     found[name] = str(file.readlink())
