@@ -155,6 +155,27 @@ def test_passwords_in_urls(repo: Shell, sealed: Path) -> None:
     assert leaks([repo.cwd.parent, sealed], ran, allowed=[config]) == []
 
 
+def test_passwords_of_proxies_and_signed_urls(repo: Shell, sealed: Path) -> None:
+    """Of the way to the endpoint and the git host, which libraries quote in their own errors."""
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_MAX_ATTEMPTS": "1"}
+    proxy = {**keys, "HTTPS_PROXY": f"http://ada:{PASSWORD}@127.0.0.1:9", "AWS_ENDPOINT_URL": ""}
+    signed = {**keys, "AWS_ENDPOINT_URL": f"http://127.0.0.1:9/?X-Amz-Signature={TOKEN}"}
+    url = f"https://ada:{GIT_TOKEN}@example.org/x.git"
+    ran = [
+        repo.run(f"git cpv {command}", **env)
+        for env in (proxy, signed)
+        for command in (
+            "push --metric loss=1 -vv",
+            "status --check --json",
+            "doctor --report",
+            "doctor --json",
+        )
+    ]
+    ran.append(repo.at("..").run(f"git cpv pull --from {url} latest -o from -vv", **proxy))
+    assert not [result for result in ran if "Traceback" in result.err]
+    assert leaks([repo.cwd.parent, sealed], ran) == []
+
+
 def test_headers_and_helpers_of_git(repo: Shell, sealed: Path) -> None:
     """`-vv` shows the git commands that run, and none of the settings that they run with."""
     keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET}
