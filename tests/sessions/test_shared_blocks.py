@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from servers.front import Front, front_of
+from servers.front import Fault, Front, front_of
 from servers.s3 import S3Server
 from shell import Shell
 
@@ -88,6 +90,21 @@ def test_where_the_old_version_is_gone_all_is_sent(repo: Shell, front: Front, mo
     assert (repo.cwd / "model.bin").read_bytes() == TUNED
 
 
+def test_a_push_that_was_interrupted_goes_on(repo: Shell, front: Front) -> None:
+    """Of two changed blocks one is stored when the push is killed; the next sends the other."""
+    repo.write("model.bin", some_bytes(BLOCK, seed=5) + MODEL[BLOCK : 2 * BLOCK] + some_bytes(BLOCK, seed=6))
+    front.faults.append(Fault("silent", "PUT", "partNumber=3", times=99))
+    words = ["git-cpv-push", "-q", "--metric", "loss=1", "--jobs", "1"]
+    process = subprocess.Popen(words, cwd=repo.cwd, env={**os.environ, **repo.env})
+    assert front.left_waiting.wait(60)
+    process.kill()
+    process.wait()
+    front.faults.clear()
+    front.clear()
+    repo.ok("git cpv push -q --metric loss=1")
+    assert BLOCK <= front.received_bytes < BLOCK + MIB
+
+
 def test_a_renamed_file_is_not_sent(repo: Shell, front: Front) -> None:
     md5 = hashlib.md5(repo.write("data/one.bin", some_bytes(2 * BLOCK + 9, seed=4)).read_bytes()).hexdigest()
     repo.ok("git cpv push -q")
@@ -123,10 +140,13 @@ def test_a_dry_run_in_a_folder_skips_what_is_there(repo: Shell) -> None:
     assert facts["bytes"] == {"send": 10 + listing, "copy": 0, "skip": 1500}
 
 
-def test_a_pull_fetches_what_changed(repo: Shell, front: Front) -> None:
+@pytest.mark.parametrize("the_old_is", ["in the cache", "in the worktree only"])
+def test_a_pull_fetches_what_changed(repo: Shell, front: Front, the_old_is: str) -> None:
     repo.ok("git clone -q . ../clone")
     clone = repo.at("../clone", **repo.env)
-    clone.ok("git cpv pull -q")
+    clone.ok("git cpv pull -q && git cpv status -q")
+    if the_old_is == "in the worktree only":
+        clone.ok("rm -r .dvc/cache")
     repo.write("model.bin", TUNED)
     repo.ok("git cpv push -q --metric loss=1")
     clone.git("pull", "-q")

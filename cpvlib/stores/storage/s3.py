@@ -283,11 +283,22 @@ class S3Storage:
 
         told = Told(on_bytes)
         try:
-            upload, brought = compose(self._line, key, source, known.likeness, known, told, self.jobs)
+            upload, brought = compose(
+                self._line,
+                key,
+                source,
+                known.likeness,
+                known,
+                told,
+                self.jobs,
+                md5=md5,
+                records=self._uploads,
+            )
         except StorageError as error:
             told.take_back()
             self._line.tell(f"sending all of '{key}', for what is stored was of no use: {error.message}")
             return None
+        self._sent_parts = True
         proof = self._confirm_parts(upload, source.size, md5, brought)
         return replace(proof, copied_bytes=copied_bytes(known.likeness.pieces))
 

@@ -173,6 +173,16 @@ class Upload:
         proved = held.etag == md5 or (self._record and self._record.proves(part.number, md5, held.etag))
         return f'"{held.etag}"' if proved else None
 
+    def copied(self, part: Part, opened: Callable[[], BinaryIO]) -> Brought | None:
+        """The part, if the server was found to hold it already and it is proved to be these bytes of a
+        file."""
+        if part.number not in self._held:
+            return None
+        with opened() as reader:
+            md5 = md5_of(reader, part)
+        etag = self._proved(part, md5)
+        return None if etag is None else Brought(part, etag, md5)
+
     def copy(self, part: Part, origin: Origin) -> Brought:
         """As many bytes as the part has, on the server's side of the network; its ETag is not compared with
         anything yet. Raises ObjectMissingError where the origin is gone, StorageError where it is another.
@@ -280,16 +290,19 @@ def resumable(
     md5: str,
     records: UploadRecords | None,
     crc64nvme: int | None = None,
+    count: int | None = None,
 ) -> Iterator[Upload]:
     """The upload of this content that was interrupted, or a new one; if the block fails it is left as it is,
-    for another command to go on with. Where nothing can be remembered it is aborted then.
+    for another command to go on with. Where nothing can be remembered it is aborted then. `count` is how many
+    parts there are to be, where they are not of equal size.
     """
     with records.of(line.settings.url, key, size, md5) if records else nullcontext() as record:
         if record is None:
             with begun(line, key, crc64nvme) as upload:
                 yield upload
             return
-        upload = _left(line, key, record, crc64nvme) or _recorded(line, key, size, md5, record, crc64nvme)
+        left = _left(line, key, record, crc64nvme, count)
+        upload = left or _recorded(line, key, size, md5, record, crc64nvme)
         try:
             yield upload
         except UploadGoneError:
@@ -297,7 +310,9 @@ def resumable(
             raise
 
 
-def _left(line: S3Line, key: str, record: UploadRecord, crc64nvme: int | None) -> Upload | None:
+def _left(
+    line: S3Line, key: str, record: UploadRecord, crc64nvme: int | None, count: int | None
+) -> Upload | None:
     """The recorded upload, if the server knows it, tells of its parts, and has no others."""
     begun = record.begun
     if begun is None:
@@ -306,7 +321,7 @@ def _left(line: S3Line, key: str, record: UploadRecord, crc64nvme: int | None) -
         line, key, begun.upload_id, part_bytes=begun.part_bytes, record=record, crc64nvme=crc64nvme
     )
     try:
-        held_bytes = upload.look({part.number for part in parts_of(begun.size, begun.part_bytes)})
+        held_bytes = upload.look(range(1, 1 + (count or len(parts_of(begun.size, begun.part_bytes)))))
     except UploadGoneError:
         return None
     except DeniedError:
