@@ -79,11 +79,13 @@ class Upload:
 @dataclass
 class Strict:
     """`kind` is 'full': as Amazon's; 'kms': its ETags are not md5s besides; 'old': it refuses what it does
-    not know of checksums; 'echo': it believes what it is told, and computes none. `spoil` damages copies.
+    not know of checksums; 'echo': it believes what it is told, and computes none; 'mute': it
+    promises one and keeps none. `spoil` damages copies, `mixes` what parts are put together to.
     """
 
     kind: str = "full"
     spoil: bool = False
+    mixes: bool = False
     url: str = ""
     objects: dict[str, Stored] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
@@ -205,6 +207,8 @@ class Strict:
         if any(part.content.size < LEAST_PART for part in parts[:-1]):
             raise Refusal("EntityTooSmall")
         content = Content(tuple(stretch for part in parts for stretch in part.content.stretches))
+        if self.mixes:
+            content = Content((*content.stretches[1:], content.stretches[0]))
         told = request.headers.get("x-amz-checksum-crc64nvme")
         computed = content.crc if upload.keeps and self.kind in ("full", "kms") else None
         if told and computed and told != computed:

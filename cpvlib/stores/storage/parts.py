@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from cpvlib.base.errors import StorageError
 from cpvlib.base.values import dataclass
-from cpvlib.stores.storage.protocol import OnBytes
+from cpvlib.stores.blockhash import crc64nvme
+from cpvlib.stores.storage.protocol import OnBytes, Source
 
 _MIB = 1 << 20
 # S3 user guide, "Amazon S3 multipart upload limits"; 8 MiB is above the least size of a part, 5 MiB.
@@ -62,6 +63,33 @@ def md5_of(reader: BinaryIO, part: Part, beside: Callable[[memoryview], None] | 
             beside(memoryview(block))
         left -= len(block)
     return digest.hexdigest()
+
+
+def crc_of(source: Source) -> int | None:
+    """The CRC64NVME of all its bytes, read once more; None where that can't be computed."""
+    update = crc64nvme()
+    if update is None:
+        return None
+    value = 0
+    with source.open() as reader:
+        while block := reader.read(_BLOCK):
+            value = update(memoryview(block), value)
+    return value
+
+
+class Told:
+    """Counts the bytes that were told, so that they can be taken back."""
+
+    def __init__(self, on_bytes: OnBytes) -> None:
+        self._on_bytes = on_bytes
+        self._counts: list[int] = []  # appended to by many threads
+
+    def __call__(self, count: int) -> None:
+        self._counts.append(count)
+        self._on_bytes(count)
+
+    def take_back(self) -> None:
+        self._on_bytes(-sum(self._counts))
 
 
 class Slice:

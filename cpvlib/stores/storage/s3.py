@@ -24,7 +24,7 @@ from cpvlib.base.values import replace
 from cpvlib.domain.delta import copied_bytes
 from cpvlib.domain.spans import Span, cut, gaps, joined
 from cpvlib.stores.storage.arriving import Arriving
-from cpvlib.stores.storage.parts import Part, Slice, parts_of
+from cpvlib.stores.storage.parts import Part, Slice, Told, crc_of, parts_of
 from cpvlib.stores.storage.protocol import (
     UNKNOWN,
     Known,
@@ -39,7 +39,7 @@ from cpvlib.stores.storage.protocol import (
 )
 from cpvlib.stores.storage.s3_choice import fast_line
 from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range, is_md5, md5_header, md5_in
-from cpvlib.stores.storage.s3_errors import AGAIN
+from cpvlib.stores.storage.s3_errors import AGAIN, DamagedError
 from cpvlib.stores.storage.s3_fast import ElsewhereError, FastLine
 from cpvlib.stores.storage.s3_multipart import Brought, Origin, Upload, begun, resumable, whole_etag
 from cpvlib.stores.storage.s3_settings import S3Settings
@@ -134,7 +134,7 @@ class S3Storage:
     def put(self, key: str, source: Source, *, md5: str, known: Known = UNKNOWN, on_bytes: OnBytes) -> Proof:
         if source.size > _SINGLE_PUT:
             proof = self._put_alike(key, source, md5, known, on_bytes)
-            return proof or self._put_parts(key, source, md5, known, on_bytes)
+            return proof or self._put_all(key, source, md5, known, on_bytes)
         source.check()
         with source.open() as reader:
             if source.size > _IN_MEMORY:
@@ -279,7 +279,7 @@ class S3Storage:
         """None where what is stored already was of no use, and all is to be sent."""
         if known.likeness is None:
             return None
-        from cpvlib.stores.storage.s3_delta import Told, compose
+        from cpvlib.stores.storage.s3_delta import compose
 
         told = Told(on_bytes)
         try:
@@ -302,6 +302,18 @@ class S3Storage:
         proof = self._confirm_parts(upload, source.size, md5, brought)
         return replace(proof, copied_bytes=copied_bytes(known.likeness.pieces))
 
+    def _put_all(self, key: str, source: Source, md5: str, known: Known, on_bytes: OnBytes) -> Proof:
+        """A checksum of the whole that was remembered wrongly must not keep an object out."""
+        told = Told(on_bytes)
+        try:
+            return self._put_parts(key, source, md5, known, told)
+        except DamagedError:
+            actual = crc_of(source)
+            if actual in (None, known.crc64nvme):
+                raise
+            told.take_back()
+            return self._put_parts(key, source, md5, Known(actual), on_bytes)
+
     def _put_parts(self, key: str, source: Source, md5: str, known: Known, on_bytes: OnBytes) -> Proof:
         with resumable(self._line, key, source.size, md5, self._uploads, known.crc64nvme) as upload:
             parts = parts_of(source.size, upload.part_bytes)
@@ -321,11 +333,11 @@ class S3Storage:
         is_doubtful = any(part.is_doubtful for part in brought)
         if upload.crc64nvme is not None:
             found = kept(head)
-            if upload.crc64nvme == found or (upload.enforces and found is None):
+            if upload.crc64nvme == found:
                 self._line.whole.learn(True)
                 return Proof("CRC64NVME of the whole object")
             self._line.whole.learn(False)
-            is_doubtful = is_doubtful or found is not None
+            is_doubtful = is_doubtful or found is not None or any(part.md5 is None for part in brought)
         if is_doubtful:
             return self._read_back(upload.key, md5)
         sums = " and their checksum" if head["ETag"].strip('"') == whole_etag(brought) else ""

@@ -19,21 +19,6 @@ class NotAlikeError(StorageError):
     """The object that was to be copied from is gone, is another, or what came of a copy can't be proved."""
 
 
-class Told:
-    """Counts the bytes that were told, so that they can be taken back."""
-
-    def __init__(self, on_bytes: OnBytes) -> None:
-        self._on_bytes = on_bytes
-        self._counts: list[int] = []  # appended to by many threads
-
-    def __call__(self, count: int) -> None:
-        self._counts.append(count)
-        self._on_bytes(count)
-
-    def take_back(self) -> None:
-        self._on_bytes(-sum(self._counts))
-
-
 def compose(
     line: S3Line,
     key: str,

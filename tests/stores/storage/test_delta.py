@@ -157,11 +157,28 @@ class TestTheChecksumOfTheWhole:
     def test_other_content_is_refused_and_gets_no_name(self) -> None:
         data = some_bytes(17 * MIB)
         with strict_server() as server:
-            storage = self.opened(server, Remembered(True))
+            storage, server.mixes = self.opened(server, Remembered(True)), True
             with pytest.raises(StorageError, match="was damaged on its way"):
-                put(storage, data, Known(12345))
+                put(storage, data, Known(table(data).crc64nvme))
             assert server.objects == {}
             assert server.uploads == {}
+
+    def test_a_checksum_that_was_remembered_wrongly_is_computed_again(self) -> None:
+        data, sent = some_bytes(17 * MIB), Count()
+        with strict_server() as server:
+            proof = put(self.opened(server, Remembered(True)), data, Known(12345), sent)
+            assert proof == Proof("CRC64NVME of the whole object")
+            assert sent.total == len(data)
+
+    def test_what_was_remembered_wrongly_of_the_server_proves_nothing(self, tmp_path: Path) -> None:
+        """It promises a checksum and keeps none; the copies, of which none was proved, are read back."""
+        old = some_bytes(25 * MIB)
+        new = some_bytes(BLOCK_BYTES, seed=2) + old[BLOCK_BYTES:]
+        with strict_server("mute") as server:
+            storage = self.opened(server, Remembered(True))
+            server.objects[f"/bucket/team/model/{key_of(old)}"] = Stored(Content((old,)), md5(old))
+            assert put(storage, new, alike(new, old)).how == "read back, with its md5"
+            assert fetch(storage, key_of(new), tmp_path / "back") == new
 
     def test_where_no_copy_can_be_proved_all_is_sent_until_the_server_is_known(self, tmp_path: Path) -> None:
         """With KMS no ETag is an md5."""
