@@ -50,16 +50,20 @@ def _borrow(
 
 
 def _pull(work: Work, series: Series) -> tuple[Path, Description]:
+    from cpvlib.domain.merging import Side
     from cpvlib.managers import moved
-    from cpvlib.managers.pull import PullRequest, plan_pull, pull
+    from cpvlib.managers.pull import PullRequest, plan_pull, pull, refuse_code
 
-    request = PullRequest(frozenset({series}), _wish(work), work.force, work.jobs)
+    prefer = work.options.get("prefer")
+    side = Side(prefer) if prefer else None
+    request = PullRequest(frozenset({series}), _wish(work), work.force, work.jobs, side)
     plan = plan_pull(work.ws, request, dry_run=work.dry_run, progress=work.voice)
     ws = work.ws
     if work.dry_run:
-        work.voice.close(f"would bring {plural(len(plan.restoration.steps), 'out')} up to date")
+        work.voice.close(f"would bring {plural(len(plan.coming.steps), 'out')} up to date")
     else:
         result = pull(ws, plan, request, progress=work.voice)
+        refuse_code(plan)
         _warn(work, result.restored.pickles)
         if result.restored.kept:
             work.voice.say(f"your own files are kept in '{result.restored.kept}'")

@@ -81,6 +81,9 @@ class DownloadOptions(AllOptions, total=False):
     """Bring only the files that these patterns match, as in .gitignore, from the top of the repository."""
     exclude: str | Sequence[str] | None
     """Leave out the files that these patterns match."""
+    prefer: str | None
+    """Without a tag, where two people pushed and both changed the same: `"ours"` keeps what this branch has,
+    `"theirs"` takes the other's. Default: such a conflict is an error that names it."""
 
 
 class TagOptions(Options, total=False):
@@ -155,6 +158,8 @@ def _check(options: Mapping[str, Any], caller: str) -> None:
     for name, value in options.items():
         if name in _KINDS and not isinstance(value, _KINDS[name]):
             raise OptionError(f"{caller}(): '{name}' can't be {value!r}")
+    if options.get("prefer") not in (None, "ours", "theirs"):
+        raise OptionError(f"{caller}(): 'prefer' is 'ours' or 'theirs', not {options['prefer']!r}")
     notify = options.get("notify")
     if notify is not None and not callable(notify):
         raise OptionError(f"{caller}(): 'notify' is a function that takes one line of text, not {notify!r}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace, ui: UI) -> int:
+    from cpvlib.cli.launcher import launcher
     from cpvlib.cli.pickles import tell_pickles
     from cpvlib.managers.choosing import wish
     from cpvlib.managers.clone import CloneRequest, check, clone
@@ -32,6 +33,7 @@ def run(args: Namespace, ui: UI) -> int:
         storage=args.storage,
         with_objects=not args.no_objects,
         wish=wish((), args.include, args.exclude),
+        launcher=launcher(),
         jobs=args.jobs,
         transfers=transfer_settings(args),
     )

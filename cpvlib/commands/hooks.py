@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.hooks.files import HookState
 
 _LISTED = 20
-_HOOKS = ("post-commit", "pre-push", "post-checkout", "post-merge")
+_HOOKS = ("post-commit", "pre-push", "post-checkout", "post-merge", "merge")
 
 
 def run(args: Namespace, ui: UI) -> int:
@@ -37,6 +37,7 @@ def run(args: Namespace, ui: UI) -> int:
 
 
 def _install(args: Namespace, ui: UI) -> int:
+    from cpvlib.cli.launcher import launcher
     from cpvlib.cli.opening import open_workspace
     from cpvlib.managers import hooks
 
@@ -44,7 +45,7 @@ def _install(args: Namespace, ui: UI) -> int:
     before = {state.name: state for state in hooks.states(repo)}
     names = [*hooks.USUAL, *(hooks.FILES if args.files else ())]
     names += [name for name in hooks.FILES if before[name].path and name not in names]
-    states = [state for state in hooks.install(repo, names, _launcher()) if state.path]
+    states = [state for state in hooks.install(repo, names, launcher()) if state.path]
     if ui.json_wanted:
         ui.json({"hooks": [_facts(state) for state in states]})
         return DONE
@@ -71,7 +72,8 @@ def _status(args: Namespace, ui: UI) -> int:
 
     repo = _repository()
     states = hooks.states(repo)
-    well = all(_is_well(state) for state in states if state.path or state.name in hooks.USUAL)
+    wanted = (*hooks.USUAL, hooks.MERGE)
+    well = all(_is_well(state) for state in states if state.path or state.name in wanted)
     if ui.json_wanted:
         ui.json({"folder": str(repo.hooks_dir), "well": well, "hooks": [_facts(s) for s in states]})
     else:
@@ -100,7 +102,7 @@ def _described(state: HookState) -> str:
     if not _finds_launcher(state):
         return f"installed, but git-cpv is neither at '{printable(str(state.launcher or ''))}' nor on PATH"
     text = "installed" if state.is_current else "installed, changed or by another version of CPV"
-    where = f" as {state.path.name}" if state.path.name != state.name else ""
+    where = f" as {state.path.name}" if state.path.name not in (state.name, "attributes") else ""
     return text + where + _chain(state)
 
 
@@ -125,22 +127,13 @@ def _repository() -> GitRepository:
     return GitRepository.discover(Path.cwd())
 
 
-def _launcher() -> Path | None:
-    """The git-cpv beside the program that runs now, else the one on PATH."""
-    import shutil
-
-    beside = Path(sys.argv[0]).absolute().with_name("git-cpv")
-    if "/" in sys.argv[0] and os.access(beside, os.X_OK):
-        return beside
-    found = shutil.which("git-cpv")
-    return Path(found).absolute() if found else None
-
-
 def _run_hook(args: Namespace, ui: UI) -> int:
     """post-hooks never fail what they come after; pre-push stops the push."""
     from cpvlib.cli.opening import changing, open_workspace
     from cpvlib.stores.git.repository import NoRepositoryError
 
+    if args.hook == "merge":
+        return _merge(ui, args.words or [])
     if os.environ.get("CPV_IN_HOOK"):
         return DONE
     if args.hook == "pre-push":
@@ -185,6 +178,31 @@ def _post_checkout(ws: Workspace, ui: UI) -> None:
         ui.say(f"brought {listed(restored.paths)}")
     if left:
         ui.say(f"{listed(left)} changed here, and so did the pointer: git cpv pull --force takes theirs")
+
+
+def _merge(ui: UI, words: list[str]) -> int:
+    """The merge driver: writes over the second file, and fails where that leaves a conflict, as git wants."""
+    from cpvlib.cli.opening import open_workspace
+    from cpvlib.managers import driving
+    from cpvlib.stores.git import merges
+
+    if len(words) != 5 or not words[3].isdecimal():
+        raise UsageError("git gives the merge driver three files, a number and a path")
+    files = [Path(word) for word in words[:3]]
+    base, ours, theirs = (file.read_bytes() for file in files)
+    width, path = int(words[3]), words[4]
+    try:
+        ws = open_workspace(ui)
+    except RepositoryError:
+        repo, driven = _repository(), driving.Driven(None)  # on this side it is none of CPV's
+    else:
+        repo, driven = ws.repo, driving.drive(ws, path, base, ours, theirs, width=width)
+    if driven.content is None:
+        return DONE if merges.merge_file(repo, *files, width=width) else NEGATIVE
+    files[1].write_bytes(driven.content)
+    if driven.reason:
+        ui.say(f"{printable(path)}: {printable(driven.reason)}; git cpv pull settles it")
+    return NEGATIVE if driven.reason else DONE
 
 
 def _pre_push(ui: UI, words: list[str]) -> int:
@@ -258,6 +276,10 @@ COMMAND = Command(
         "uploads what is missing, and stops the push, with a list, where an object is nowhere or only one "
         "half of a combined version would be published. Old commits whose objects are long gone are let "
         "through with `git config cpv.allowMissing true`.\n\n"
+        "With them comes a *merge* driver, in `info/attributes` of git's folder and in the configuration of "
+        "this clone: plain `git merge`, `git rebase`, `git cherry-pick`, `git revert` and `git stash pop` "
+        "then merge pointers, `checkpoint.json`, `.cpvconfig` and `.gitignore` by the rules of `git cpv "
+        "pull`, which also settles what is left in conflict.\n\n"
         "With `--files`, *post-checkout* and *post-merge* bring the files that the pointers name after "
         "`git switch`, `git checkout`, `git merge` and `git pull`; what you changed stays.\n\n"
         "A hook that is there already runs first, husky's and the pre-commit framework's as well; it is "
@@ -288,7 +310,10 @@ COMMAND = Command(
     ),
     see_also=("tag", "push", "githooks(5)"),
     negative="a hook is not installed, or does not find git-cpv any more",
-    files=(("before-cpv in git's hooks folder", "the hooks that were there before, which run first"),),
+    files=(
+        ("before-cpv in git's hooks folder", "the hooks that were there before, which run first"),
+        ("info/attributes in git's folder", "which files merge by CPV's driver"),
+    ),
     environment=(("CPV_IN_HOOK", "Set while CPV is at work, so that its hooks do nothing."),),
     run=run,
 )

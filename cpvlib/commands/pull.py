@@ -30,6 +30,8 @@ def run(args: Namespace, ui: UI) -> int:
 def _run_here(args: Namespace, ui: UI, ws: Workspace) -> int:
     paths, version = _split(ws, args.words)
     if version is not None or args.output is not None:
+        if args.prefer:
+            raise UsageError(f"--{args.prefer} is for a pull of the branch", hint="git cpv pull")
         if paths:
             raise UsageError(
                 "a VERSION is pulled whole: leave out the paths", hint="git cpv pull VERSION --output DIR"
@@ -40,19 +42,23 @@ def _run_here(args: Namespace, ui: UI, ws: Workspace) -> int:
 
 def _run_pull(args: Namespace, ui: UI, ws: Workspace, paths: tuple[str, ...]) -> int:
     from cpvlib.cli.series import chosen
+    from cpvlib.domain.merging import Side
     from cpvlib.domain.version import Series
     from cpvlib.managers.choosing import wish
     from cpvlib.managers.moved import error
-    from cpvlib.managers.pull import PullRequest, plan_pull, pull
+    from cpvlib.managers.pull import PullRequest, plan_pull, pull, refuse_code
 
+    series = chosen(args.series, default=frozenset(Series))
     asked = wish(paths, args.include, args.exclude, whole=args.whole)
-    request = PullRequest(chosen(args.series, default=frozenset(Series)), asked, args.force, args.jobs)
+    prefer = Side(args.prefer) if args.prefer else None
+    request = PullRequest(series, asked, args.force, args.jobs, prefer)
     progress = ui.progress()
     plan = plan_pull(ws, request, dry_run=args.dry_run, progress=progress)
     if args.dry_run:
         _tell_plan(ui, plan)
     else:
         _tell(ui, pull(ws, plan, request, progress=progress))
+        refuse_code(plan)
         _tell_absent(ui, ws, plan)
     if plan.moved:
         raise error(plan.git_remote or "", plan.moved)
@@ -139,27 +145,29 @@ def _tell_extracted(ui: UI, result: Extracted, dry_run: bool) -> None:
 
 
 def _tell_plan(ui: UI, plan: PullPlan) -> None:
+    from cpvlib.cli.mergetext import merge_in_words
     from cpvlib.cli.steps import step_in_words
     from cpvlib.domain.text import plural, printable
 
     if ui.json_wanted:
         ui.json({"dry_run": True, **_facts(plan)})
         return
-    if plan.commit:
-        ui.answer(f"would take in {plural(plan.n_commits, 'commit')} from {plan.git_remote}")
-    for step in plan.restoration.steps:
+    for words in merge_in_words(plan, would=True):
+        ui.answer(words)
+    for step in plan.coming.steps:
         ui.answer(f"would {'bring' if step.target else 'remove'} {step_in_words(step)}")
-    for fill in plan.restoration.fills:
+    for fill in plan.coming.fills:
         ui.answer(f"would bring {plural(len(fill.files), 'absent file')} of {printable(fill.path)}")
     if plan.log_union:
         ui.answer("would unite the lines of metrics.log")
-    if not plan.commit and not plan.restoration.paths and not plan.log_union:
+    if not plan.moves and not plan.coming.paths and not plan.log_union:
         ui.answer("everything is up to date")
     for path in plan.left:
         ui.answer(f"would leave {printable(path)} as changed here")
 
 
 def _tell(ui: UI, result: PullResult) -> None:
+    from cpvlib.cli.mergetext import merge_in_words
     from cpvlib.cli.pickles import tell_pickles
     from cpvlib.domain.text import human_size, listed, plural, printable
 
@@ -182,7 +190,7 @@ def _tell(ui: UI, result: PullResult) -> None:
             }
         )
         return
-    parts = [f"{plural(plan.n_commits, 'commit')} from {plan.git_remote}"] if plan.commit else []
+    parts = list(merge_in_words(plan, would=False))
     if restored.paths:
         parts.append(f"{listed(list(restored.paths))}: {plural(restored.n_files, 'file')} changed")
     if restored.n_fetched:
@@ -199,7 +207,7 @@ def _tell_absent(ui: UI, ws: Workspace, plan: PullPlan) -> None:
     from cpvlib.cli.absent import absent_in_words
     from cpvlib.stores.state import first_time
 
-    absent = plan.restoration.absent
+    absent = plan.coming.absent
     if not absent or ui.json_wanted:
         return
     ui.say(f"{absent_in_words(absent)} absent by choice (git cpv pull --all brings all)")
@@ -209,20 +217,22 @@ def _tell_absent(ui: UI, ws: Workspace, plan: PullPlan) -> None:
 
 
 def _facts(plan: PullPlan) -> dict[str, Any]:
+    from cpvlib.cli.mergetext import merge_facts
+
     return {
         "git_remote": plan.git_remote,
         "commit": plan.commit,
         "commits": plan.n_commits,
         "outs": [
-            {"path": step.path, "md5": step.target.oid if step.target else None}
-            for step in plan.restoration.steps
+            {"path": step.path, "md5": step.target.oid if step.target else None} for step in plan.coming.steps
         ],
-        "filled": {fill.path: len(fill.files) for fill in plan.restoration.fills},
-        "absent": {path: count.n_absent for path, count in plan.restoration.absent.items()},
+        "filled": {fill.path: len(fill.files) for fill in plan.coming.fills},
+        "absent": {path: count.n_absent for path, count in plan.coming.absent.items()},
         "left": list(plan.left),
         "elsewhere": list(plan.restoration.elsewhere),
         "clashes": list(plan.clashes),
         "taken": list(plan.taken),
+        **merge_facts(plan),
     }
 
 
@@ -258,6 +268,13 @@ COMMAND = Command(
         "last that matches counts, and what is excluded stays out though it is included too. They add to "
         "what was asked for before. A choice decides about files that are not here: none is taken away, "
         "and what is here is kept up to date. `--all` ends it.\n\n"
+        "Where the branch and its upstream went apart, they are merged: an out that one side changed is "
+        "taken, `metrics.log` becomes the union of its lines, a folder of data merges file by file, and "
+        "`checkpoint.json` goes with the model. A model, or a file of the data, that both sides changed is "
+        "a conflict by name, which `--ours` (what the branch here has) or `--theirs` settles; neither is "
+        "lost. Code merges as by git; where git finds a conflict in it, that is left to you as git leaves "
+        "it. Conflicts in pointers that a plain `git merge`, `git rebase`, `git cherry-pick` or `git stash "
+        "pop` left, or that somebody committed, are settled by the same rules.\n\n"
         "With a VERSION the worktree is not touched: its objects come into the cache, or with `--output` "
         "its files into a folder of their own. `--from` does that for a repository that is not cloned.\n\n"
         "A pickle that imports what may run code when it is loaded gets a warning; with `git config "
@@ -289,6 +306,20 @@ COMMAND = Command(
             dest="source",
             help="take the version from the repository at a git URL, with no clone kept",
         ),
+        flag(
+            "--ours",
+            dest="prefer",
+            const="ours",
+            exclusive="prefer",
+            help="where both sides changed the same, keep what the branch here has",
+        ),
+        flag(
+            "--theirs",
+            dest="prefer",
+            const="theirs",
+            exclusive="prefer",
+            help="where both sides changed the same, take what the other side has",
+        ),
         *SERIES,
         DRY_RUN,
         force("replace changed files too, after copying them aside"),
@@ -300,6 +331,7 @@ COMMAND = Command(
         Example("Bring the worktree up to date", "git cpv pull"),
         Example("Bring a part of a large folder, and leave the rest out", "git cpv pull data/train"),
         Example("Leave the raw recordings out", "git cpv pull --exclude 'data/raw/' --exclude '*.wav'"),
+        Example("Keep your own model where both sides trained one", "git cpv pull --ours"),
         Example("Look at an older model beside today's", "git cpv pull v0.1 --model --output /tmp/old"),
         Example(
             "Deploy the newest version without a clone",

@@ -49,7 +49,7 @@ def run(args: Namespace, ui: UI) -> int:
 
 
 def _tell(ui: UI, report: Status) -> None:
-    from cpvlib.domain.text import printable
+    from cpvlib.domain.text import listed, printable
 
     where = (
         f"On branch {printable(report.branch)}"
@@ -62,6 +62,8 @@ def _tell(ui: UI, report: Status) -> None:
         ui.answer(report.unfinished)
     for upload in report.uploads:
         ui.answer(_upload(upload))
+    if report.conflicts:
+        ui.answer(f"in conflict, and settled by git cpv pull: {listed(report.conflicts)}")
     ui.answer("")
     ui.table([_row(ui, out, lost=out.path in report.lost) for out in report.outs], right=(3,))
     ui.answer("")
@@ -80,6 +82,8 @@ def _tell(ui: UI, report: Status) -> None:
         ui.answer(f"storage lacks {n_missing} of the objects of {printable(path)}: git cpv push --check")
     only = ", a folder of this machine" if report.storage_is_folder else ""
     ui.answer(f"storage: {printable(report.storage_url)}{only}")
+    if report.conflicts:
+        return
     push = "git cpv push --check" if report.lost else "git cpv push"
     ui.answer(f"something to push: {push}" if report.to_push else "nothing to push")
 
@@ -152,6 +156,7 @@ def _facts(report: Status) -> dict[str, Any]:
         "moved": list(report.moved),
         "unfinished": report.unfinished,
         "uploads": [vars(upload) for upload in report.uploads],
+        "conflicts": list(report.conflicts),
         "storage": report.storage_url,
         "to_push": report.to_push,
         "outs": [

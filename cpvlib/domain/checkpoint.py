@@ -14,6 +14,7 @@ from typing import Any
 
 from cpvlib.base.errors import RepositoryError, UsageError
 from cpvlib.base.values import dataclass, field
+from cpvlib.domain.markers import has_markers
 
 NAME = "checkpoint.json"
 
@@ -168,10 +169,8 @@ def load_object(content: bytes, where: str) -> dict[str, Any]:
     """A JSON object from bytes that may be hostile. Raises RepositoryError naming `where` and the line."""
     if len(content) > _MAX_BYTES:
         raise RepositoryError(f"'{where}' is {len(content)} bytes long, more than the {_MAX_BYTES} allowed")
-    if b"\n<<<<<<< " in b"\n" + content:
-        raise RepositoryError(
-            f"'{where}' has conflict markers", hint=f"settle the conflict in '{where}', then git add it"
-        )
+    if b"<<<<<<< " in content and has_markers(content):
+        raise RepositoryError(f"'{where}' has conflict markers", hint="git cpv pull settles it")
     try:
         facts = json.loads(content.decode())
     except json.JSONDecodeError as error:

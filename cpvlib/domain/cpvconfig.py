@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from cpvlib.base.errors import ConfigError, RepositoryError
 from cpvlib.base.values import dataclass
+from cpvlib.domain.markers import has_markers, read_markers
 
 FILE = ".cpvconfig"
 SIZE_LIMIT_BYTES = 1 << 20
@@ -77,9 +78,12 @@ class CommittedConfig:
 
     @classmethod
     def parse(cls, data: bytes | None, source: str = FILE) -> CommittedConfig:
-        """Of a file's content; None (no such file) is empty. ConfigError names `source` and the line."""
+        """Of a file's content; None (no such file) is empty. ConfigError names `source` and the line.
+
+        Until a conflict in it is settled, the side that was merged into counts."""
         values: dict[str, list[str]] = {}
-        for entry in _Text(data or b"", source).entries:
+        marked = read_markers(data) if data and has_markers(data) else None
+        for entry in _Text(marked.ours if marked else data or b"", source).entries:
             if not is_safe(entry.key):
                 continue
             if entry.value is None:

@@ -93,6 +93,16 @@ def union(ours: bytes, theirs: bytes) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 
 
+def together(one: bytes, other: bytes) -> bytes:
+    """The union of two logs, the same whichever is named first: the one whose last record is older begins."""
+    first, second = sorted((one, other), key=lambda log: (_last_time(log), log))
+    return union(first, second)
+
+
+def _last_time(content: bytes) -> str:
+    return max((record.time for record in records(content)), default="")
+
+
 def records(content: bytes) -> list[Record]:
     """CPV's own records, oldest first; whatever else the log holds is passed over."""
     found = []

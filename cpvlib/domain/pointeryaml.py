@@ -5,16 +5,15 @@ The only module that imports ruamel.yaml, the library that DVC reads and writes 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.domain.markers import has_markers
 from cpvlib.domain.text import printable
 
 MAX_BYTES = 1 << 20
 _MAX_DEPTH = 50
 _MAX_EVENTS = 20_000  # of YAML's: a second's work, and some thousand outs
-_CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 Fields = dict[str, "str | int | bool"]
 Document = dict[str, list[Fields]]
@@ -24,12 +23,10 @@ def load(path: str, data: bytes) -> Mapping[str, object]:
     """A foreign pointer's document, in YAML's safe types; what could make reading it costly is refused."""
     if len(data) > MAX_BYTES:
         raise broken(path, "it is larger than 1 MiB")
-    if _CONFLICT.search(data):
-        from shlex import quote
-
+    if has_markers(data):
         raise RepositoryError(
             f"'{printable(path)}' has the conflict markers of an unfinished merge",
-            hint=f"choose a side, such as git checkout --ours -- {quote(path)}, and git add it",
+            hint="git cpv pull settles it",
         )
     if not data.strip():
         raise broken(path, "it is empty")

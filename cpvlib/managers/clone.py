@@ -17,6 +17,7 @@ from cpvlib.managers import choosing
 from cpvlib.managers.choosing import Wish
 from cpvlib.managers.settings import Settings
 from cpvlib.managers.workspace import Workspace
+from cpvlib.stores.hooks import driver
 
 if TYPE_CHECKING:
     from cpvlib.managers.absence import Count
@@ -32,7 +33,8 @@ _TAIL = re.compile(r"(?:/+\.git)?/*$|(?:\.git|\.bundle)/*$")
 @dataclass(frozen=True)
 class CloneRequest:
     """`folder` is named after the URL where None; `storage` is a ROOT to look for the objects under; `wish`
-    has the patterns of the files to bring or to leave out.
+    has the patterns of the files to bring or to leave out; `launcher` is the git-cpv that the merge driver is
+    to start.
 
     `transfers` are settings of transfers that were typed, by key.
     """
@@ -43,6 +45,7 @@ class CloneRequest:
     storage: str | None = None
     with_objects: bool = True
     wish: Wish = field(default_factory=Wish)
+    launcher: Path | None = None
     jobs: int | None = None
     transfers: Mapping[str, str] = field(default_factory=dict)
 
@@ -78,6 +81,7 @@ def clone(
     if not settings.is_adopted:
         return CloneResult(repo.top, False, commit, None)
     try:
+        driver.install(repo, request.launcher)
         _settle_storage(repo, settings, environ)
         ws = Workspace(repo, settings, note=listener.note)
         ws.partials.update({}, choice=choosing.at_first(request.wish, nothing=not request.with_objects))

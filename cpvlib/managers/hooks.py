@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress, Silent
-from cpvlib.stores.hooks import files
+from cpvlib.stores.hooks import driver, files
 from cpvlib.stores.hooks.files import NAMES, HookState
 
 if TYPE_CHECKING:
@@ -23,31 +23,36 @@ if TYPE_CHECKING:
 USUAL = ("post-commit", "pre-push")
 FILES = ("post-checkout", "post-merge")
 """They bring the files that the pointers name, and are off unless asked for."""
+MERGE = driver.NAME
+"""The merge driver, which comes and goes with the hooks."""
 
 _NEW_COMMITS = ("commit: ", "commit (initial): ", "commit (merge): ")
 _NO_NEW_ONES = ("fixup! ", "squash! ", "amend! ", 'Revert "', 'Reapply "')
 
 
 def install(repo: GitRepository, names: Sequence[str], launcher: Path | None) -> list[HookState]:
-    """Puts these hooks in place, existing ones chained; how each stands then. Twice is as once.
+    """Puts these hooks in place, existing ones chained, and the merge driver; how each stands then. Twice is
+    as once.
 
     Raises RepositoryError where git's hooks are not this repository's own.
     """
     folder = hooks_folder(repo)
     for name in names:
         files.install_hook(folder, name, launcher)
+    driver.install(repo, launcher)
     return states(repo)
 
 
 def uninstall(repo: GitRepository) -> list[str]:
     """Takes all of CPV's hooks away and puts back what was there before, byte for byte; the names of those
     that went."""
-    return [name for name in NAMES if files.uninstall_hook(repo.hooks_dir, name)]
+    gone = [name for name in NAMES if files.uninstall_hook(repo.hooks_dir, name)]
+    return gone + ([MERGE] if driver.uninstall(repo) else [])
 
 
 def states(repo: GitRepository) -> list[HookState]:
-    """Every hook that CPV has, installed or not."""
-    return [files.hook_state(repo.hooks_dir, name) for name in NAMES]
+    """Every hook that CPV has, and the merge driver, installed or not."""
+    return [*(files.hook_state(repo.hooks_dir, name) for name in NAMES), driver.state(repo)]
 
 
 def hooks_folder(repo: GitRepository) -> Path:

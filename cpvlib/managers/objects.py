@@ -103,6 +103,42 @@ def listing_of(ws: Workspace, entry: OutEntry) -> Listing:
     return next(_lanes(ws, [entry])).listing(entry.oid)
 
 
+def read(ws: Workspace, entry: OutEntry) -> bytes:
+    """The content of a small file, from the cache, else fetched from storage into it."""
+    assert entry.oid is not None
+    fetch(ws, [entry])
+    return cache_of(ws, entry).path(entry.oid).read_bytes()
+
+
+def keep(ws: Workspace, content: bytes, like: OutEntry) -> OutEntry:
+    """The content of a file that was made here, in the cache; the entry, else `like` another, that names
+    it."""
+    import hashlib
+
+    oid = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    ws.cache.put_bytes(oid, content)
+    return replace(like, oid=oid, size=len(content), nfiles=None, legacy=False)
+
+
+def keep_listing(ws: Workspace, files: Mapping[str, str], like: OutEntry) -> OutEntry:
+    """The same for a folder of these files (path to md5), whose objects may be elsewhere."""
+    from cpvlib.domain.listing import listing_oid, render_listing
+
+    data = render_listing(files)
+    oid = listing_oid(data)
+    ws.cache.put_listing(oid, data, files)
+    return replace(like, oid=oid, nfiles=len(files), legacy=False)
+
+
+def sizes(ws: Workspace, oids: Iterable[str]) -> dict[str, int]:
+    """In bytes, as the cache or else the storage tells; those that neither has are left out."""
+    from cpvlib.stores.storage.protocol import files_key
+
+    found = {oid: size for oid in oids if (size := ws.cache.size(oid)) is not None}
+    rest = {files_key(oid): oid for oid in oids if oid not in found}
+    return found | ({rest[key]: size for key, size in ws.storage().has(list(rest)).items()} if rest else {})
+
+
 def cache_of(ws: Workspace, entry: OutEntry) -> ObjectCache:
     """The cache in the layout that the entry's objects have."""
     return ws.cache.legacy if entry.legacy else ws.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
@@ -62,25 +63,34 @@ class Roles:
         return [*self._of, LOG]
 
 
-def outs_here(ws: Workspace) -> dict[str, Out]:
+def outs_here(ws: Workspace, instead: Mapping[str, bytes | None] = MappingProxyType({})) -> dict[str, Out]:
     """The outs as the worktree's pointer files name them now, and tracked ones that have none yet; by path.
 
-    Looked for where HEAD has pointers, and beside each tracked path.
+    Looked for where HEAD has pointers, and beside each tracked path. `instead` are contents that committed
+    files are to have, None for those that go.
     """
     roles = Roles(ws.settings.model_outs, ws.settings.data_outs)
+    if CONFIG in instead:
+        from cpvlib.domain.cpvconfig import CommittedConfig
+
+        config = CommittedConfig.parse(instead[CONFIG])
+        roles = Roles(config.model_outs, config.data_outs)
     head = ws.repo.head().commit
     names = {f"{path}.dvc" for path in roles.paths} | (ws.pointer_blobs(head).keys() if head else set())
+    names |= {path for path in instead if path.endswith(".dvc")}
     pointers = {}
     for path in sorted(names):
-        data = ws.read_worktree(path)
+        data = instead[path] if path in instead else ws.read_worktree(path)
         if data is not None:
             pointers[path] = parse_pointer(path, data)
     return _collect(pointers, roles)
 
 
-def outs_at(ws: Workspace, commit: str) -> dict[str, Out]:
+def outs_at(
+    ws: Workspace, commit: str, instead: Mapping[str, bytes | None] = MappingProxyType({})
+) -> dict[str, Out]:
     """The outs that the pointers of `commit` name, in the series that its own `.cpvconfig` gives them; by
-    path.
+    path. `instead` are contents for some of those pointers, None for those that don't count.
 
     A commit older than the adoption has no `.cpvconfig`: today's serves.
     """
@@ -88,7 +98,8 @@ def outs_at(ws: Workspace, commit: str) -> dict[str, Out]:
 
     blobs = ws.pointer_blobs(commit)
     contents = trees.read_blobs(ws.repo, blobs.values())
-    pointers = {path: parse_pointer(path, contents[blob]) for path, blob in blobs.items()}
+    files = {path: instead[path] if path in instead else contents[blob] for path, blob in blobs.items()}
+    pointers = {path: parse_pointer(path, data) for path, data in files.items() if data is not None}
     return _collect(pointers, ws.roles_at(commit), all_listed=False)
 
 

@@ -338,11 +338,5 @@ def moved_on(ws: Workspace, git_remote: str, branch: str) -> GitError:
     ours, theirs = f"refs/heads/{branch}", f"refs/remotes/{git_remote}/{branch}"
     log = remotes.log(ws.repo, f"{ours}..{theirs}", limit=3)
     news = "; ".join(f"{entry.author}: {entry.subject}" for entry in log)
-    if ws.repo.is_ancestor(ours, theirs):
-        hint = "what is committed is stored; take theirs in and publish: git cpv pull && git cpv push"
-    else:
-        hint = (
-            "your checkpoint is committed and stored; take theirs in and publish: "
-            f"git pull --rebase {git_remote} {branch} && git cpv pull && git cpv push"
-        )
+    hint = "what is committed is stored; take theirs in and publish: git cpv pull && git cpv push"
     return GitError(f"'{branch}' has moved on at '{git_remote}'" + (f" ({news})" if news else ""), hint=hint)

@@ -1,6 +1,7 @@
 """pull: fetches the branch, and brings the worktree's outs to what it names.
 
-Objects come first, all of them, verified; then git moves the branch forward; then the files follow.
+Objects come first, all of them, verified; then git moves the branch, forward or to a merge; then the files
+follow.
 """
 
 from __future__ import annotations
@@ -8,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import GitError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.version import Series
-from cpvlib.managers import absence, choosing, restoring, signatures
+from cpvlib.managers import absence, choosing, joining, restoring, settling, signatures
 from cpvlib.managers.choosing import Wish
 from cpvlib.managers.outs import LOG, Out, outs_at, outs_here
 from cpvlib.managers.standing import Standing, State, judge, standings
 
 if TYPE_CHECKING:
+    from cpvlib.domain.merging import Side
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.workspace import Workspace
 
@@ -26,29 +27,56 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class PullRequest:
     """What the user asked of a pull. `wish` is what is to come of large folders; with paths, which are outs,
-    or lie in them or around them, only those outs are pulled."""
+    or lie in them or around them, only those outs are pulled. `prefer` settles conflicts, 'ours' being the
+    branch that is checked out."""
 
     series: frozenset[Series] = frozenset(Series)
     wish: Wish = field(default_factory=Wish)
     force: bool = False
     jobs: int | None = None
+    prefer: Side | None = None
 
 
 @dataclass(frozen=True)
 class PullPlan:
-    """`commit` is where the branch will be, None where it stays; `left` are the outs whose changes stay as
-    they are; `log_union` is the other side's `metrics.log` where both changed it: it becomes the union of its
-    lines. `clashes` are tags that name something else at the git remote than here, and were left as they are
-    here; `taken` those of them that are pending, whose number somebody else was first with."""
+    """`way` says where the branch goes; `left` are the outs whose changes stay as they are; `log_union` is
+    the other side's `metrics.log` where both changed it: it becomes the union of its lines. `clashes` are
+    tags that name something else at the git remote than here, and were left as they are here; `taken` those
+    of them that are pending, whose number somebody else was first with. `settling`, instead of a
+    way, ends what a merge or the like of git's left in conflict."""
 
     git_remote: str | None
-    commit: str | None
-    n_commits: int
+    way: joining.Way
     restoration: restoring.Restoration
     left: tuple[str, ...]
     log_union: OutEntry | None = None
     clashes: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
+    settling: settling.Settling | None = None
+
+    @property
+    def commit(self) -> str | None:
+        return self.way.commit
+
+    @property
+    def n_commits(self) -> int:
+        return self.way.n_commits
+
+    @property
+    def brings(self) -> bool:
+        """Whether the worktree's outs follow now, and not when the user has ended a merge or the like."""
+        code = self.way.join.code if self.way.join else ()
+        return not code and (self.settling is None or self.settling.going_on is None)
+
+    @property
+    def coming(self) -> restoring.Restoration:
+        """What changes in the worktree now."""
+        return self.restoration if self.brings else restoring.Restoration((), {})
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything but outs changes."""
+        return self.commit is not None or self.settling is not None
 
     @property
     def moved(self) -> list[str]:
@@ -63,24 +91,45 @@ class PullResult:
 
     @property
     def up_to_date(self) -> bool:
-        return self.plan.commit is None and not self.restored.paths and self.plan.log_union is None
+        return not (self.plan.moves or self.restored.paths or self.plan.log_union)
 
 
 def plan_pull(
     ws: Workspace, request: PullRequest, *, dry_run: bool = False, progress: Progress | None = None
 ) -> PullPlan:
     """Fetches from the git remote and decides. Raises RepositoryError for work that would be overwritten, and
-    GitError where the two histories went apart."""
+    for conflicts between two histories that no side is preferred for."""
+    held = settling.plan_settling(ws, request.prefer)
+    if held is not None:
+        if held.going_on is not None:
+            return PullPlan(None, joining.Way(None), restoring.Restoration((), {}), (), settling=held)
+        before, after = (outs_here(ws, files) for files in (held.before, held.files))
+        restoration, left, union = _plan_outs(ws, request, before, after, dry_run, progress)
+        return PullPlan(None, joining.Way(None), restoration, left, union, settling=held)
     ws.refuse_unfinished()
     git_remote, theirs, clashes = _fetch(ws, dry_run)
-    commit, n_commits = _forward(ws, git_remote, theirs)
-    here = outs_here(ws)
-    moved = here if commit is None else _moved(ws, here, commit)
-    outs = _selected(moved, request)
-    judged = _judged_here(outs, here)
+    way = joining.plan_way(ws, theirs, named=_named(ws, git_remote), prefer=request.prefer)
+    before = outs_here(ws, _unmarked(ws, way))
+    after = before if way.commit is None else _moved(ws, before, way.start, way.commit)
+    restoration, left, union = _plan_outs(ws, request, before, after, dry_run, progress)
+    taken = _pending(ws) & set(clashes) if clashes else ()
+    return PullPlan(git_remote, way, restoration, left, union, tuple(clashes), tuple(sorted(taken)))
+
+
+def _plan_outs(
+    ws: Workspace,
+    request: PullRequest,
+    before: Mapping[str, Out],
+    after: Mapping[str, Out],
+    dry_run: bool,
+    progress: Progress | None,
+) -> tuple[restoring.Restoration, tuple[str, ...], OutEntry | None]:
+    """What changes in the worktree, the outs whose changes stay, and the log to unite with the one here."""
+    outs = _selected(after, request)
+    judged = _judged_here(outs, before)
     absence.prepare(ws, judged, dry_run=dry_run)
     found = standings(ws, judged, progress=progress, jobs=request.jobs)
-    everything = outs.keys() == moved.keys()
+    everything = outs.keys() == after.keys()
     choice = choosing.decided(ws, request.wish, outs, found, everything=everything)
     left = [path for path, s in found.items() if _stays(s, outs[path]) and not request.force]
     union = outs[LOG].entry if LOG in outs and _both_logged(found.get(LOG), outs[LOG]) else None
@@ -90,31 +139,58 @@ def plan_pull(
         if out.oid is not None and path not in left and not (union and path == LOG)
     }
     restoration = restoring.plan_restoration(ws, targets, found, force=request.force, choice=choice)
-    signatures.require_of(ws, moved, [each.path for each in restoration.steps])
-    taken = _pending(ws) & set(clashes) if clashes else ()
-    return PullPlan(
-        git_remote, commit, n_commits, restoration, tuple(left), union, tuple(clashes), tuple(sorted(taken))
-    )
+    signatures.require_of(ws, after, [each.path for each in restoration.steps])
+    return restoration, tuple(left), union
 
 
 def pull(
     ws: Workspace, plan: PullPlan, request: PullRequest, *, progress: Progress | None = None
 ) -> PullResult:
-    """Carries the plan out."""
+    """Carries the plan out. Where git itself leaves code in conflict, all but the outs is in place: see
+    `refuse_code`."""
     listener = progress or Silent()
     logs = [plan.log_union] if plan.log_union else []
     fetched = restoring.fetch(ws, plan.restoration, more=logs, progress=listener, jobs=request.jobs)
     step("pull:fetched")
-    if plan.commit is not None:
-        from cpvlib.stores.git import remotes
-
-        remotes.fast_forward(ws.repo, plan.commit)
+    if plan.settling is not None:
+        settling.settle(ws, plan.settling)
+    elif plan.commit is not None:
+        joining.go(ws, plan.way)
         step("pull:forwarded")
+    if not plan.brings:
+        return PullResult(plan, fetched)
     with ws.dvc_lock():
         restored = restoring.carry_out(ws, plan.restoration, fetched, progress=listener, jobs=request.jobs)
         if plan.log_union is not None:
             _unite_logs(ws, plan.log_union)
     return PullResult(plan, restored)
+
+
+def refuse_code(plan: PullPlan) -> None:
+    """Raises GitError where a merge waits for the user to settle code."""
+    join = plan.way.join
+    code, operation = (join.code, "merge") if join else ((), None)
+    if plan.settling is not None:
+        code, operation = plan.settling.code, plan.settling.operation
+    if code:
+        raise settling.in_code(code, operation)
+
+
+def _named(ws: Workspace, git_remote: str | None) -> tuple[str, str]:
+    """The git remote and the branch there that is merged, for people."""
+    from cpvlib.stores.git import remotes
+
+    upstream = remotes.upstream(ws.repo)
+    return git_remote or "", upstream[1].removeprefix("refs/heads/") if upstream else ""
+
+
+def _unmarked(ws: Workspace, way: joining.Way) -> dict[str, bytes | None]:
+    """What committed files that somebody left in conflict are before the branch goes its way."""
+    from cpvlib.stores.git import trees
+
+    if not way.settled or way.start is None:
+        return {}
+    return {**trees.read_files(ws.repo, way.start, way.settled)}
 
 
 def _fetch(ws: Workspace, dry_run: bool) -> tuple[str | None, str | None, list[str]]:
@@ -174,32 +250,10 @@ def _versions(ws: Workspace) -> list[str]:
     return [f"refs/tags/{name}:refs/tags/{name}" for name in names]
 
 
-def _forward(ws: Workspace, git_remote: str | None, theirs: str | None) -> tuple[str | None, int]:
-    """Where the branch can move to, and by how many commits; None where it has nowhere to go."""
-    head = ws.repo.head()
-    if theirs is None or theirs == head.commit:
-        return None, 0
-    if head.commit is None:
-        return theirs, _count(ws, theirs)
-    if ws.repo.is_ancestor(theirs, head.commit):
-        return None, 0
-    if ws.repo.is_ancestor(head.commit, theirs):
-        return theirs, _count(ws, f"{head.commit}..{theirs}")
-    raise GitError(
-        f"'{head.branch}' and its upstream went apart: each has commits that the other lacks",
-        hint="git pull --rebase, then git cpv pull",
-    )
-
-
-def _count(ws: Workspace, commits: str) -> int:
-    return int(ws.repo.git.text("rev-list", "--count", commits, "--"))
-
-
-def _moved(ws: Workspace, here: Mapping[str, Out], commit: str) -> dict[str, Out]:
+def _moved(ws: Workspace, here: Mapping[str, Out], start: str | None, commit: str) -> dict[str, Out]:
     """The outs once the branch is at `commit`: what it changed counts, what is edited here and was not
     touched there stays. Git itself refuses where one pointer was both edited here and moved there."""
-    head = ws.repo.head().commit
-    before = outs_at(ws, head) if head else {}
+    before = outs_at(ws, start) if start else {}
     after = outs_at(ws, commit)
     same = {path for path, out in here.items() if path in before and after.get(path) == before[path]}
     untracked = {path: out for path, out in here.items() if path not in before and path not in after}

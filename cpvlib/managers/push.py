@@ -18,7 +18,7 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import absence, facts, objects, publish
+from cpvlib.managers import absence, facts, marked, objects, publish
 from cpvlib.managers.editing import pointer_edit, starting_from, then
 from cpvlib.managers.gathering import Change, Gathering
 from cpvlib.managers.outs import (
@@ -225,6 +225,7 @@ def push(
 def _target(ws: Workspace, request: PushRequest) -> tuple[str, str | None, bool]:
     """The branch that gets the commit, its tip, and whether it is the worktree's own."""
     ws.refuse_unfinished()
+    marked.refuse(ws)
     head = ws.repo.head()
     if request.branch is not None and request.branch != head.branch:
         from cpvlib.stores.git.commits import check_branch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress
 from cpvlib.base.values import dataclass
-from cpvlib.managers import absence, moved, objects
+from cpvlib.managers import absence, marked, moved, objects
 from cpvlib.managers.outs import outs_at, outs_here
 from cpvlib.managers.pending import ready, settings_of, versions_of, waiting
 from cpvlib.managers.standing import Standing, State, standings
@@ -57,8 +57,9 @@ class Status:
     """The whole picture. `ready` are those `pending` versions that a push of this branch publishes; `aliases`
     are settings that await publication. `moved` are versions that stood otherwise at the git remote when it
     was last asked. `ahead` and `behind` count commits against the upstream as last fetched; without an
-    upstream, `unpublished_to` is the git remote that lacks the branch's tip. `lost` are objects that storage
-    should hold and does not, told only where it was asked. `uploads` are those that were interrupted."""
+    upstream, `unpublished_to` is the git remote that lacks the branch's tip. `conflicts` are CPV's files that
+    a merge left in conflict; their outs are not among `outs`. `lost` are objects that storage should hold and
+    does not, told only where it was asked. `uploads` are those that were interrupted."""
 
     branch: str | None
     commit: str | None
@@ -73,6 +74,7 @@ class Status:
     aliases_ready: bool
     moved: tuple[str, ...]
     unfinished: str | None
+    conflicts: tuple[str, ...]
     storage_url: str
     storage_is_folder: bool
     shallow: bool
@@ -102,8 +104,11 @@ def status(
     from cpvlib.stores.git import remotes
 
     head = ws.repo.head()
-    outs = outs_here(ws)
-    committed = outs_at(ws, head.commit) if head.commit else {}
+    operation = ws.repo.unfinished()
+    conflicts = marked.in_conflict(ws, operation)
+    ours = marked.our_side(ws, conflicts) if conflicts else {}
+    outs = {path: out for path, out in outs_here(ws, ours).items() if out.pointer_path not in conflicts}
+    committed = outs_at(ws, head.commit, ours) if head.commit else {}
     found = standings(ws, [out for out in outs.values() if out.listed], progress=progress, jobs=jobs)
     lost = _lost(ws, found, progress, jobs) if check else {}
     tracking = remotes.tracking(ws.repo)
@@ -126,7 +131,8 @@ def status(
         aliases=tuple(p.setting for p in settings_of(known)),
         aliases_ready=bool(settings_of(goes)),
         moved=tuple(moved.known(ws)),
-        unfinished=_unfinished(ws),
+        unfinished=_unfinished(ws, operation),
+        conflicts=tuple(conflicts),
         storage_url=place.url,
         storage_is_folder=is_folder(place),
         shallow=ws.repo.is_shallow,
@@ -171,9 +177,8 @@ def _lost(
     return missing
 
 
-def _unfinished(ws: Workspace) -> str | None:
+def _unfinished(ws: Workspace, operation: str | None) -> str | None:
     """What is not finished, and how it goes on, in words."""
-    operation = ws.repo.unfinished()
     if operation is not None:
         return f"a {operation} is not finished: git status tells more"
     entry = ws.journal.read()

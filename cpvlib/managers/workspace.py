@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, RepositoryError
 from cpvlib.domain.cpvconfig import FILE, CommittedConfig
+from cpvlib.domain.text import listed
 from cpvlib.managers.outs import LOG, Roles
 from cpvlib.managers.settings import Settings
 
@@ -342,7 +343,16 @@ class Workspace:
     def refuse_unfinished_git(self) -> None:
         """The same for what git has not finished."""
         operation = self.repo.unfinished()
-        if operation is not None:
+        if operation is None:
+            return
+        from cpvlib.managers.marked import in_conflict
+
+        conflicts = in_conflict(self, operation)
+        if conflicts:
             raise RepositoryError(
-                f"a {operation} is not finished here", hint=_WAYS_OUT.get(operation, "git status")
+                f"a {operation} is not finished here, with {listed(conflicts)} in conflict",
+                hint="git cpv pull settles it",
             )
+        raise RepositoryError(
+            f"a {operation} is not finished here", hint=_WAYS_OUT.get(operation, "git status")
+        )

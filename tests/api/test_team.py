@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from cpvlib import CPVConfig, CredentialError, ModelsCheckpointsManage
+from cpvlib import CPVConfig, CredentialError, GitError, ModelsCheckpointsManage, RepositoryError
 from desk import Desk
 from servers.s3 import S3Server
 from servers.sshd import SshServer
@@ -97,6 +98,26 @@ def test_two_members_who_tag_at_once(desk: Desk) -> None:
     assert ada.tag_model_checkpoint() == "v0.1"
     assert bob.tag_model_checkpoint() == "v0.2"
     assert bob.read_checkpoint_tag(fetch=True) == ["v0.1", "v0.2"]
+
+
+def test_a_download_brings_two_peoples_work_together(desk: Desk) -> None:
+    desk.git("init", "-q", "--bare", "central.git")
+    ada = ModelsCheckpointsManage("AI-Convo", "whisper", repo_path="ada")
+    ada.import_model_init(git_remote=str(desk.cwd / "central.git"))
+    desk.write("ada/model.bin", "weights 1")
+    ada.upload_model_checkpoint(metrics={"loss": 1})
+    desk.ok("git cpv clone -q central.git bob")
+    bob = ModelsCheckpointsManage("AI-Convo", "whisper", repo_path="bob")
+    for who, name in ((bob, "bob"), (ada, "ada")):
+        desk.write(f"{name}/model.bin", f"weights of {name}")
+        with suppress(GitError):
+            who.upload_model_checkpoint(metrics={"loss": 0.5})
+    with pytest.raises(RepositoryError, match=r"'model\.bin' changed on both sides"):
+        ada.download_model_checkpoint()
+    with pytest.raises(TypeError, match="'prefer' is 'ours' or 'theirs', not 'mine'"):
+        ada.download_model_checkpoint(prefer="mine")
+    ada.download_model_checkpoint(prefer="theirs")
+    assert desk.read("ada/model.bin") == "weights of bob"
 
 
 def test_the_far_end_is_a_plain_dvc_repository(desk: Desk) -> None:

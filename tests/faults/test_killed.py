@@ -28,6 +28,7 @@ TAG_STEPS = ("tag:written", "tag:made", "publish:pushed")
 RESTORE_STEPS = ("restore:saved", "restore:installed-1", "restore:installed-2", "restore:recorded")
 REVERT_STEPS = ("revert:fetched", "revert:begun", *RESTORE_STEPS, "land:staged", "revert:landed")
 PULL_STEPS = ("pull:fetched", "pull:forwarded", *RESTORE_STEPS)
+SETTLE_STEPS = ("pull:fetched", "pull:settled", "pull:concluded", *RESTORE_STEPS)
 
 OLD, NEW = "weights 2", "weights 1"
 OLD_DATA, NEW_DATA = {"a.txt": "data 2\n", "c.txt": "more\n"}, {"a.txt": "data 1\n", "b.txt": "less\n"}
@@ -162,6 +163,67 @@ def test_pull(scene: Scene, step: str) -> None:
     clone.ok("git cpv pull")
     assert clone.read("model.bin") == NEW
     assert {name: clone.read(f"data/{name}") for name in clone.files("data")} == NEW_DATA
+    scene.settled(clone)
+
+
+LOSSES = {"d": "0.71", "e": "0.72"}
+
+
+def went_apart(scene: Scene) -> None:
+    """Both trained a model and changed the data; the repository was first to publish."""
+    for each, letter in ((scene.repo, "d"), (scene.clone, "e")):
+        each.write("model.bin", f"weights {letter}")
+        each.write(f"data/{letter}.txt", f"{letter}\n")
+        each.write("train.py", f"print('{letter}')\n")
+        each.run(f"git cpv push -q --metric loss={LOSSES[letter]}")
+
+
+def together(clone: Shell, model: str) -> None:
+    assert clone.read("model.bin") == model
+    assert sorted(clone.files("data")) == ["a.txt", "c.txt", "d.txt", "e.txt"]
+    assert [clone.read("metrics.log").count(LOSSES[letter]) for letter in "de"] == [1, 1]
+    assert len(clone.git("rev-list", "--merges", "HEAD").splitlines()) == 1
+
+
+@pytest.mark.parametrize("step", PULL_STEPS)
+def test_pull_that_merges(scene: Scene, step: str) -> None:
+    went_apart(scene)
+    clone = scene.clone
+    clone.ok("git checkout -q train.py")
+    scene.killed(clone, "pull --theirs", step)
+    assert clone.read("model.bin") in ("weights d", "weights e")
+    clone.ok("git cpv pull --theirs")
+    together(clone, "weights d")
+    clone.ok("git cpv push -q")
+    scene.settled(clone)
+
+
+@pytest.mark.parametrize("step", SETTLE_STEPS)
+def test_pull_that_settles_what_git_left(scene: Scene, step: str) -> None:
+    went_apart(scene)
+    clone = scene.clone
+    clone.ok("git checkout -q train.py")
+    assert clone.run("git pull -q --no-rebase").code == 1
+    scene.killed(clone, "pull --theirs", step)
+    assert clone.read("model.bin") in ("weights d", "weights e")
+    clone.ok("git cpv pull --theirs")
+    together(clone, "weights d")
+    clone.ok("git cpv push -q")
+    scene.settled(clone)
+
+
+@pytest.mark.parametrize("step", ["pull:fetched", "pull:begun", "pull:forwarded"])
+def test_pull_that_leaves_code_in_conflict(scene: Scene, step: str) -> None:
+    went_apart(scene)
+    clone = scene.clone
+    scene.repo.ok("git commit -qam Faster && git push -q")
+    clone.ok("git commit -qam Slower")
+    scene.killed(clone, "pull --ours", step)
+    assert clone.run("git cpv pull --ours").code == 128
+    assert clone.read("model.bin") == "weights e"
+    assert clone.git("diff", "--name-only", "--diff-filter=U") == "train.py"
+    clone.ok("git add train.py && git cpv pull && git cpv push -q")
+    together(clone, "weights e")
     scene.settled(clone)
 
 

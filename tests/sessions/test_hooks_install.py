@@ -53,16 +53,19 @@ def test_installed_twice_is_as_once_and_uninstalled_is_as_never(repo: Shell) -> 
     hooks = repo.cwd / ".git/hooks"
     before = snapshot(hooks)
     assert repo.fails("git cpv hooks", 1) == "hint: git cpv hooks install"
-    assert repo.ok("git cpv hooks install") == "post-commit: installed\npre-push: installed"
+    assert repo.ok("git cpv hooks install") == "post-commit: installed\npre-push: installed\nmerge: installed"
     once = snapshot(hooks)
     assert {name for name in once if once[name][1] & 0o111} == USUAL
     again = repo.ok("git cpv hooks install")
-    assert again == "post-commit: was installed already\npre-push: was installed already"
+    assert again == (
+        "post-commit: was installed already\npre-push: was installed already\nmerge: was installed already"
+    )
     assert snapshot(hooks) == once
     assert repo.ok("git cpv hooks status") == (
-        "post-commit: installed\npre-push: installed\npost-checkout: not installed\npost-merge: not installed"
+        "post-commit: installed\npre-push: installed\npost-checkout: not installed\n"
+        "post-merge: not installed\nmerge: installed"
     )
-    assert repo.ok("git cpv hooks uninstall") == "uninstalled post-commit, pre-push"
+    assert repo.ok("git cpv hooks uninstall") == "uninstalled post-commit, pre-push, merge"
     assert snapshot(hooks) == before
     assert repo.ok("git cpv hooks uninstall") == "no hooks of CPV's were installed"
 
@@ -72,7 +75,7 @@ def test_the_hooks_for_files_are_asked_for_and_stay(repo: Shell) -> None:
     assert set(snapshot(repo.cwd / ".git/hooks")) == USUAL | {"post-checkout", "post-merge"}
     assert "post-merge: was installed already" in repo.ok("git cpv hooks install")
     state = json.loads(repo.ok("git cpv hooks status --json"))
-    assert (state["well"], [each["installed"] for each in state["hooks"]]) == (True, [True] * 4)
+    assert (state["well"], [each["installed"] for each in state["hooks"]]) == (True, [True] * 5)
     repo.ok("git cpv hooks uninstall")
     assert snapshot(repo.cwd / ".git/hooks") == {}
 
@@ -89,6 +92,7 @@ def test_hooks_that_were_there_run_first_and_come_back(repo: Shell) -> None:
         "pre-push: installed, after the hook that was there",
         "post-checkout: installed",
         "post-merge: installed",
+        "merge: installed",
     ]
     assert repo.run("git commit -q --allow-empty -m x").err.splitlines() == ["from python"]
     repo.git("push", "-q", "origin", "HEAD:refs/heads/a", "HEAD:refs/heads/b")

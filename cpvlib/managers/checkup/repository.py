@@ -71,7 +71,14 @@ def _existing(folder: Path) -> Path:
 
 
 def _hooks(patient: Patient) -> Verdict:
-    """States what git would run; whose it is, its text tells."""
+    """States what git would run; whose it is, its text tells. A merge driver that is gone spoils merges."""
+    from cpvlib.stores.hooks import driver
+
+    merging = driver.state(patient.ws.repo)
+    if merging.path and merging.launcher and not os.access(merging.launcher, os.X_OK):
+        gone = printable(str(merging.launcher))
+        return warning(f"the merge driver names '{gone}', which is gone", "git cpv hooks install")
+    merges = "; git merge goes by CPV's rules" if merging.path else ""
     folder = patient.ws.repo.hooks_dir
     try:
         names = sorted(
@@ -82,10 +89,10 @@ def _hooks(patient: Patient) -> Verdict:
     except OSError:
         names = []
     if not names:
-        return ok("no hooks are installed")
+        return ok(f"no hooks are installed{merges}")
     ours = [name for name in names if b"git-cpv" in _head(folder / name)]
     rest = f"; CPV's are {listed(ours)}" if ours else ""
-    return ok(f"installed: {listed(names, limit=12)}{rest}")
+    return ok(f"installed: {listed(names, limit=12)}{rest}{merges}")
 
 
 def _head(file: Path) -> bytes:

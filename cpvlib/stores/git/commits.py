@@ -22,7 +22,7 @@ from cpvlib.stores.git.objects import DURABLE
 from cpvlib.stores.git.refs import RefUpdate, update_refs
 from cpvlib.stores.git.repository import GitRepository
 
-__all__ = ["Edit", "PreparedCommit", "check_branch", "land", "prepare", "stage"]
+__all__ = ["Edit", "PreparedCommit", "check_branch", "land", "prepare", "stage", "write_commit"]
 
 
 class _Destination(NamedTuple):
@@ -85,7 +85,7 @@ def prepare(
         staged = {}
     if not paths:
         return None
-    commit = _commit(repo, tree, to.parent, message)
+    commit = write_commit(repo, tree, [to.parent] if to.parent else [], message)
     subject = message.partition("\n")[0]
     return PreparedCommit(
         commit, to.parent, to.ref, to.old, subject, tuple(paths), dict(edits), to.elsewhere, staged
@@ -218,11 +218,12 @@ def _cleaned(message: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", lines) + "\n"
 
 
-def _commit(repo: GitRepository, tree: str, parent: str | None, message: str) -> str:
-    """git-commit-tree(1): signs only if told to, and takes the message's encoding from the configuration."""
+def write_commit(repo: GitRepository, tree: str, parents: Sequence[str], message: str) -> str:
+    """A commit that no ref names yet. git-commit-tree(1): it signs only if told to, and takes the message's
+    encoding from the configuration."""
     args = [*DURABLE, "-c", "i18n.commitEncoding=UTF-8", "commit-tree"]
     if repo.config.get_bool("commit.gpgsign"):
         args.append("-S")
-    if parent:
+    for parent in parents:
         args += ["-p", parent]
     return os.fsdecode(repo.git.run(*args, tree, stdin=message.encode(errors="replace"))).strip()
