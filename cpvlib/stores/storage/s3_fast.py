@@ -178,9 +178,11 @@ class FastLine:
                 raise ObjectMissingError(key, self.settings.url) from None
             size, position = answer.meta["size"], start
             last = size if end is None else min(end, size)
-            blocks = answer.stream(min_chunk_size=_BLOCK)
+            # A small one at once: each block more is a turn for the interpreter's lock, of 32 threads.
+            stream = answer.stream(_BLOCK) if last - start > _BLOCK else None
+            take: Callable[[], Any] = answer.bytes if stream is None else lambda: next(stream, b"")
             with suppress(ElsewhereError):
-                while position < last and (block := self._asked("", key, 0, lambda: next(blocks, b""))):
+                while position < last and (block := self._asked("", key, 0, take)):
                     sink(position, block)
                     position += len(block)
         return Read(size, answer.meta["e_tag"] or "", position)
