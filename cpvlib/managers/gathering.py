@@ -163,7 +163,7 @@ class Gathering:
             )
         elif snapshot.uncached and first_time(ws.repo.common_dir, "uncached"):
             progress.note("the cache keeps no copy (cpv.cache = none), which dvc status calls 'not in cache'")
-        return snapshot.content
+        return replace(snapshot.content, seen={})  # no longer needed, and there may be many
 
     def _stored(self, path: str) -> Collection[str]:
         """What storage was proved to hold of the out as it is committed: the cache need not have it too."""

@@ -262,17 +262,17 @@ def _store(
 
     own = {entry.oid for entry in lane.entries}
     candidates = {oid: size for oid, size in lane.objects().items() if oid not in known or oid in own}
-    given = {oid: sources[oid] for oid in candidates if oid in sources}
-    sizes = {oid: _size(lane, given.get(oid), oid, size) for oid, size in candidates.items()}
+    sizes = {oid: _size(lane, sources.get(oid), oid, size) for oid, size in candidates.items()}
     storage = lane.ws.storage(write=True)
     there = transfer.present(storage, sizes, progress, jobs, key=lane.key, prove=check and lane.named_by_md5)
-    to_send = _sources(lane, [oid for oid in candidates if oid not in there], given)
+    to_send = _sources(lane, [oid for oid in candidates if oid not in there], sources)
     likenesses = Likenesses(lane.ws, storage)
     proofs = transfer.upload(storage, to_send, progress, jobs, key=lane.key, known=likenesses.known)
     storage.tidy()
-    likenesses.share(oid for oid, source in to_send.items() if source.size > WORTH_BYTES)
+    sent_sizes = {oid: sizes[oid] or 0 for oid in to_send}
+    likenesses.share(oid for oid, size in sent_sizes.items() if size > WORTH_BYTES)
     copied_bytes = sum(proof.copied_bytes for proof in proofs.values())
-    sent_bytes = sum(source.size for source in to_send.values()) - copied_bytes
+    sent_bytes = sum(sent_sizes.values()) - copied_bytes
     return Stored(len(to_send), sent_bytes, len(there), proofs, copied_bytes)
 
 
@@ -355,9 +355,33 @@ def confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
     return known
 
 
-def _sources(lane: _Lane, oids: list[str], given: Mapping[str, Source]) -> dict[str, Source]:
+class _Sources(Mapping[str, "Source"]):
+    """Where to read each object that is to be sent, made when asked for: there may be hundreds of
+    thousands."""
+
+    def __init__(
+        self, oids: Sequence[str], given: Sequence[Mapping[str, Source]], cache: ObjectCache
+    ) -> None:
+        self._oids = oids
+        self._given = given
+        self._cache = cache
+
+    def __getitem__(self, oid: str) -> Source:
+        for given in self._given:
+            if (source := given.get(oid)) is not None:
+                return source
+        return self._cache.source(oid)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._oids)
+
+    def __len__(self) -> int:
+        return len(self._oids)
+
+
+def _sources(lane: _Lane, oids: list[str], given: Mapping[str, Source]) -> Mapping[str, Source]:
     absent = lane.cache.missing([oid for oid in oids if oid not in given])
-    found = {**given, **_in_worktree(lane.ws, set(absent))} if absent else given
+    found = _in_worktree(lane.ws, set(absent)) if absent else {}
     lost = [oid for oid in absent if oid not in found]
     if lost:
         raise CheckpointNotFoundError(
@@ -365,7 +389,7 @@ def _sources(lane: _Lane, oids: list[str], given: Mapping[str, Source]) -> dict[
             "are neither in the cache nor at the storage",
             hint="push from the clone that made them, or bring the files back and push again",
         )
-    return {oid: found[oid] if oid in found else lane.cache.source(oid) for oid in oids}
+    return _Sources(oids, (given, found), lane.cache)
 
 
 def _in_worktree(ws: Workspace, oids: set[str]) -> dict[str, Source]:

@@ -109,7 +109,7 @@ class ObjectCache:
         found = self._sound(oid)
         if found is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
-        return FileSource(self.path(oid), found)
+        return FileSource(self._where(oid), found)
 
     def read_listing(self, oid: str) -> Listing | None:
         """The listing of a folder, None where it is not here. Raises RepositoryError for a malformed one."""

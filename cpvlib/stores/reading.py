@@ -143,7 +143,8 @@ class Reading:
                 work, relpaths, jobs, lambda r: self.look.files[r].size
             ):
                 self.named[relpath] = md5
-                self._fresh[relpath] = (st, md5)
+                looked = self.look.files[relpath]
+                self._fresh[relpath] = (looked if looked == st else st, md5)  # one, where both are the same
         finally:
             listener.end()
 

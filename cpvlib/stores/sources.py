@@ -17,8 +17,10 @@ from cpvlib.stores.statindex import FileStat
 class FileSource:
     """A file's bytes, to be stored as the object they were hashed as: valid while its stat is the same."""
 
-    def __init__(self, path: Path, seen: FileStat) -> None:
-        self._path = path
+    __slots__ = ("_path", "_seen")
+
+    def __init__(self, path: StrPath, seen: FileStat) -> None:
+        self._path = os.fspath(path)
         self._seen = seen
 
     @property
@@ -27,19 +29,19 @@ class FileSource:
 
     @property
     def path(self) -> Path:
-        return self._path
+        return Path(self._path)
 
     def open(self) -> BinaryIO:
         """Raises RepositoryError where the file is gone or can't be read."""
         try:
-            return self._path.open("rb")
+            return open(self._path, "rb")
         except OSError as error:
             raise disk_error(error, f"cannot read '{self._path}'") from error
 
     def check(self) -> None:
         """Raises RepositoryError where the file may have changed since it was hashed."""
         try:
-            now = FileStat.of(self._path.stat())
+            now = FileStat.of(os.stat(self._path))
         except OSError as error:
             raise disk_error(error, f"cannot read '{self._path}'") from error
         if now != self._seen:

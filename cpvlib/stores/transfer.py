@@ -112,6 +112,7 @@ def upload(
     sizes = {oid: source.size for oid, source in sources.items()}
     folders, files = _split(_largest_first(sizes))
     proofs: dict[str, Proof] = {}
+    kinds: dict[Proof, Proof] = {}  # a few, for any number of objects
     progress.begin("uploading", sum(sizes.values()), len(sizes))
     try:
         for oids in (files, folders):
@@ -122,7 +123,7 @@ def upload(
                 source, md5 = sources[oid], oid.removesuffix(".dir")
                 proof = storage.put(key(oid), source, md5=md5, known=known(oid, source), on_bytes=on_bytes)
                 progress.advance(n_files=1)
-                return proof
+                return kinds.setdefault(proof, proof)
 
             with storage.together():
                 proofs.update(_each(crew, storage, send, {oid: sizes[oid] for oid in oids}))
