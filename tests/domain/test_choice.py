@@ -75,7 +75,7 @@ def test_the_extent_promises_nothing_that_does_not_hold(
         assert verdicts == {choice.extent(out) is Extent.ALL}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(rules, max_size=4))
 def test_json(rules: list[Rule]) -> None:
     assert of_facts(facts(Choice(tuple(rules)))) == Choice(tuple(rules))
