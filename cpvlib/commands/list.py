@@ -40,6 +40,8 @@ class _More:
 
 
 def run(args: Namespace, ui: UI) -> int:
+    import gc
+
     from cpvlib.cli.opening import open_workspace
     from cpvlib.cli.series import chosen
     from cpvlib.domain.query import Measured, best_order, parse_conditions, parse_order
@@ -56,6 +58,7 @@ def run(args: Namespace, ui: UI) -> int:
         order = best_order(args.best, ws.settings.goal(args.best))
         conditions.append(Measured(args.best))
     series = chosen(args.series, default=frozenset(Series))
+    gc.disable()  # ten thousand versions hold no cycles, and looking for some takes a sixth of the time
     tags = Tags(ws, with_branch=template is None)
     records = tags.versions(series)
     if not records:

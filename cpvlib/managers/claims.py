@@ -122,6 +122,7 @@ class _Settlement:
             beaten = any(p in lost or p.name.ref in self._theirs for p in group)
             if not beaten and not (last and version <= last and _is_automatic(group)):
                 continue
+            self._refuse_half(group)
             self._adopt([p.name.ref for p in group])
             winner = self._winner(group)
             if winner is not None:
@@ -175,15 +176,18 @@ class _Settlement:
             found = refs.tag_objects(self._ws.repo, oids.values())
         return {ref: found[oid] for ref, oid in oids.items() if oid in found}
 
-    def _refuse(self, group: Sequence[PendingVersion]) -> None:
-        """Raises RepositoryError where the number is not ours to change."""
-        name = group[0].name
-        mate = group[0].manifest.companion
+    def _refuse_half(self, group: Sequence[PendingVersion]) -> None:
+        """Raises RepositoryError for a half of a combined version whose other half is published."""
+        name, mate = group[0].name, group[0].manifest.companion
         if mate is not None and len(group) == 1:
             raise RepositoryError(
                 f"'{mate}' is published, and its other half, '{name}', was taken at '{self._git_remote}'",
                 hint=f"git cpv tag -d {name} && git cpv tag --combined --force gives both a new number",
             )
+
+    def _refuse(self, group: Sequence[PendingVersion]) -> None:
+        """Raises RepositoryError where the number is not ours to change."""
+        name = group[0].name
         if any(p.typed for p in group):
             raise RepositoryError(
                 f"version '{group[0].name.version}' was taken at '{self._git_remote}' in the meantime",

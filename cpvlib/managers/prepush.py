@@ -134,8 +134,10 @@ def _refuse_halves(ws: Workspace, git_remote: str, pushed: Sequence[PushedRef]) 
     from cpvlib.domain.manifest import parse_manifest
     from cpvlib.stores.git import refs, remotes
 
-    names = {each.ref for each in pushed}
-    versions = [each for each in pushed if _is_version(ws, each.ref)]
+    # git tells of a tag that the remote has otherwise too, and then does not push it.
+    goes = [each for each in pushed if each.there in (None, each.oid)]
+    names = {each.ref for each in goes}
+    versions = [each for each in goes if _is_version(ws, each.ref)]
     tags = refs.tag_objects(ws.repo, [each.oid for each in versions])
     lacking: dict[str, str] = {}
     for each in versions:
@@ -143,7 +145,6 @@ def _refuse_halves(ws: Workspace, git_remote: str, pushed: Sequence[PushedRef]) 
         other = TagName.parse(companion, ws.settings.tag_prefix) if companion else None
         if other and other.ref not in names:
             lacking[other.ref] = each.ref.removeprefix("refs/tags/")
-    # git leaves out what the remote has already, and also what it has otherwise.
     there = remotes.ls_remote(ws.repo, git_remote, list(lacking)) if lacking else {}
     here = refs.refs(ws.repo, *lacking) if there else {}
     alone = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +15,7 @@ from shell import Shell
 from template import MakeTemplate, Template
 
 PEOPLE = 12
+SETTERS = 6
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +65,26 @@ def test_versions_are_unique(
     for person in people:
         assert person.git("for-each-ref", "refs/cpv/pending") == ""
     check(people[0], shell.cwd / "origin.git", sealed / ".local/share/cpv/storage/T/m")
+
+
+def test_aliases_are_set_one_after_the_other(template: Template, shell: Shell, sealed: Path) -> None:
+    template.copy(sealed, shell.cwd)
+    shell.at("repo").ok("git cpv tag -q --push")
+    people = [shell.at(f"person{nth}", GIT_COMMITTER_NAME=f"Person {nth}") for nth in range(SETTERS)]
+    for nth, person in enumerate(people):
+        shutil.copytree(shell.cwd / "clone", person.cwd, symlinks=True)
+        person.ok(
+            f"git cpv pull -q && git cpv tag -q --force v9.{nth} && git cpv alias -q production v9.{nth}"
+        )
+    publishing = [
+        subprocess.Popen(["git", "cpv", "push", "-q"], cwd=person.cwd, env={**os.environ, **person.env})
+        for person in people
+    ]
+    assert [process.wait(120) for process in publishing] == [0] * SETTERS
+    last = shell.at("repo")
+    last.ok("git cpv pull -q")
+    settings = json.loads(last.ok("git cpv alias production --log --json"))["settings"]
+    assert [each["setting"] for each in settings] == list(range(SETTERS, 0, -1))
+    told = {(each["author"], each["target"]) for each in settings}
+    assert told == {(f"Person {nth}", f"v9.{nth}") for nth in range(SETTERS)}
+    assert all(person.git("for-each-ref", "refs/cpv/pending") == "" for person in people)

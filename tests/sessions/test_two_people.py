@@ -164,3 +164,172 @@ def test_a_version_of_another_branch_is_nothing_to_push_from_here(ada: Shell) ->
     ada.git("switch", "-q", "trial")
     assert ada.ok("git cpv pull -q && git cpv status").splitlines()[-1] == "something to push: git cpv push"
     assert "versions published: v0.2\n" in ada.run("git cpv push").err
+
+
+def test_a_version_is_dropped_for_one_of_the_same_objects_under_another_number(
+    ada: Shell, bob: Shell
+) -> None:
+    push(ada, "weights 2", 0.4)
+    bob.ok("git cpv pull -q && git cpv tag -q --force v0.2 HEAD~1 || git cpv tag -q --data --force v0.2")
+    ada.ok("git cpv tag -q && git cpv alias -q production v0.2")
+    bob.write("model.bin", "weights b")
+    bob.ok("git switch -q -c trial && git cpv push -q --metric loss=0.3 && git cpv tag -q --push")
+    bob.ok("git switch -q main && git cpv pull -q && git cpv tag -q --push")
+    told = ada.run("git cpv push").err
+    assert "v0.2 was dropped: v0.3 at origin names the same objects\n" in told
+    assert "alias published: production is v0.3\n" in told
+    assert ada.ok("git cpv list --model --format '%(version) %(pending)'").split() == ["v0.3", "v0.2", "v0.1"]
+    assert ada.ok("git cpv alias production") == "v0.3"
+
+
+def test_a_name_given_on_purpose_is_not_dropped(ada: Shell, bob: Shell) -> None:
+    ada.ok("git cpv tag -q --force")
+    push(bob, "weights b", 0.3)
+    bob.ok("git cpv tag -q --push")
+    ada.ok("git cpv pull -q && git cpv push -q")
+    assert published(ada) == ["v0.1", "v0.2", "v0.3"]
+    assert ada.git("rev-parse", "v0.3^{commit}") == ada.git("rev-parse", "v0.1^{commit}")
+
+
+def test_the_newest_keeps_the_highest_number(ada: Shell, bob: Shell) -> None:
+    ada.git("remote", "set-url", "origin", "../gone.git")
+    for model, loss in (("weights 2", 0.4), ("weights 3", 0.3)):
+        ada.write("model.bin", model)
+        assert ada.run(f"git cpv push -q --metric loss={loss}").code == 128
+        ada.ok("git cpv tag -q")
+    ada.git("remote", "set-url", "origin", "../hub.git")
+    bob.ok("git cpv tag -q --force --push")
+    told = ada.run("git cpv push").err
+    assert "v0.2 is now v0.3: " in told
+    assert "v0.3 is now v0.4: " in told
+    assert json.loads(ada.ok("git cpv show --json latest"))["metrics"] == {"loss": 0.3}
+    assert ada.git("for-each-ref", "refs/cpv/pending") == ""
+
+
+def test_a_model_names_its_data_by_the_number_that_the_data_gets(ada: Shell, bob: Shell) -> None:
+    push(ada, "weights 2", 0.4)
+    ada.ok("git cpv tag -q --data && git cpv tag -q")
+    assert json.loads(ada.ok("git cpv show --json v0.2"))["data"]["version"] == "v0.1"
+    bob.write("data/train/a.txt", "two\n")
+    bob.ok("git cpv push -q --data --branch trial && git switch -q trial && git cpv pull -q")
+    bob.ok("git cpv tag -q --data --push")
+    assert "data/v0.1 is now data/v0.2: " in ada.run("git cpv push").err
+    assert "Cpv-Data: md5=" in ada.git("cat-file", "-p", "v0.2")
+    assert ada.git("cat-file", "-p", "v0.2").count("version=v0.2") == 1
+    assert published(ada) == ["data/v0.1", "data/v0.2", "v0.1", "v0.2"]
+
+
+def test_a_typed_number_that_force_gave_is_published_by_the_rerun(ada: Shell) -> None:
+    for words in ("--force v0.9", "--force"):
+        ada.git("remote", "set-url", "origin", "../gone.git")
+        assert ada.run(f"git cpv tag --push {words}").code == 128
+        ada.git("remote", "set-url", "origin", "../hub.git")
+        assert ada.run(f"git cpv tag --push {words}").code == 0
+    assert published(ada) == ["v0.1", "v0.10", "v0.9"]
+    assert ada.git("for-each-ref", "refs/cpv/pending", "refs/cpv/again", "refs/cpv/typed") == ""
+
+
+def test_a_pruned_version_whose_number_somebody_else_took(ada: Shell, bob: Shell) -> None:
+    push(ada, "weights 2", 0.4)
+    ada.ok("git cpv tag -q && git -c fetch.prune=true -c fetch.pruneTags=true fetch -q")
+    bob.ok("git cpv tag -q --force --push")
+    ada.ok("git fetch -q --tags")
+    assert ada.git("rev-parse", "v0.2") == ada.at("../hub.git").git("rev-parse", "v0.2")
+    assert "v0.2 is now v0.3: " in ada.run("git cpv push").err
+    assert published(ada) == ["v0.1", "v0.2", "v0.3"]
+
+
+def test_a_pending_version_that_was_moved_by_hand(ada: Shell) -> None:
+    push(ada, "weights 2", 0.4)
+    ada.ok("git cpv tag -q && git tag -f -m mine v0.2 v0.1^{commit}")
+    assert ada.fails("git cpv push").splitlines() == [
+        "error: tag 'v0.2' was moved by hand: it is not the version that awaits publication",
+        "hint: git tag -d v0.2 && git cpv push publishes the version as it was made",
+    ]
+    ada.ok("git tag -d v0.2 && git cpv push -q")
+    assert published(ada) == ["v0.1", "v0.2"]
+    assert ada.git("log", "-1", "--format=%s", "v0.2") == "Update model (loss=0.4)"
+
+
+def test_a_plain_push_of_tags_settles_itself(ada: Shell, bob: Shell) -> None:
+    push(ada, "weights 2", 0.4)
+    ada.ok("git cpv tag -q --combined && git push -q --tags")
+    assert "versions published: v0.2, data/v0.2\n" in ada.run("git cpv push").err
+    bob.ok("git cpv tag -q --force")
+    assert bob.run("git push -q --tags").code == 1
+    bob.ok("git cpv pull -q && git cpv push -q")
+    assert published(ada) == ["data/v0.2", "v0.1", "v0.2", "v0.3"]
+
+
+def test_half_a_version_that_a_plain_push_published(ada: Shell, bob: Shell) -> None:
+    push(ada, "weights 2", 0.4)
+    ada.ok("git cpv tag -q --combined")
+    bob.ok("git cpv tag -q --data v0.2 --push")
+    assert ada.run("git push -q --tags").code == 1  # git itself publishes the half that is free
+    refused = ada.fails("git cpv push").splitlines()
+    assert refused[-2:] == [
+        "error: 'v0.2' is published, and its other half, 'data/v0.2', was taken at 'origin'",
+        "hint: git cpv tag -d data/v0.2 && git cpv tag --combined --force gives both a new number",
+    ]
+    ada.ok("git cpv tag -q -d data/v0.2 && git cpv tag -q --combined --force && git cpv push -q")
+    assert published(ada) == ["data/v0.2", "data/v0.3", "v0.1", "v0.2", "v0.3"]
+
+
+def test_the_hook_does_not_publish_half_of_a_version_whose_other_half_is_taken(
+    ada: Shell, bob: Shell
+) -> None:
+    push(ada, "weights 2", 0.4)
+    ada.ok("git cpv hooks install -q && git cpv tag -q --combined")
+    bob.ok("git cpv tag -q --data v0.2 --push")
+    refused = ada.fails("git push -q --tags", 1)
+    assert "'v0.2' and 'data/v0.2' are one version, and only 'v0.2' would be published" in refused
+    assert published(ada) == ["data/v0.2", "v0.1"]
+
+
+def test_a_version_that_was_deleted_at_the_remote_stays_here(ada: Shell) -> None:
+    ada.at("../hub.git").git("tag", "-d", "v0.1")
+    push(ada, "weights 2", 0.4)
+    ada.ok("git cpv pull -q && git cpv tag -q && git cpv push -q")
+    assert published(ada) == ["v0.2"]
+    assert ada.git("tag", "--list").split() == ["v0.1", "v0.2"]
+
+
+@pytest.fixture
+def plain(ada: Shell) -> Shell:
+    """Ada's, where the git remote can't move several refs as one."""
+    ada.at("../hub.git").git("config", "receive.advertiseAtomic", "false")
+    return ada
+
+
+def test_a_server_without_atomic_push(plain: Shell, bob: Shell) -> None:
+    push(plain, "weights 2", 0.4)
+    plain.ok("git cpv tag -q --combined && git cpv alias -q production v0.2")
+    bob.ok("git cpv tag -q --data v0.2 --push")
+    told = plain.run("git cpv push").err
+    assert "v0.2 is now v0.3: " in told
+    assert "alias published: production is v0.3\n" in told
+    assert published(plain) == ["alias/production/1", "data/v0.2", "data/v0.3", "v0.1", "v0.3"]
+    assert plain.at("../hub.git").git("for-each-ref", "refs/cpv") == ""
+    push(bob, "weights b", 0.3) if bob.run("git cpv pull -q").code == 0 else None
+    bob.ok("git cpv tag -q --combined --push")
+    assert published(plain)[-1] == "v0.4"
+
+
+def test_a_branch_that_moved_on_at_a_server_without_atomic_push(plain: Shell, bob: Shell) -> None:
+    push(bob, "weights b", 0.3)
+    plain.ok("git cpv tag -q --force")
+    assert "has moved on" in plain.fails("git cpv push")
+    assert published(plain) == ["v0.1"]
+
+
+@pytest.mark.parametrize("killed", ["publish:claimed", "publish:tag"])
+def test_a_push_that_is_killed_between_the_halves_goes_on(plain: Shell, bob: Shell, killed: str) -> None:
+    push(plain, "weights 2", 0.4)
+    plain.ok("git cpv tag -q --combined")
+    assert plain.run("git cpv push", CPV_KILL_AT=killed).code != 0
+    bob.ok("git cpv tag -q --data --force v0.2 || true")
+    assert bob.run("git cpv push").code == 128  # the number is typed, and taken
+    bob.ok("git cpv tag -q -d data/v0.2 && git cpv tag -q --data --push")
+    plain.ok("git cpv push -q")
+    assert published(plain) == ["data/v0.1", "data/v0.2", "v0.1", "v0.2"]
+    assert plain.at("../hub.git").git("for-each-ref", "refs/cpv") == ""
