@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cpvlib.cli.ui import UI
     from cpvlib.managers.absence import Count
-    from cpvlib.managers.status import OutStatus, Status, UnfinishedUpload
+    from cpvlib.managers.status import OutStatus, Status, UnfinishedDownload, UnfinishedUpload
 
 _NOTES = {
     "new": "not recorded yet: git cpv push",
@@ -64,6 +64,8 @@ def _tell(ui: UI, report: Status) -> None:
         ui.answer(_upload(upload))
     if report.conflicts:
         ui.answer(f"in conflict, and settled by git cpv pull: {listed(report.conflicts)}")
+    for download in report.downloads:
+        ui.answer(_download(download))
     ui.answer("")
     ui.table([_row(ui, out, lost=out.path in report.lost) for out in report.outs], right=(3,))
     ui.answer("")
@@ -96,6 +98,14 @@ def _upload(upload: UnfinishedUpload) -> str:
         name = printable(upload.path)
         return f"the upload of {name} ({size}) is not finished: git cpv push goes on with it"
     return f"an upload of {size} is not finished: what no push goes on with is given up after 7 days"
+
+
+def _download(download: UnfinishedDownload) -> str:
+    from cpvlib.domain.text import human_size, printable
+
+    name = f"the download of {printable(download.path)}" if download.path else "a download"
+    amount = f"{human_size(download.here)} of {human_size(download.size)} are here"
+    return f"{name} is not finished ({amount}): git cpv pull goes on with it"
 
 
 def _distance(report: Status) -> str:
@@ -157,6 +167,7 @@ def _facts(report: Status) -> dict[str, Any]:
         "unfinished": report.unfinished,
         "uploads": [vars(upload) for upload in report.uploads],
         "conflicts": list(report.conflicts),
+        "downloads": [vars(download) for download in report.downloads],
         "storage": report.storage_url,
         "to_push": report.to_push,
         "outs": [

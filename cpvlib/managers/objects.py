@@ -192,6 +192,7 @@ def fetch(
     single files to bring as well. Raises StorageError where storage lacks one: nothing of the worktree was
     touched by then.
     """
+    ws.cache.partials.sweep()
     n_fetched = n_bytes = 0
     for lane in _lanes(ws, [*entries, *(OutEntry("", oid) for oid in files)]):
         lane = replace(lane, without=without or {})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cpvlib.base.progress import Progress
 from cpvlib.base.values import dataclass
 from cpvlib.managers import absence, marked, moved, objects
-from cpvlib.managers.outs import outs_at, outs_here
+from cpvlib.managers.outs import Out, outs_at, outs_here
 from cpvlib.managers.pending import ready, settings_of, versions_of, waiting
 from cpvlib.managers.standing import Standing, State, standings
 
@@ -53,13 +53,24 @@ class UnfinishedUpload:
 
 
 @dataclass(frozen=True)
+class UnfinishedDownload:
+    """The same the other way: `here` of `size` bytes came; `path` is the out whose pointer names them."""
+
+    md5: str
+    here: int
+    size: int
+    path: str | None
+
+
+@dataclass(frozen=True)
 class Status:
     """The whole picture. `ready` are those `pending` versions that a push of this branch publishes; `aliases`
     are settings that await publication. `moved` are versions that stood otherwise at the git remote when it
     was last asked. `ahead` and `behind` count commits against the upstream as last fetched; without an
     upstream, `unpublished_to` is the git remote that lacks the branch's tip. `conflicts` are CPV's files that
     a merge left in conflict; their outs are not among `outs`. `lost` are objects that storage should hold and
-    does not, told only where it was asked. `uploads` are those that were interrupted."""
+    does not, told only where it was asked. `uploads` and `downloads` are those that
+    were interrupted."""
 
     branch: str | None
     commit: str | None
@@ -81,6 +92,7 @@ class Status:
     unpublished_to: str | None
     lost: Mapping[str, int]
     uploads: tuple[UnfinishedUpload, ...] = ()
+    downloads: tuple[UnfinishedDownload, ...] = ()
 
     @property
     def to_push(self) -> bool:
@@ -139,6 +151,7 @@ def status(
         unpublished_to=_unpublished_to(ws, head) if tracking is None else None,
         lost=lost,
         uploads=tuple(_uploads(ws, found)),
+        downloads=tuple(_downloads(ws, outs)),
     )
 
 
@@ -193,6 +206,13 @@ def _uploads(ws: Workspace, found: Mapping[str, Standing]) -> Iterator[Unfinishe
     for begun in ws.uploads.all():
         if begun.url == ws.found_place.place.url.rstrip("/") and not ws.confirmed.has(begun.md5):
             yield UnfinishedUpload(begun.md5, begun.size, paths.get(begun.md5))
+
+
+def _downloads(ws: Workspace, outs: Mapping[str, Out]) -> Iterator[UnfinishedDownload]:
+    paths = {out.oid: path for path, out in outs.items()}
+    for partial in ws.cache.partials.all():
+        oid = "".join(partial.name.split("-")[-2:])
+        yield UnfinishedDownload(oid, partial.here, partial.size, paths.get(oid))
 
 
 def _versions_here(ws: Workspace, commit: str | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import stat
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from io import FileIO
 from operator import itemgetter
 from pathlib import Path
@@ -20,13 +21,15 @@ from pathlib import Path
 from cpvlib.base.errors import RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.domain.listing import Listing, parse_listing
+from cpvlib.domain.spans import Span
 from cpvlib.domain.text import human_size
-from cpvlib.stores import files, hashing
+from cpvlib.stores import files, hashing, partials
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.cacherecords import Records
 from cpvlib.stores.files import DiskFullError, Scratch, StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
+from cpvlib.stores.partials import Partial, Partials
 from cpvlib.stores.sources import FileSource, changed_while_read
 from cpvlib.stores.statindex import FileStat
 
@@ -70,6 +73,14 @@ class ObjectCache:
         self._arrivals = Arrivals(entered=self._note_new)
         self._no_clone: set[int] = set()
         self._listings: dict[str, Listing] = {}
+
+    @cached_property
+    def partials(self) -> Partials:
+        """Downloads of this cache's objects that were interrupted."""
+        return Partials(self.root / "cpv" / "partial", self._has_partials_object)
+
+    def _has_partials_object(self, name: str) -> bool:
+        return os.path.exists(f"{self._root}/{name.replace('-', '/')}")
 
     @property
     def legacy(self) -> ObjectCache:
@@ -140,7 +151,7 @@ class ObjectCache:
     def receiver(self, oid: str) -> Receiver:
         """A temporary file for an object that is being downloaded. Accepted, it is there after `settle`."""
         with self._writing(oid):
-            return Receiver(self, oid, Path(self._scratch.new()))
+            return Receiver(self, oid, self.partials.take(self._partial_name(oid)), self._scratch)
 
     def snapshot(
         self, file: StrPath, *, seen: FileStat | None = None, on_bytes: OnBytes = no_bytes
@@ -376,24 +387,19 @@ class ObjectCache:
         except OSError as error:
             raise disk_error(error, f"cannot write object '{oid}' to the cache '{self.root}'") from error
 
-    def _receive(self, temporary: str, oid: str, data: bytes | None) -> None:
-        """What `Receiver.accept` does."""
-        with self._writing(oid):
-            if data is None:
-                os.chmod(temporary, _MODE)
-            else:
-                _write_new(temporary, data)
-            md5 = self._hash(temporary) if data is None or self.is_legacy else hashing.md5_of(data)
-            if md5 != oid.removesuffix(".dir"):
-                os.unlink(temporary)
-                raise StorageError(
-                    f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",
-                    hint="push it again where it is whole: git cpv push --check",
-                )
-            self._add(temporary, oid, os.stat(temporary).st_size if data is None else len(data))
+    def _partial_name(self, oid: str) -> str:
+        return self._key(oid).replace("/", "-")
+
+    def _prove_received(self, temporary: StrPath, oid: str, data: bytes | None) -> None:
+        md5 = self._hash(temporary) if data is None or self.is_legacy else hashing.md5_of(data)
+        if md5 != oid.removesuffix(".dir"):
+            raise StorageError(
+                f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",
+                hint="push it again where it is whole: git cpv push --check",
+            )
 
 
-def _write_new(path: str, data: bytes) -> None:
+def _write_new(path: StrPath, data: bytes) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with FileIO(fd, "w") as file:
         files.write_all(file, data)
@@ -409,29 +415,88 @@ def _stat(path: str) -> FileStat | None:
 
 
 class Receiver:
-    """Where one object's bytes arrive: nothing takes an object's name before its md5 is checked."""
+    """Where one object's bytes arrive: nothing takes an object's name before its md5 is checked.
 
-    def __init__(self, cache: ObjectCache, oid: str, path: Path) -> None:
+    A large one whose download is interrupted may be kept, and then begins with what it `have`s.
+    """
+
+    def __init__(self, cache: ObjectCache, oid: str, partial: Partial | None, scratch: Scratch) -> None:
         self._cache = cache
         self._oid = oid
-        self._path = path
-        self._is_accepted = False
+        self._scratch = scratch
+        self._partial = partial
+        self._path = partial.path if partial else Path(scratch.new())
+        self._spans: list[Span] | None = []
+        self._lock = threading.Lock()
+        self._is_done = False
 
     @property
     def path(self) -> Path:
-        """The temporary file; not there yet."""
+        """The temporary file; not there yet, unless some of it came before. `note` may rename it."""
         return self._path
+
+    @property
+    def have(self) -> tuple[Span, ...]:
+        """What came before, and is in the temporary file."""
+        return self._partial.have if self._partial else ()
+
+    def note(self, span: Span) -> None:
+        """These bytes are written. Called from worker threads."""
+        with self._lock:
+            if self._partial is None and self._spans is not None:
+                self._spans.append(span)
+                if sum(each.size for each in self._spans) >= partials.WORTH_BYTES:
+                    self._begin_partial(self._spans)
+                return
+        if self._partial is not None:
+            self._partial.note(span)
+
+    def _begin_partial(self, spans: list[Span]) -> None:
+        name = self._cache._partial_name(self._oid)
+        self._partial = self._cache.partials.begin(name, self._path, spans)
+        self._spans = None
+        if self._partial is not None:
+            self._path = self._partial.path
+
+    def begin_anew(self) -> None:
+        """What came before was wrong: nothing is there."""
+        with self._lock:
+            if self._partial is not None:
+                self._partial.forget_what_came()
+            elif self._spans is not None:
+                self._spans = []
 
     def accept(self, data: bytes | None = None) -> None:
         """Check the md5 of the file, or of these bytes; the object takes its name when the cache settles.
 
         StorageError if it is wrong.
         """
-        self._cache._receive(str(self._path), self._oid, data)
-        self._is_accepted = True
+        with self._cache._writing(self._oid):
+            if data is not None:
+                _write_new(self._path, data)
+            elif self._partial is not None:
+                self._partial.flush()  # an interruption while it is hashed costs no byte either
+            self._cache._prove_received(self._path, self._oid, data)
+            if self._partial is not None:
+                self._path = Path(self._scratch.new())
+                self._partial.hand_over(str(self._path))
+            if data is None:
+                os.chmod(self._path, _MODE)
+            size = os.stat(self._path).st_size if data is None else len(data)
+            self._cache._add(str(self._path), self._oid, size)
+        self._is_done = True
+
+    def keep(self) -> None:
+        """The download was interrupted: what came of a large object stays for the next process."""
+        if self._partial is not None and not self._is_done:
+            self._partial.keep()
+            self._is_done = True
 
     def discard(self) -> None:
-        """Remove the temporary file, if it is there and was not accepted."""
-        if not self._is_accepted:
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+        """Remove the temporary file, if it is there and was neither accepted nor kept."""
+        if self._is_done:
+            return
+        if self._partial is not None:
+            self._partial.drop()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)

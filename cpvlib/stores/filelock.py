@@ -9,8 +9,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 _POLL_S = 0.02
+_BEHIND = 1 << 30  # behind what is written: Windows lets nobody read a byte that is locked
 
 
 def take(descriptor: int, offset: int = 0) -> bool:
@@ -31,6 +34,31 @@ def take(descriptor: int, offset: int = 0) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     return True
+
+
+def own(path: str | Path) -> int | None:
+    """The file at `path`, made if need be, open for reading and appending, and locked until it is closed.
+
+    None where somebody else has it, in this process too, or it can't be made.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    except OSError:
+        return None
+    with suppress(OSError):
+        # Its last owner may have removed it in between: then the lock is on a file without a name.
+        if take(descriptor, _BEHIND) and os.path.samestat(os.fstat(descriptor), Path(path).stat()):
+            return descriptor
+    os.close(descriptor)
+    return None
+
+
+def disown(descriptor: int) -> None:
+    """The end of what `own` began."""
+    with suppress(OSError):
+        release(descriptor, _BEHIND)
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def release(descriptor: int, offset: int = 0) -> None:

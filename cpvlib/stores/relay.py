@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from cpvlib.base.errors import StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress
 from cpvlib.stores.files import disk_error
 from cpvlib.stores.sources import FileSource, hash_unchanging
 from cpvlib.stores.storage.folder import FolderStorage
 from cpvlib.stores.storage.protocol import ObjectMissingError, Proof, Storage
-from cpvlib.stores.transfer import KeyOf, Receiver
+from cpvlib.stores.transfer import DamagedError, KeyOf, Receiver, fetch
 
 _AT_ONCE = 8
 """Each worker may hold one object in a temporary file, however large it is."""
@@ -52,7 +51,7 @@ def relay(
         with _on_disk(source, key(oid), lambda: receive(oid), unheard) as path:
             md5, seen = hash_unchanging(path, unheard)
             if (name_of(path) if name_of else md5) != oid.removesuffix(".dir"):
-                raise StorageError(
+                raise DamagedError(
                     f"object '{key(oid)}' in '{source.url}' is damaged: it is not what its name says",
                     hint="push it again from a clone that has it: 'git cpv push --check'",
                 )
@@ -82,9 +81,14 @@ def _on_disk(
     receiver = receive()
     try:
         try:
-            source.get(key, receiver.path, on_bytes=on_bytes)
+            fetch(source, key, receiver, receiver.have, on_bytes)
         except OSError as error:
             raise disk_error(error, f"cannot take '{key}' from '{source.url}' to this machine") from error
         yield receiver.path
+    except DamagedError:
+        raise
+    except Exception:
+        receiver.keep()
+        raise
     finally:
         receiver.discard()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -38,12 +38,29 @@ def _nothing(oid: str, path: Path) -> Collection[Span]:
     return ()
 
 
+class DamagedError(StorageError):
+    """What came from storage is not what its name says."""
+
+
 class Receiver(Protocol):
     """Where one object's bytes arrive before it takes its name in the cache."""
 
     @property
     def path(self) -> Path:
-        """A temporary file for the bytes."""
+        """A temporary file for the bytes; `note` may change it."""
+
+    @property
+    def have(self) -> Sequence[Span]:
+        """Those of its bytes that came before, in a download that was interrupted."""
+
+    def note(self, span: Span) -> None:
+        """These bytes are in the file now. From any thread."""
+
+    def begin_anew(self) -> None:
+        """What came before was wrong, and counts no more."""
+
+    def keep(self) -> None:
+        """The download is interrupted: whatever is worth it stays for the next."""
 
     def accept(self, data: bytes | None = None) -> None:
         """Take the file, or these bytes, for the object, which has its name once all is settled.
@@ -52,7 +69,7 @@ class Receiver(Protocol):
         """
 
     def discard(self) -> None:
-        """Remove the temporary file; nothing happens where it is gone or was accepted."""
+        """Remove the temporary file; nothing happens where it is gone, accepted or kept."""
 
 
 class Receiving(Protocol):
@@ -165,14 +182,8 @@ def download(
             return len(data)
         told = MAX_BYTES if oid.endswith(".dir") else wanted[oid]
         counted = on_bytes if told is None else _at_most(told, on_bytes, storage, key(oid))
-        have = begin(oid, receiver.path)
-        size = _bring_rest(storage, key(oid), receiver, have, counted) if have else None
-        if size is None:
-            storage.get(key(oid), receiver.path, on_bytes=counted)
-            size = receiver.path.stat().st_size
-            _check_size(storage, key(oid), size, wanted[oid])
-            _accept(storage, key(oid), receiver)
-        return size
+        have = receiver.have or _begun(receiver, begin(oid, receiver.path))
+        return receive(storage, key(oid), receiver, have, counted, wanted[oid])
 
     def fetch(oid: str) -> int:
         receiver = target.receiver(oid)
@@ -193,23 +204,58 @@ def download(
         progress.end()
 
 
-def _bring_rest(
-    storage: Storage, key: str, receiver: Receiver, have: Collection[Span], on_bytes: OnBytes
-) -> int | None:
-    """Fetches what `have` leaves out; the object's size, None where the whole is not what it should be."""
-    counts: list[int] = []  # appended to by many threads
+def _begun(receiver: Receiver, have: Collection[Span]) -> Collection[Span]:
+    for span in have:
+        receiver.note(span)
+    return have
 
-    def count(n_bytes: int) -> None:
-        counts.append(n_bytes)
-        on_bytes(n_bytes)
 
-    storage.get(key, receiver.path, have=have, on_bytes=count)
+def receive(
+    storage: Storage,
+    key: str,
+    receiver: Receiver,
+    have: Collection[Span],
+    on_bytes: OnBytes,
+    wanted: int | None,
+) -> int:
+    """Brings one object into its receiver, which accepts it; its size. `have` is in the file already.
+
+    What comes before an interruption is kept, where it is worth it; if the whole is wrong with what was
+    there, all of it is fetched. Raises as `download` does, and OSError for this machine's disk.
+    """
+    if have:
+        try:
+            return _receive(storage, key, receiver, have, on_bytes, wanted)
+        except DamagedError:
+            on_bytes(-receiver.path.stat().st_size)
+            receiver.begin_anew()
+    return _receive(storage, key, receiver, (), on_bytes, wanted)
+
+
+def _receive(
+    storage: Storage,
+    key: str,
+    receiver: Receiver,
+    have: Collection[Span],
+    on_bytes: OnBytes,
+    wanted: int | None,
+) -> int:
+    fetch(storage, key, receiver, have, on_bytes)
+    size = receiver.path.stat().st_size
+    _check_size(storage, key, size, wanted)
+    _accept(storage, key, receiver)
+    return size
+
+
+def fetch(storage: Storage, key: str, receiver: Receiver, have: Collection[Span], on_bytes: OnBytes) -> None:
+    """The bytes alone; nothing is checked but their number. Raises OSError for this machine's disk."""
     try:
-        receiver.accept()
-    except StorageError:
-        on_bytes(-sum(counts))
-        return None
-    return sum(counts)
+        storage.get(key, receiver.path, have=have, on_span=receiver.note, on_bytes=on_bytes)
+    except OSError:
+        raise  # what can't be written is not kept on a disk that may be full
+    except BaseException:
+        receiver.keep()
+        raise
 
 
 def _sizes(storage: Storage, wanted: Mapping[str, int | None], key: KeyOf) -> Mapping[str, int | None]:
@@ -246,7 +292,7 @@ def _accept(storage: Storage, key: str, receiver: Receiver, data: bytes | None =
     try:
         receiver.accept(data)
     except StorageError as error:
-        raise StorageError(
+        raise DamagedError(
             f"object '{key}' in '{storage.url}' is damaged: its content is not what its name says",
             hint="push it again from a clone that has it: 'git cpv push --check'",
         ) from error
@@ -254,7 +300,7 @@ def _accept(storage: Storage, key: str, receiver: Receiver, data: bytes | None =
 
 def _check_size(storage: Storage, key: str, size: int, wanted: int | None) -> None:
     if wanted is not None and size != wanted:
-        raise StorageError(
+        raise DamagedError(
             f"object '{key}' in '{storage.url}' is damaged: it has {size} bytes, its pointer says {wanted}",
             hint="push it again from a clone that has it: 'git cpv push --check'",
         )

@@ -20,7 +20,7 @@ _GATHERING_S = 30
 
 @dataclass
 class Fault:
-    """Breaks the next `times` requests of `method` whose path contains `path`.
+    """Breaks `times` requests of `method` whose path contains `path`, after the first `skip` of them.
 
     'refuse': answers 503; 'reset': cuts the connection once the request is read; 'cut': forwards
     the answer's head and half its body, then cuts; 'alter': changes the first byte of an answer's body;
@@ -33,6 +33,7 @@ class Fault:
     method: str = ""
     path: str = ""
     times: int = 1
+    skip: int = 0
 
 
 @dataclass
@@ -74,6 +75,9 @@ class Front:
             self.seen.append(f"{method} {path}")
             for fault in self.faults:
                 if fault.times and fault.method in ("", method) and fault.path in path:
+                    if fault.skip:
+                        fault.skip -= 1
+                        continue
                     fault.times -= 1
                     return fault.kind
         return ""

@@ -22,7 +22,6 @@ STALE_S = 7 * 24 * 3600
 """An upload that nothing was added to for so long is given up."""
 _LEAST_PART = 5 << 20  # S3 user guide, "Amazon S3 multipart upload limits"
 _SUFFIX = ".upload"
-_BYTE = 1 << 30  # behind what is written: Windows lets nobody read a byte that is locked
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,9 @@ class UploadRecords:
         """The record of this object's upload, which may be empty; None where another process or thread is at
         it, or none can be kept here. One that is empty afterwards is removed."""
         path = self.folder / f"{hashlib.sha256(f'{url} {key}'.encode()).hexdigest()[:32]}{_SUFFIX}"
-        descriptor = _opened(path)
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = filelock.own(path)
         if descriptor is None:
             yield None
             return
@@ -108,9 +109,7 @@ class UploadRecords:
                 if record.begun is None:
                     record.end()
         finally:
-            with suppress(OSError):
-                filelock.release(descriptor, _BYTE)
-            os.close(descriptor)
+            filelock.disown(descriptor)
 
     def all(self) -> list[Begun]:
         """Those that are recorded now, in no order; others may be ending them meanwhile."""
@@ -145,21 +144,6 @@ class UploadRecords:
         with suppress(OSError):
             return [path for path in self.folder.iterdir() if path.suffix == _SUFFIX]
         return []
-
-
-def _opened(path: Path) -> int | None:
-    """The file, locked; None where that can't be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    except OSError:
-        return None
-    with suppress(OSError):
-        # Its last holder may have removed it in between: then the lock is on a file without a name.
-        if filelock.take(descriptor, _BYTE) and os.path.samestat(os.fstat(descriptor), path.stat()):
-            return descriptor
-    os.close(descriptor)
-    return None
 
 
 def _content(descriptor: int) -> bytes:
