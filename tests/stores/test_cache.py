@@ -197,6 +197,7 @@ def test_a_download_is_checked_before_it_takes_its_name(cache: ObjectCache, tmp_
     receiver.path.write_bytes(b"what came instead")
     with pytest.raises(StorageError, match=f"wrong object under the name '{oid}'"):
         receiver.accept()
+    receiver.discard()
     assert (held(cache), litter(cache)) == ([], [])
 
     receiver = cache.receiver(oid)

@@ -87,6 +87,18 @@ class Count:
             self.least = min(self.least, n_bytes)
 
 
+class Forgetful:
+    """What a receiver has that keeps nothing of an interrupted download."""
+
+    have: tuple[Span, ...] = ()
+
+    def note(self, span: Span) -> None: ...
+
+    def begin_anew(self) -> None: ...
+
+    def keep(self) -> None: ...
+
+
 class Spans:
     """The spans told, from any thread."""
 

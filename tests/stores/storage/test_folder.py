@@ -15,7 +15,7 @@ from cpvlib.stores import transfer
 from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.protocol import files_key
 
-from .places import MIB, Bytes, Count, key_of, md5, some_bytes, store
+from .places import MIB, Bytes, Count, Forgetful, key_of, md5, some_bytes, store
 
 FULL = Path("/dev/full")
 
@@ -107,7 +107,7 @@ def test_this_machines_disk_is_full(tmp_path: Path) -> None:
     storage = open_storage(StoragePlace(str(tmp_path / "storage")))
     store(storage, b"model")
 
-    class Full:
+    class Full(Forgetful):
         path = FULL
 
         def accept(self, data: bytes | None = None) -> None:

@@ -14,7 +14,7 @@ from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.protocol import ObjectMissingError, Storage, files_key, legacy_key
 from servers.s3 import S3Server
 
-from .places import Bytes, md5, open_s3, some_bytes
+from .places import Bytes, Forgetful, md5, open_s3, some_bytes
 
 
 @pytest.fixture(params=["folder", "moto", "ceph"])
@@ -64,7 +64,7 @@ class Shelf:
         return {path.name for path in self.folder.iterdir()}
 
 
-class Receiver:
+class Receiver(Forgetful):
     def __init__(self, folder: Path, oid: str) -> None:
         self.path = folder / f"{oid}.tmp"
         self._oid = oid
