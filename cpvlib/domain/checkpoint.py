@@ -15,6 +15,7 @@ from typing import Any
 from cpvlib.base.errors import RepositoryError, UsageError
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.markers import has_markers
+from cpvlib.domain.numbers import typed_number
 
 NAME = "checkpoint.json"
 
@@ -100,8 +101,8 @@ def typed_metrics(pairs: Iterable[str]) -> dict[str, Number]:
     metrics: dict[str, Number] = {}
     for pair in pairs:
         name, value = _split(pair, "metric", "loss=0.245")
-        number = _loads(value)
-        if not is_number(number):
+        number = typed_number(value.strip())
+        if number is None:
             raise UsageError(
                 f"metric '{name}' is not a number: '{value}'", hint="type it as in --metric loss=0.245"
             )

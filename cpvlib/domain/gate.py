@@ -15,13 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from cpvlib.base.errors import ConfigError
 from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import Number
+from cpvlib.domain.numbers import typed_number
 from cpvlib.domain.query import Condition, best_order
 
 _LIMIT = 4096
 _TOKEN = re.compile(
     r"""\s*(?:(?P<comma>,)|(?P<sign>[<>]=?|[=!]=|=)|"(?P<quoted>(?:[^"\\]|\\["\\])*)"|(?P<word>[^\s,<>=!"]+))"""
 )
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _HINT = "it is off, changed, or conditions such as: loss improves, accuracy >= 0.9"
 
 
@@ -208,10 +208,10 @@ class _Parser:
 
     def _number(self) -> float:
         token = self._take("word", "a number")
-        value = float(token.text) if _NUMBER.fullmatch(token.text) else float("nan")
-        if not abs(value) < float("inf"):
+        value = typed_number(token.text)
+        if value is None:
             raise self._wrong(token.column, "a number", f"'{token.text}'")
-        return value
+        return float(value)
 
     def _wrong(self, column: int, expected: str, found: str) -> ConfigError:
         where = f"{self._source}, column {column}"

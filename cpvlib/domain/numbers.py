@@ -1,12 +1,23 @@
-"""Numbers as trainings hold them: Python's own, or numpy's and torch's, taken out of their boxes."""
+"""Numbers as people type them, and as trainings hold them: Python's own, or numpy's and torch's, taken out of
+their boxes."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 _DEEPEST = 20
+_TYPED = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+
+
+def typed_number(text: str) -> int | float | None:
+    """A finite number in any of its usual forms: 12, -0.5, .5, 5., 1e-3. None for anything else."""
+    value = float(text) if _TYPED.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        return None
+    return int(text) if text.lstrip("+-").isdecimal() else value
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -85,12 +85,24 @@ def test_a_broken_file_is_named(content: bytes, message: str):
 
 
 def test_typed_metrics():
-    typed = checkpoint.typed_metrics(["loss=0.245", " acc = 1e-1", "steps=12"])
-    assert typed == {"loss": 0.245, "acc": 0.1, "steps": 12}
+    typed = checkpoint.typed_metrics(["loss=0.245", " acc = 1e-1", "steps=12", "wer=.5", "bleu=+30."])
+    assert typed == {"loss": 0.245, "acc": 0.1, "steps": 12, "wer": 0.5, "bleu": 30.0}
 
 
 @pytest.mark.parametrize(
-    "pair", ["loss", "=1", "loss=", "loss=low", "loss=nan", "loss=NaN", "loss=1e999", "loss=true", "a\nb=1"]
+    "pair",
+    [
+        "loss",
+        "=1",
+        "loss=",
+        "loss=low",
+        "loss=nan",
+        "loss=NaN",
+        "loss=1e999",
+        "loss=" + "9" * 5000,
+        "loss=true",
+        "a\nb=1",
+    ],
 )
 def test_a_typed_metric_is_a_finite_number(pair: str):
     with pytest.raises(UsageError):
