@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sealing import sealed_environment, write_identity
 from servers import ceph
@@ -14,6 +15,13 @@ from shell import Shell
 from template import MakeTemplate, Template
 
 pytest_plugins = ["judge", "servers.fixtures"]
+
+# A busy machine proves nothing wrong. A service that runs the tests tries the same examples each time: a new
+# one may not stop a change that has nothing to do with it.
+settings.register_profile(
+    "cpv", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("cpv")
 
 
 @pytest.fixture(autouse=True)
