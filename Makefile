@@ -3,6 +3,7 @@
 # make check     style, types, generated files, floors
 # make generate  manual pages, completions, docs/reference.md, docs/api.md, from records and docstrings
 # make hostile   every command in every hostile clone, for which make test takes only the nearest
+# make torture   commands killed at random moments, hundreds of them; TORTURE='--kills 1000 --seed 7'
 # make judges    environments with real DVC, the newest and 3.50, that the tests compare with
 # make models    a real language model's weights, 91 MB, that a test versions
 # make bench     the benchmarks; BENCH= takes their options (bench/README.md)
@@ -17,7 +18,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 VENV = .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check generate judges models bench hostile bench-peers install uninstall clean
+.PHONY: demo test check generate judges models bench bench-peers hostile torture install uninstall clean
 
 demo: $(VENV)/demo
 	PATH="$(CURDIR)/bin:$(CURDIR)/$(VENV)/bin:$$PATH" sh examples/demo.sh
@@ -34,6 +35,9 @@ check: $(VENV)/develop
 
 generate: $(VENV)/develop
 	$(VENV)/bin/python tools/generate.py
+
+torture: $(VENV)/develop
+	$(VENV)/bin/python tests/faults/torture.py $(TORTURE)
 
 hostile: $(VENV)/develop
 	CPVTEST_HOSTILE=all $(VENV)/bin/pytest -n auto -q tests/security/test_hostile.py

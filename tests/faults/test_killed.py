@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from faults.checker import check
+from sealing import CHECKOUT
 from shell import Shell
 from template import MakeTemplate, Template
 
@@ -25,6 +27,7 @@ PUSH_STEPS = (
     "publish:pushed",
 )
 TAG_STEPS = ("tag:written", "tag:made", "publish:pushed")
+ALIAS_STEPS = ("alias:written", "alias:made", "publish:pushed")
 RESTORE_STEPS = ("restore:saved", "restore:installed-1", "restore:installed-2", "restore:recorded")
 REVERT_STEPS = ("revert:fetched", "revert:begun", *RESTORE_STEPS, "land:staged", "revert:landed")
 PULL_STEPS = ("pull:fetched", "pull:forwarded", *RESTORE_STEPS)
@@ -120,6 +123,19 @@ def test_combined_tag(scene: Scene, step: str) -> None:
     assert local in (set(), {"v0.3", "data/v0.3"})
     repo.ok("git cpv push" if local else "git cpv tag --combined --force --push")
     assert repo.git("ls-remote", "--tags", "--refs", "origin", "*v0.3").count("v0.3") == 2
+    scene.settled(repo)
+
+
+@pytest.mark.parametrize("step", ALIAS_STEPS)
+def test_alias(scene: Scene, step: str) -> None:
+    repo = scene.repo
+    scene.killed(repo, "alias production v0.1 --push", step)
+    repo.run("git cpv alias production v0.1 --push")
+    assert (
+        repo.git("ls-remote", "--tags", "--refs", "origin", "alias/*").count("refs/tags/alias/production/")
+        == 1
+    )
+    assert "v0.1" in repo.ok("git cpv alias production")
     scene.settled(repo)
 
 
@@ -316,3 +332,12 @@ def test_revert_of_a_folder_in_part(scene: Scene, part: Shell, step: str, way: s
     assert data(part) == {"a.txt": "data 2\n"}
     part.ok("git cpv push -q")
     scene.settled(part)
+
+
+def test_no_step_is_left_out() -> None:
+    """Each step that the code names is one at which a test ends a command."""
+    code = "".join(path.read_text() for path in (CHECKOUT / "cpvlib").rglob("*.py"))
+    tests = "".join(path.read_text() for path in (CHECKOUT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r'step(?:_done)?\(f?"([a-z]+:[a-z]+)', code))
+    assert len(named) > 20
+    assert named - set(re.findall(r'"([a-z]+:[a-z]+)[-"]', tests)) == set()
