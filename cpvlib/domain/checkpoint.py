@@ -122,12 +122,12 @@ def typed_params(pairs: Iterable[str]) -> dict[str, Any]:
 
 def metrics_file(content: bytes, where: str) -> dict[str, Number]:
     """`--metrics FILE`: a JSON object of numbers. Raises RepositoryError, naming the metric that is none."""
-    return flat_metrics(load_object(content, where), where)
+    return flat_metrics(load_object(content, where, mend=_settle(where)), where)
 
 
 def params_file(content: bytes, where: str) -> dict[str, Any]:
     """`--params FILE`: a JSON object of any values, nested objects flattened."""
-    return flat(load_object(content, where))
+    return flat(load_object(content, where, mend=_settle(where)))
 
 
 def flat_metrics(facts: Mapping[str, Any], where: str) -> dict[str, Number]:
@@ -166,12 +166,18 @@ def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     return level
 
 
-def load_object(content: bytes, where: str) -> dict[str, Any]:
-    """A JSON object from bytes that may be hostile. Raises RepositoryError naming `where` and the line."""
+def _settle(where: str) -> str:
+    return f"settle the conflict in '{where}', then git add it"
+
+
+def load_object(content: bytes, where: str, *, mend: str = "git cpv pull settles it") -> dict[str, Any]:
+    """A JSON object from bytes that may be hostile. Raises RepositoryError naming `where` and the line;
+    `mend` is what to do about conflict markers.
+    """
     if len(content) > _MAX_BYTES:
         raise RepositoryError(f"'{where}' is {len(content)} bytes long, more than the {_MAX_BYTES} allowed")
     if b"<<<<<<< " in content and has_markers(content):
-        raise RepositoryError(f"'{where}' has conflict markers", hint="git cpv pull settles it")
+        raise RepositoryError(f"'{where}' has conflict markers", hint=mend)
     try:
         facts = json.loads(content.decode())
     except json.JSONDecodeError as error:

@@ -165,19 +165,24 @@ def test_an_operation_of_gits_that_is_not_finished(repo: Shell, operation: str) 
     repo.ok("git cpv push -q --metric loss=0.3 -m second")
     repo.run(OPERATIONS[operation])
     with unharmed(repo):
-        for command in ("push", "push --branch other", "pull", "revert v0.1", "revert --branch other v0.1"):
+        for command in ("push", "push --branch other", "revert v0.1", "revert --branch other v0.1"):
             assert repo.fails(f"git cpv {command}") == (
-                f"error: a {operation} is not finished here\n"
-                f"hint: git {operation} --continue, or git {operation} --abort"
+                f"error: a {operation} is not finished here, with 'checkpoint.json', 'metrics.log.dvc' and "
+                "'model.bin.dvc' in conflict\nhint: git cpv pull settles it"
             )
+        assert repo.fails("git cpv pull").startswith(
+            "error: 'model.bin' changed on both sides: in what is being merged\n"
+            "hint: git cpv pull --ours keeps what this branch has, git cpv pull --theirs takes the other's"
+        )
         for command in ("track other.bin", "untrack model.bin"):
             assert repo.fails(f"git cpv {command}") == (
                 f"error: a {operation} is not finished here\nhint: finish it first, or use --no-commit"
             )
-        assert repo.fails("git cpv status") == (
-            "error: 'metrics.log.dvc' has the conflict markers of an unfinished merge\n"
-            "hint: choose a side, such as git checkout --ours -- metrics.log.dvc, and git add it"
-        )
+        assert (
+            f"a {operation} is not finished: git status tells more\n"
+            "in conflict, and settled by git cpv pull: 'checkpoint.json', 'metrics.log.dvc' and "
+            "'model.bin.dvc'\n"
+        ) in repo.ok("git cpv status")
     repo.git(operation, "--abort")
     assert repo.run("git cpv push").err == "everything is up to date; no git remote\n"
 
@@ -198,15 +203,18 @@ def test_pointers_in_conflict_without_an_operation(repo: Shell) -> None:
     repo.write("model.bin.dvc", repo.read("model.bin.dvc") + "desc: theirs\n")
     repo.git("commit", "-qam", "described")
     assert repo.run("git stash pop").code == 1
-    said = (
-        "error: 'model.bin.dvc' has the conflict markers of an unfinished merge\n"
-        "hint: choose a side, such as git checkout --ours -- model.bin.dvc, and git add it"
-    )
+    markers = "'model.bin.dvc' has the conflict markers of an unfinished merge"
     with unharmed(repo):
-        for command in ("status", "push", "pull", "revert v0.1", "diff"):
-            assert repo.fails(f"git cpv {command}") == said
+        for command, said in (
+            ("push", "a merge left 'model.bin.dvc' in conflict"),
+            ("revert v0.1", markers),
+            ("diff", markers),
+        ):
+            assert repo.fails(f"git cpv {command}") == f"error: {said}\nhint: git cpv pull settles it"
+        assert "in conflict, and settled by git cpv pull: 'model.bin.dvc'\n" in repo.ok("git cpv status")
         assert repo.run("git cpv list").code == 0
-    repo.ok("git checkout -q --ours -- model.bin.dvc && git add model.bin.dvc && git cpv push")
+    assert repo.run("git cpv pull").err == "settled the conflict in 'model.bin.dvc'; 'model.bin' as here\n"
+    repo.ok("git cpv push")
 
 
 def test_a_tag_that_is_called_head(repo: Shell) -> None:

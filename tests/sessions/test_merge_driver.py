@@ -62,7 +62,8 @@ def test_a_conflict_leaves_both_sides_whole_between_markers(pair: Pair, side: st
     assert bob.git("status", "--short") == "UU checkpoint.json\nM  metrics.log.dvc\nUU model.bin.dvc"
     bob.ok(f"git cpv pull -q --{side} && git cpv push -q")
     whose = ("weights b", 0.3) if side == "ours" else ("weights a", 0.4)
-    assert (bob.read("model.bin"), loss(bob), logged(bob)) == (*whose, [0.5, 0.4, 0.3])
+    assert (bob.read("model.bin"), loss(bob)) == whose
+    assert sorted(logged(bob)) == [0.3, 0.4, 0.5]
     settled(bob)
 
 

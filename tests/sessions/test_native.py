@@ -269,7 +269,6 @@ SETTINGS = """
     ui = always
 [tag]
     sort = -taggerdate
-    gpgSign = true
 [branch]
     sort = -committerdate
     autoSetupMerge = always
