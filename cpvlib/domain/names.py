@@ -35,9 +35,8 @@ def check_name(what: str, name: str) -> str:
 def name_from(text: str) -> str | None:
     """The nearest team or model name to a folder's or login's name; None where nothing of it can stay."""
     name = re.sub(r"[^A-Za-z0-9._]+", "-", text)
-    name = re.sub(r"\.{2,}", ".", name)
-    name = re.sub(r"(?i)(\.git|\.lock)+$", "", name)[:64]
-    return name.strip("._-") or None
+    name = re.sub(r"\.{2,}", ".", name).lstrip("._-")[:64]
+    return re.sub(r"(?i)(?:\.git|\.lock|[._-])+$", "", name) or None
 
 
 def check_tag_prefix(prefix: str) -> str:

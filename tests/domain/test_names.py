@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cpvlib.base.errors import ConfigError
@@ -26,6 +26,8 @@ def test_names_that_make_no_folder_or_key(name: str) -> None:
         check_name("model", name)
 
 
+@example("0.GIT:.LOCK")
+@example("a" * 60 + ".gitx")
 @given(st.text(max_size=80))
 def test_the_nearest_name_is_a_name(text: str) -> None:
     name = name_from(text)
