@@ -88,6 +88,7 @@ class Scene:
         said = shell.ok("git cpv status")
         assert "not finished" not in said
         assert "nothing to push" in said
+        assert "; all there; " in shell.ok("git cpv verify")
         check(shell, self.origin, self.storage)
 
 

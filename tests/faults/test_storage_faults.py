@@ -141,6 +141,7 @@ def test_trouble_that_lasts_is_one_error_and_no_harm(
     scene.check(tmp_path / "seen")
     scene.front.faults.clear()
     scene.repo.ok(COMMANDS[name])
+    assert "; all there; " in scene.repo.ok("git cpv verify")
 
 
 @pytest.mark.parametrize("name", ["pull", "clone", "revert"])

@@ -107,6 +107,7 @@ class World:
         said = shell.ok("git cpv status")
         assert "not finished" not in said, said
         assert "nothing to push" in said, said
+        shell.ok("git cpv verify")
 
 
 @dataclass(frozen=True)
