@@ -164,11 +164,19 @@ class _Machine:
         rest = size - len(begin)
         if _PICKLE.match(begin) and size <= _NESTED_BYTES:
             self._walk.nested(begin + self._read(rest))
-        elif self._stream.seekable():
-            self._stream.seek(rest, 1)
         else:
-            while rest:
-                rest -= len(self._read(min(rest, _SKIP_BYTES)))
+            self._skip(rest)
+
+    def _skip(self, size: int) -> None:
+        """Bytes that are no opcodes. A pickle may claim more than any file has, which lseek(2) refuses."""
+        if self._stream.seekable():
+            try:
+                self._stream.seek(size, 1)
+            except (OSError, ValueError) as error:
+                raise MalformedError from error
+            return
+        while size:
+            size -= len(self._read(min(size, _SKIP_BYTES)))
 
     def _usual(self, step: _Step) -> None:
         """What pickletools says that an opcode takes from the stack and puts there."""
@@ -353,14 +361,7 @@ class _Machine:
             raise MalformedError
         if state.get("numpy_array_alignment_bytes") is not None:
             self._read(self._read(1)[0])
-        while size:  # a pickle may claim any size: the end of the file is found by reading on
-            step = min(size, 1 << 62)
-            size -= step
-            if self._stream.seekable():
-                self._stream.seek(step, 1)
-            else:
-                while step:
-                    step -= len(self._read(min(step, _SKIP_BYTES)))
+        self._skip(size)
 
 
 def _index(argument: bytes | None) -> int:

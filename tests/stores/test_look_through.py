@@ -221,6 +221,16 @@ def test_long_values_are_passed_over(tmp_path: Path) -> None:
     assert look_through(file) == Looked(("os.system",))
 
 
+@pytest.mark.parametrize("opcode", [b"\x8d", b"\x8e", b"\x96"], ids=["text", "bytes", "bytearray"])
+@pytest.mark.parametrize("sizes", [[2**64 - 1], [2**63 - 1], [2**62, 2**62, 2**62]], ids=len)
+def test_a_value_that_claims_more_than_any_file_has(tmp_path: Path, opcode: bytes, sizes: list[int]) -> None:
+    """Weights that are no pickle may look like the beginning of one."""
+    claims = b"".join(opcode + size.to_bytes(8, "little") + b"abcd" for size in sizes)
+    assert looked(tmp_path, b"\x80\x04" + claims + b"weights", "model.pkl") == Looked(
+        (), "it is not a whole pickle"
+    )
+
+
 def test_a_little_that_unpacks_to_very_much(tmp_path: Path) -> None:
     bomb = gzip.compress(b"\x80\x04B" + (0xFFFFFFFF).to_bytes(4, "little") + bytes(64 << 20), 1)
     assert looked(tmp_path, bomb) == Looked((), "it is not a whole pickle")
