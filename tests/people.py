@@ -61,6 +61,14 @@ def logged(repo: Shell) -> list[float]:
     return [json.loads(line)["metrics"]["loss"] for line in repo.read("metrics.log").splitlines()]
 
 
+def logged_in_time(repo: Shell) -> list[float]:
+    """The losses in `metrics.log`, least first, whose records lie in the order of their times: those of one
+    second have none of their own."""
+    times = [json.loads(line)["time"] for line in repo.read("metrics.log").splitlines()]
+    assert times == sorted(times)
+    return sorted(logged(repo))
+
+
 def settled(repo: Shell) -> None:
     """Nothing is unfinished, uncommitted or left to do, and everything is published and stored."""
     assert repo.git("status", "--short") == ""

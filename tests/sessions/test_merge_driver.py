@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from people import data, logged, loss, make_pair, push, push_data, settled
+from people import data, logged_in_time, loss, make_pair, push, push_data, settled
 from shell import Shell
 from template import MakeTemplate, Template
 
@@ -63,7 +63,7 @@ def test_a_conflict_leaves_both_sides_whole_between_markers(pair: Pair, side: st
     bob.ok(f"git cpv pull -q --{side} && git cpv push -q")
     whose = ("weights b", 0.3) if side == "ours" else ("weights a", 0.4)
     assert (bob.read("model.bin"), loss(bob)) == whose
-    assert sorted(logged(bob)) == [0.3, 0.4, 0.5]
+    assert logged_in_time(bob) == [0.3, 0.4, 0.5]
     settled(bob)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from people import data, logged, loss, make_pair, push, push_data, settled
+from people import data, logged_in_time, loss, make_pair, push, push_data, settled
 from shell import Shell
 from template import MakeTemplate, Template
 
@@ -70,7 +70,7 @@ def test_a_merge(pair: Pair, side: str) -> None:
     )
     whose = ("weights a", 0.3) if side == "ours" else ("weights b", 0.4)
     assert (ada.read("model.bin"), loss(ada)) == whose
-    assert (data(ada), sorted(logged(ada))) == (BOTH, [0.3, 0.4, 0.5])
+    assert (data(ada), logged_in_time(ada)) == (BOTH, [0.3, 0.4, 0.5])
     assert ada.git("log", "-1", "--format=%s").startswith("Merge branch 'main' of ")
     ada.ok("git cpv push -q")
     settled(ada)
@@ -109,7 +109,7 @@ def test_a_rebase_whose_sides_are_exchanged(pair: Pair, who: str, side: str) -> 
         (("weights a", 0.3), ("weights b", 0.4)) if who == "ada" else (("weights b", 0.4), ("weights a", 0.3))
     )
     assert (person.read("model.bin"), loss(person)) == (mine if side == "theirs" else theirs)
-    assert (data(person), sorted(logged(person))) == (BOTH, [0.3, 0.4, 0.5])
+    assert (data(person), logged_in_time(person)) == (BOTH, [0.3, 0.4, 0.5])
     person.ok("git cpv push -q")
     settled(person)
 
@@ -189,7 +189,7 @@ def test_markers_without_a_merge_settle_by_themselves_alone(pair: Pair) -> None:
     assert ada.run("git merge --squash origin/main").code == 1
     ada.ok("git add -A && git commit -q -m 'Bring it all' && git cpv pull -q --theirs")
     assert (ada.read("model.bin"), loss(ada)) == ("weights b", 0.4)
-    assert (data(ada)["a"], sorted(logged(ada))) == ("a", [0.3, 0.4, 0.5])
+    assert (data(ada)["a"], logged_in_time(ada)) == ("a", [0.3, 0.4, 0.5])
     ada.ok("git cpv push -q")
     settled(ada)
 
