@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from servers.s3 import S3Server
@@ -127,7 +128,7 @@ def test_a_host_key_is_asked_about(shell: Shell, ssh_home: Path, ssh_server: Ssh
     shell.run(["git", "cpv", "setup", *words, *more])
     ssh_server.authorize((ssh_home / "key.pub").read_text())
     with setup(shell, *words, *more) as terminal:
-        terminal.wait_for(f"nobody has vouched for yet: {ssh_server.fingerprint}")
+        terminal.wait_for("nobody has vouched for yet: " + re.escape(ssh_server.fingerprint))
         terminal.wait_for(r"is it the one that its owner publishes\? \[y/N\]: ")
         terminal.type("y\n")
         terminal.wait_for("ssh.login: logged in to 127.0.0.1")
