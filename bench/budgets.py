@@ -46,6 +46,16 @@ def within(limit_ms: int) -> Budget:
     return Budget(f"{limit_ms} ms", judge)
 
 
+def at_most_more(limit_ms: int, peer: str) -> Budget:
+    """CPV's wall time less the peer's."""
+
+    def judge(timings: Timings) -> tuple[str, bool]:
+        more_ms = (_ours(timings).wall_s - timings[peer].wall_s) * 1000
+        return f"{more_ms:,.0f} ms", more_ms <= limit_ms
+
+    return Budget(f"{limit_ms} ms more than {peer}", judge)
+
+
 def times_faster(factor: float, peer: str) -> Budget:
     def judge(timings: Timings) -> tuple[str, bool] | None:
         if peer not in timings:

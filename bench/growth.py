@@ -1,4 +1,4 @@
-"""How the cost of a push grows with the size of a model, and with the number of files."""
+"""How the cost of a push, in time and in memory, grows with the size of a model and the number of files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cases import Sizes
+from cases import MIB, Sizes
 from moving import CASES
 from scenes import CHECKOUT
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from run import Arena
 
 _PLOTTER = CHECKOUT / ".bench/bin/python"
-_SIZES_MIB = (8, 32, 128, 512)
+_SIZES_MIB = (8, 64, 512, 2048)
 _COUNTS = (100, 1_000, 10_000)
 
 
@@ -50,11 +50,12 @@ def measure(arena: Arena, root: Path, environment: dict[str, str], runs: int, re
 
 def _panel(axis: str, case: Any, steps: list[tuple[int, Sizes]], where: tuple[Any, ...]) -> dict[str, Any]:
     arena, root, environment, runs = where
-    lines: dict[str, list[tuple[int, float]]] = {}
+    lines: dict[str, list[tuple[int, float, float]]] = {}
     for amount, sizes in steps:
         result = arena.play(case, root, environment, sizes, runs)
         for timing in result.timings:
-            lines.setdefault(timing.contender.name, []).append((amount, timing.wall_s))
+            point = amount, timing.wall_s, timing.peak_bytes / MIB
+            lines.setdefault(timing.contender.name, []).append(point)
         print(f"{case.title}, {amount:,} {axis}: {timing_words(result)}", file=sys.stderr)
     return {"axis": axis, "title": case.name, "lines": lines}
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
-from budgets import within
-from cases import KIB, Case, Stage, dvc
-from scenes import Scene, make_versions
+from budgets import at_most_more, within
+from cases import KIB, Case, Stage, dvc, dvc_records
+from scenes import Scene, make_versions, write_random
 from timing import Contender
 
 _SMALL_KIB = 2
@@ -49,6 +50,20 @@ def _no_op(make: Callable[[Stage], Scene]) -> Callable[[Stage], list[Contender]]
         ]
 
     return contenders
+
+
+def _push_small(stage: Stage) -> list[Contender]:
+    """One of the small files is another than before."""
+    scene = _small(stage)
+    seeds = count(1_000)
+
+    def renew(where: Path) -> Callable[[], None]:
+        return lambda: write_random(where / "data/00003.bin", 10 * KIB, next(seeds))
+
+    return [
+        Contender("git cpv push", scene.cpv, ["git-cpv-push"], renew(scene.cpv)),
+        *dvc(scene, "dvc add, push", dvc_records("data"), renew(scene.dvc)),
+    ]
 
 
 def _status(make: Callable[[Stage], Scene]) -> Callable[[Stage], list[Contender]]:
@@ -130,11 +145,12 @@ def _revert(stage: Stage) -> list[Contender]:
 CASES = (
     Case("help", _help),
     Case("push, nothing to do", _no_op(_small), lambda _: [within(100)]),
+    Case("push one small file", _push_small, lambda _: [within(150)]),
     Case("status", _status(_small), lambda _: [within(100)]),
     Case("tag", _tag, lambda _: [within(100)]),
     Case("push, nothing to do, many files", _no_op(_large), lambda _: [within(250)]),
     Case("status, many files", _status(_large), lambda _: [within(250)]),
     Case("list of many versions", _list, lambda _: [within(300)]),
-    Case("commit with the hooks", _commit),
+    Case("commit with the hooks", _commit, lambda _: [at_most_more(50, "git commit")]),
     Case("revert many files", _revert, lambda _: [within(400)], "1 in 100 differs"),
 )

@@ -108,7 +108,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--endpoint", help="an S3 server that runs already, with the keys of the environment")
     parser.add_argument("--bucket", default=_BUCKET, help="a bucket there that may be filled")
     parser.add_argument("--wan", action="store_true", help="each server also behind a wide-area link")
-    parser.add_argument("--growth", action="store_true", help="plot how cost grows with size and count")
+    parser.add_argument(
+        "--growth", action="store_true", help="only the plots of how cost grows with size and count"
+    )
     parser.add_argument("--model-mib", type=int, default=Sizes.model_mib, help="size of the model")
     parser.add_argument("--files", type=int, default=Sizes.files, help="files of a large data folder")
     parser.add_argument("--file-kib", type=int, default=Sizes.file_kib, help="size of each of them")
@@ -126,12 +128,12 @@ def main() -> None:
         environment = sealed_environment(root / "home")
         with arenas(args, root) as places:
             for arena in places:
-                if args.growth:
+                if not args.growth:
+                    cases = chosen(args.words, arena)
+                    results = [told(arena.play(case, root, environment, sizes, args.runs)) for case in cases]
+                    publish(arena, results, sizes, args.runs)
+                if not args.words:
                     growth.measure(arena, root, environment, args.runs, _RESULTS)
-                    continue
-                cases = chosen(args.words, arena)
-                results = [told(arena.play(case, root, environment, sizes, args.runs)) for case in cases]
-                publish(arena, results, sizes, args.runs)
 
 
 def chosen(words: Sequence[str], arena: Arena) -> list[Case]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,9 @@ from pathlib import Path
 
 def nothing() -> None:
     """What precedes a command that can be run again as it is."""
+
+
+_STARTER = Path(__file__).with_name("starter.py")
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Figures:
-    """One run of a whole process and all that it started: seconds, and the peak memory of the largest one.
-
-    The kernel counts a process's memory from its fork on, so that no peak is below this program's own.
-    getrusage(2).
-    """
+    """One run of a whole process and all that it started: seconds, and the peak memory of the largest one."""
 
     wall_s: float
     cpu_s: float
@@ -95,21 +93,19 @@ def interleaved(
 
 def run(contender: Contender, environment: Mapping[str, str]) -> Figures:
     """Raises RuntimeError, with the end of what it said, where the command fails."""
-    with tempfile.TemporaryFile() as words:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            contender.command,
-            cwd=contender.cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=subprocess.STDOUT,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            words.seek(0)
-            said = words.read().decode(errors="replace")
-            raise RuntimeError(f"{contender.name} failed in {contender.cwd}: {said[-800:]}")
-    return Figures(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    with tempfile.TemporaryDirectory() as folder:
+        figures, words = Path(folder, "figures"), Path(folder, "words")
+        with words.open("wb") as said:
+            subprocess.run(
+                [sys.executable, "-I", "-S", _STARTER, figures, *contender.command],
+                cwd=contender.cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
+        if not figures.exists() or (taken := figures.read_text().split())[-1] != "0":
+            end = words.read_text(errors="replace")[-800:]
+            raise RuntimeError(f"{contender.name} failed in {contender.cwd}: {end}")
+    wall_s, cpu_s, peak_bytes, _ = taken
+    return Figures(float(wall_s), float(cpu_s), int(peak_bytes))
