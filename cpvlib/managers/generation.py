@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cpvlib.base.errors import StorageError
+from cpvlib.base.errors import CPVError, StorageError
 from cpvlib.domain.text import printable
 from cpvlib.managers.place import folder_of
 
@@ -23,18 +23,31 @@ _LIMIT_BYTES = 1024
 _LOOKS = 8
 
 
-def look(ws: Workspace) -> None:
+def look(ws: Workspace, *, write: bool = True) -> None:
     """Before relying on what was confirmed earlier: asks for the generation, unless this command has."""
     if not ws.confirmed.is_current:
-        renew(ws)
+        renew(ws, write=write)
 
 
-def renew(ws: Workspace) -> bool:
+def vouches(ws: Workspace, oid: str) -> bool:
+    """Whether the storage holds what was confirmed earlier, before a copy of it here is overwritten. A
+    storage that can't be asked for its generation vouches for nothing."""
+    if not ws.confirmed.has(oid):
+        return False
+    try:
+        look(ws, write=False)
+    except CPVError:
+        return False
+    return ws.confirmed.is_current and ws.confirmed.has(oid)
+
+
+def renew(ws: Workspace, *, write: bool = True) -> bool:
     """Asks the storage for its generation; whether what was confirmed before is forgotten, for it is another.
+    `write` tells that what is asked for is to be written to.
 
     A folder that is not there has none to tell: its disk may not be mounted.
     """
-    found = ws.storage(write=True).get_bytes(KEY, _LIMIT_BYTES)
+    found = ws.storage(write=write).get_bytes(KEY, _LIMIT_BYTES)
     folder = folder_of(ws.found_place.place.url)
     if found is None and folder is not None and not folder.is_dir():
         return False

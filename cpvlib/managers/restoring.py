@@ -15,7 +15,7 @@ from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.text import listed
-from cpvlib.managers import absence, objects
+from cpvlib.managers import absence, generation, objects
 from cpvlib.managers.pickling import NO_PICKLES, Pickles, look_at_plan
 from cpvlib.managers.standing import Standing
 
@@ -298,13 +298,13 @@ def _is_known(ws: Workspace, standing: Standing, known: set[str | None]) -> bool
 
 
 def _save_contents(ws: Workspace, steps: Iterable[Step]) -> None:
-    """P3: what is about to be replaced is in the cache, or was proved at the storage; else it is put there
-    now. So an interrupted run can be taken back."""
+    """P3: what is about to be replaced is in the cache, or was proved at the storage, and still counts there;
+    else it is put into the cache now. So an interrupted run can be taken back."""
     for step in steps:
         content = step.standing.content
-        if content is None or ws.confirmed.has(content.oid):
+        if content is None or not ws.cache.missing({content.oid, *content.here.values()}):
             continue
-        if ws.cache.missing(content.here.values()):
+        if not generation.vouches(ws, content.oid):
             ws.worktree.snapshot(step.path, ws.cache, "copy")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,6 +157,39 @@ def test_whatever_publishes_asks_again_after_a_collection(scene: Scene, publish:
     scene.check()
 
 
+@pytest.mark.parametrize(
+    "overwrite",
+    [
+        "git cpv revert -q v0.1",
+        "git cpv revert -q --no-commit v0.1",
+        "git switch -q --detach HEAD~1 && git cpv pull -q",
+        "git cpv hooks install -q --files && git checkout -q HEAD~1",
+    ],
+)
+def test_the_only_copy_is_kept_before_it_is_overwritten(scene: Scene, overwrite: str) -> None:
+    """SECOND was confirmed, and only the worktree has it: another clone's collection took it away."""
+    scene.repo.git("switch", "-q", "--detach", "HEAD~1")
+    scene.repo.ok("git cpv pull -q && git cpv tag -q && git switch -q main && git cpv pull -q")
+    (scene.repo.cwd / ".dvc/cache" / key_of(SECOND)).unlink()
+    (scene.storage / key_of(SECOND)).unlink()
+    generation.begin(FolderStorage(scene.storage))
+    scene.repo.ok(overwrite)
+    assert scene.repo.read("model.bin") == FIRST
+    assert (scene.repo.cwd / ".dvc/cache" / key_of(SECOND)).read_text() == SECOND
+
+
+@pytest.mark.parametrize("collected", [False, True])
+def test_a_copy_that_the_storage_vouches_for_is_not_made_again(scene: Scene, collected: bool) -> None:
+    """Nor is one made where nothing was confirmed under a former generation; where storage is away, it is."""
+    scene.repo.git("switch", "-q", "--detach", "HEAD~1")
+    scene.repo.ok("git cpv pull -q && git cpv tag -q && git switch -q main && git cpv pull -q")
+    (scene.repo.cwd / ".dvc/cache" / key_of(SECOND)).unlink()
+    if collected:
+        scene.storage.rename(scene.storage.with_name("not mounted"))
+    scene.repo.ok("git cpv revert -q v0.1")
+    assert (scene.repo.cwd / ".dvc/cache" / key_of(SECOND)).exists() is collected
+
+
 class Bucket:
     """The same over S3, through a front that sees each request."""
 
@@ -184,3 +218,12 @@ def test_a_push_asks_twice_and_one_with_nothing_to_do_not_at_all(bucket: Bucket)
     asked = bucket.requests("git cpv push -q --metric loss=3")
     assert [asked.count("cpv/generation"), asked[-1]] == [2, "cpv/generation"]
     assert key_of("weights 3") in asked[1:-1]
+
+
+def test_a_revert_asks_once_and_only_for_what_the_cache_lacks(bucket: Bucket) -> None:
+    bucket.repo.ok("git cpv tag -q && git switch -q --detach HEAD~1 && git cpv pull -q && git cpv tag v0.2")
+    bucket.repo.ok("git switch -q main && git cpv pull -q")
+    assert bucket.requests("git cpv revert -q v0.2") == []
+    shutil.rmtree(bucket.repo.cwd / ".dvc/cache")
+    asked = bucket.requests("git cpv revert -q v0.1")
+    assert asked.count("cpv/generation") == 1
