@@ -73,7 +73,7 @@ def blocks(stream: Readable) -> Iterator[memoryview]:
 
 
 def copy_hashing(
-    source: FileIO, target: FileIO, on_bytes: OnBytes = no_bytes, beside: Beside | None = None
+    source: Readable, target: FileIO, on_bytes: OnBytes = no_bytes, beside: Beside | None = None
 ) -> tuple[str, int]:
     """Copy what is left of `source`; the md5 of what was written, in hex, and how many bytes that was.
 
@@ -104,7 +104,7 @@ def copy_hashing(
         free.put(bytearray(BLOCK_BYTES))
     digest, size = new_md5(), 0
     try:
-        while (buffer := free.get()) is not None and (count := source.readinto(buffer)):
+        while (buffer := free.get()) is not None and (count := source.readinto(memoryview(buffer))):
             full.put((buffer, count))
             digest.update(memoryview(buffer)[:count])
             size += count

@@ -13,7 +13,8 @@ import pytest
 from cpvlib.base.errors import ConfigError, RepositoryError, StorageError
 from cpvlib.stores import transfer
 from cpvlib.stores.storage.open import StoragePlace, open_storage
-from cpvlib.stores.storage.protocol import files_key
+from cpvlib.stores.storage.parts import crc_of
+from cpvlib.stores.storage.protocol import Known, files_key
 
 from .places import MIB, Bytes, Count, Forgetful, key_of, md5, some_bytes, store
 
@@ -47,6 +48,28 @@ def test_a_file_url(tmp_path: Path) -> None:
     storage = open_storage(StoragePlace(f"file://{tmp_path}/with%20space"))
     store(storage, b"a\n")
     assert (tmp_path / "with space/files/md5/60/b725f10c9c85c70d97880dfe8191b3").is_file()
+
+
+def test_what_is_known_of_the_bytes_spares_their_md5(tmp_path: Path) -> None:
+    storage = open_storage(StoragePlace(str(tmp_path / "storage")))
+    data = some_bytes(3 * MIB + 1)
+
+    def put(what: bytes, crc: int | None) -> str:
+        sent = Count()
+        proof = storage.put(key_of(data), Bytes(what), md5=md5(data), known=Known(crc), on_bytes=sent)
+        assert sent.total == len(data)
+        return proof.how
+
+    right = crc_of(Bytes(data))
+    assert put(data, None) == "md5 while copying"
+    assert put(data, right) == "CRC64NVME while copying"
+    assert put(data, 1) == "md5", "who told the sum was wrong, not the bytes"
+    storage.delete([key_of(data)])
+    damaged = data[:-1] + bytes([data[-1] ^ 1])
+    with pytest.raises(StorageError, match=f"was not stored: what was read has the md5 {md5(damaged)}"):
+        put(damaged, right)
+    assert not list(storage.list(""))
+    assert not list((tmp_path / "storage/cpv/tmp").iterdir())
 
 
 def test_temporary_files_are_not_listed_and_old_ones_are_swept(tmp_path: Path) -> None:
