@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.values import dataclass
-from cpvlib.domain.paths import PLAIN_PATH, check_relative
+from cpvlib.domain.paths import MAX_LENGTH, PLAIN_PATH, check_relative
 from cpvlib.domain.text import printable
 
 MAX_BYTES = 256 << 20
@@ -64,7 +64,7 @@ def _plain_entries(data: bytes) -> dict[str, str] | None:
     if not (data.startswith(_BEGIN) and data.endswith(_END) and data.isascii()):
         return None
     rows = data[len(_BEGIN) : -len(_END)].decode("ascii").split(_BETWEEN)
-    if not all(map(_PLAIN_ROW.fullmatch, rows)):
+    if max(map(len, rows)) > MAX_LENGTH or not all(map(_PLAIN_ROW.fullmatch, rows)):
         return None
     entries = {row[_PATH_AT:]: row[:_MD5_LENGTH] for row in rows}
     return entries if len(entries) == len(rows) else None

@@ -11,10 +11,16 @@ import re
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.text import printable
 
+MAX_LENGTH = 4096
+"""Of a path, in characters: systems allow no more."""
+MAX_COMPONENTS = 255
+
 # Nearly every real path: components of harmless ASCII that can't spell '..', '.git', 'git~1' or an absolute
 # path.
-PLAIN_PATH = r"[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*)*"
+_COMPONENT = "[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*"
+PLAIN_PATH = f"{_COMPONENT}(?:/{_COMPONENT}){{0,{MAX_COMPONENTS - 1}}}"
 _PLAIN = re.compile(PLAIN_PATH)
+_SHOWN_LENGTH = 200
 
 # Newline, tab and carriage return do occur in names ('Icon\r' on macOS); the rest only serve to fool
 # terminals.
@@ -31,19 +37,23 @@ def check_relative(path: str, what: str) -> str:
 
     `what` begins the message ("the out", "a file of 'data'"). Raises RepositoryError for a path that is empty
     or absolute, has an empty, '.' or '..' component, a backslash, a control character or half a surrogate
-    pair, or that some file system takes for `.git` or, at its start, for `.dvc`.
+    pair, that some file system takes for `.git` or, at its start, for `.dvc`, or that is longer or deeper
+    than any real one.
     """
-    if _PLAIN.fullmatch(path):
+    if len(path) <= MAX_LENGTH and _PLAIN.fullmatch(path):
         return path
     reason = _reason_against(path)
     if reason:
-        raise RepositoryError(f"{what} '{printable(path)}' {reason}")
+        shown = path if len(path) <= _SHOWN_LENGTH else f"{path[:_SHOWN_LENGTH]}…"
+        raise RepositoryError(f"{what} '{printable(shown)}' {reason}")
     return path
 
 
 def _reason_against(path: str) -> str | None:
     if not path:
         return "has no name"
+    if len(path) > MAX_LENGTH:
+        return f"is longer than {MAX_LENGTH:,} characters"
     if path.startswith("/"):
         return "is an absolute path"
     if "\\" in path:
@@ -53,6 +63,8 @@ def _reason_against(path: str) -> str | None:
     if _SURROGATE.search(path):
         return "is not valid Unicode"
     components = path.split("/")
+    if len(components) > MAX_COMPONENTS:
+        return f"has more than {MAX_COMPONENTS} components"
     for component in components:
         if component in ("", ".", ".."):
             return f"has a component '{component}'"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cpvlib.base.errors import RepositoryError, UsageError
 from cpvlib.base.values import dataclass
 from cpvlib.domain.choice import ALL, Choice, Extent, Rule, is_under
-from cpvlib.domain.patterns import Patterns
+from cpvlib.domain.patterns import Patterns, is_pattern
 from cpvlib.managers import absence, objects
 
 if TYPE_CHECKING:
@@ -178,11 +178,5 @@ def _is_inside(path: str, outs: Mapping[str, Out]) -> bool:
 
 
 def _check(pattern: str) -> None:
-    from cpvlib.domain.patterns import compiled
-
-    try:
-        means = "\n" not in pattern and compiled(pattern) is not None
-    except ValueError:
-        means = False
-    if not means:
+    if not is_pattern(pattern):
         raise UsageError(f"'{pattern}' is not a pattern", hint="as in .gitignore: 'data/raw/', '*.png'")

@@ -270,7 +270,9 @@ def _excluding(kinds: Mapping[str, str], exclude: Sequence[str]) -> Edit:
 
 
 def _below(path: str, pattern: str) -> str:
-    if not pattern.strip() or "\n" in pattern or pattern.startswith(("!", "#")):
+    from cpvlib.domain.patterns import is_pattern
+
+    if not is_pattern(pattern) or pattern.startswith("!"):
         raise UsageError(f"'{pattern}' is not a pattern that leaves files out")
     anchored = "/" in pattern.rstrip("/")
     escaped = _SPECIAL.sub(r"\\\g<0>", path)

@@ -12,6 +12,7 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.domain.paths import check_relative
 from cpvlib.domain.text import printable
 
+DEEP, LONG = "/".join("a" * 255), "a" * 4096
 ORDINARY = [
     "model.bin",
     "data/train/0001.png",
@@ -32,8 +33,13 @@ ORDINARY = [
     "~root",
     "$HOME",
     "a:b",
+    DEEP,
+    DEEP.replace("a", "ä"),
+    LONG,
 ]
 HOSTILE = {
+    DEEP + "/a": "has more than 255 components",
+    LONG + "a": "is longer than 4,096 characters",
     "": "has no name",
     "/etc/passwd": "is an absolute path",
     "..": "has a component '..'",
@@ -69,11 +75,12 @@ def test_ordinary_names_pass_unchanged(path: str) -> None:
     assert check_relative(path, "the out") == path
 
 
-@pytest.mark.parametrize(("path", "reason"), HOSTILE.items(), ids=map(ascii, HOSTILE))
+@pytest.mark.parametrize(("path", "reason"), HOSTILE.items(), ids=[ascii(path)[:40] for path in HOSTILE])
 def test_hostile_names_are_refused_with_the_reason(path: str, reason: str) -> None:
     with pytest.raises(RepositoryError) as refused:
         check_relative(path, "the out")
-    assert refused.value.message == f"the out '{printable(path)}' {reason}"
+    shown = path if len(path) <= 200 else f"{path[:200]}…"
+    assert refused.value.message == f"the out '{printable(shown)}' {reason}"
 
 
 SPECIAL = [".", "..", "", ".git", ".GIT", "git~1", ".dvc", "a", "a b", "~", "\\", "é"]

@@ -103,6 +103,7 @@ def test_edits_are_read_by_dvc_as_they_were_meant(dvc: Dvc, shell: Shell) -> Non
 
 PATTERNS = [
     *("*.txt", "!a.txt", "a", "a/", "/a", "b/a.txt", "**/c", "c/**", "!c", "b/*", "!b/", "?", "[ab]", "\\!x"),
+    *("*.*t*", "**/b/**/a*", "/a/**/b/**/c", "d*/*/[!b]*"),
     *("d/**/a", "*", "!*/", "!/b/c", "**", "/*", "b", "!b/a.txt", "c/", "#c", "  a  ", "a.txt "),
 ]
 WALK = """

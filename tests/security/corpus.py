@@ -58,7 +58,7 @@ def listed(names: tuple[str, ...], says: str = "", *then: str) -> Case:
     data = listing(*names)
     oid = f"{md5(data)}.dir"
     content: dict[str, Content] = {"data.dvc": pointer("data", oid, 7, len(names))}
-    return Case(f"listing {names!a}", lambda _: forge(content, {oid: data}), says, then)
+    return Case(f"listing {names!a}"[:80], lambda _: forge(content, {oid: data}), says, then)
 
 
 def link(path: str, target: str, says: str, *then: str) -> Case:
@@ -138,6 +138,9 @@ def of_listings() -> Iterator[Case]:
     yield listed(("..\\x",), f"{where} '..\\x' has a backslash, which other systems take for a folder's end")
     yield listed(("\ud800",), f"{where} '\\ud800' is not valid Unicode")
     yield listed(("a", "a/b"), "the listing of a folder has 'a' both as a file and as a folder")
+    deep, long = "a/" * 300 + "a", "a/" * 100_000 + "a"
+    yield listed((deep,), f"{where} '{deep[:200]}…' has more than 255 components")
+    yield listed((long,), f"{where} '{long[:200]}…' is longer than 4,096 characters")
     yield listed(("a\u202eb", "e\u0301", "\u00e9", "A", "a"), "", "status", "push")
     deep = f"{md5(DEEP)}.dir"
     yield Case(
@@ -395,6 +398,7 @@ def of_length() -> Iterator[Case]:
     yield files(
         "facts that are deep", {"checkpoint.json": '{"params": {"a": ' + "[" * 100_000}, "", "show", "push"
     )
+    yield from of_patterns()
     yield files(
         "facts with long names",
         {"checkpoint.json": json.dumps({"params": {BIG: dict.fromkeys(map(str, range(20_000)), 1)}})},
@@ -420,6 +424,22 @@ def of_length() -> Iterator[Case]:
         "tag --force -m x",
         "list",
     )
+
+
+def of_patterns() -> Iterator[Case]:
+    """What a `.dvcignore` says of long names."""
+    parts, whole = "a/" * 250 + "a", "a" * 255
+    for pattern in ("*a" * 40 + "*b", "**/a/" * 40 + "b", "*[!b]?/" * 40 + "*[!b]b", "?*" * 500 + "b"):
+        then = ("status", "push", f"pull --include '{pattern}'")
+        yield Case(f"pattern {pattern[:12]}", partial(_ignoring, pattern, whole, f"x/{parts}"), "", then)
+    for name, text in (("long", "a*" * 9_000), ("no", "[z-a]"), ("many", "a\n" * 20_000)):
+        yield files(f"{name} patterns", {".dvcignore": text}, "", "status", "push")
+
+
+def _ignoring(pattern: str, first: str, second: str, _: Trap) -> Forged:
+    data = listing(first, second)
+    oid = f"{md5(data)}.dir"
+    return forge({".dvcignore": f"{pattern}\n", "data.dvc": pointer("data", oid, 14, 2)}, {oid: data})
 
 
 def of_tags() -> Iterator[Case]:

@@ -119,6 +119,9 @@ def test_outs_do_not_nest(repo: Shell) -> None:
 def test_files_of_a_folder_are_left_out(repo: Shell) -> None:
     repo.ok("git cpv track shards --exclude 'optimizer*' --exclude logs/")
     assert repo.read(".dvcignore").splitlines()[3:] == ["/shards/**/optimizer*", "/shards/**/logs/"]
+    assert repo.fails("git cpv track shards --exclude 'x[z-a]'", code=129) == (
+        "error: 'x[z-a]' is not a pattern that leaves files out\nhint: see 'git cpv track -h'"
+    )
     assert repo.fails("git cpv track model.bin --exclude 'x'", code=129) == (
         "error: --exclude leaves out files of a folder, and 'model.bin' is a file\n"
         "hint: see 'git cpv track -h'"

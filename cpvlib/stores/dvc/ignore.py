@@ -15,6 +15,8 @@ from cpvlib.stores.files import read_small
 
 FILE = ".dvcignore"
 _MAX_BYTES = 1 << 20
+_MAX_PATTERNS = 10_000
+_SHOWN_LENGTH = 60
 
 
 class DvcIgnore:
@@ -23,11 +25,13 @@ class DvcIgnore:
     def __init__(self, top: Path) -> None:
         self._top = top
         self._patterns: dict[str, tuple[Pattern, ...] | None] = {}
+        self._n_patterns = 0
 
     def keeps(self, relpath: str, is_dir: bool) -> bool:
         """Whether DVC would see the file or folder `relpath` (posix, relative to the top).
 
-        Raises RepositoryError for a `.dvcignore` that is not UTF-8 text or has a pattern that means nothing.
+        Raises RepositoryError for a `.dvcignore` that is not UTF-8 text or has a pattern that means nothing,
+        and where they have more patterns than anybody waits for.
         """
         folder, _, name = relpath.rpartition("/")
         patterns = self._of_folder(folder)
@@ -68,6 +72,12 @@ class DvcIgnore:
         lines = [line for line in lines if line and not line.startswith("#")]
         if not lines or _ignored(above, file, False):
             return ()
+        self._n_patterns += len(lines)
+        if self._n_patterns > _MAX_PATTERNS:
+            raise RepositoryError(
+                f"'{file}' cannot be read: with it there are more than {_MAX_PATTERNS:,} patterns",
+                hint="leave out whole folders, by 'name/', rather than file by file",
+            )
         return _compiled(file, [_moved(line, folder) if folder else line for line in lines])
 
 
@@ -109,5 +119,9 @@ def _compiled(file: str, lines: list[str]) -> tuple[Pattern, ...]:
         try:
             found.append(compiled(line))
         except ValueError as error:
-            raise RepositoryError(f"'{file}' has a pattern that cannot be understood: '{line}'") from error
+            shown = line if len(line) <= _SHOWN_LENGTH else f"{line[:_SHOWN_LENGTH]}…"
+            raise RepositoryError(
+                f"'{file}' has a pattern that cannot be understood: '{shown}'",
+                hint=f"mend that line of '{file}'; its patterns are those of .gitignore",
+            ) from error
     return tuple(pattern for pattern in found if pattern is not None)

@@ -109,9 +109,22 @@ def test_files_that_cannot_be_used_are_named(top: Path) -> None:
     (top / ".dvcignore").write_bytes(b"\xff\xfe")
     with pytest.raises(RepositoryError, match=r"'\.dvcignore' cannot be read"):
         DvcIgnore(top).keeps("a", False)
-    (top / ".dvcignore").write_text("!")
-    with pytest.raises(RepositoryError, match=r"'\.dvcignore' has a pattern that cannot be understood: '!'"):
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a\n!\n", "has a pattern that cannot be understood: '!'"),
+        ("[z-a]", "has a pattern that cannot be understood: '[z-a]'"),
+        ("a*" * 2100, f"has a pattern that cannot be understood: '{'a*' * 30}…'"),
+        ("a\n" * 10_001, "cannot be read: with it there are more than 10,000 patterns"),
+    ],
+)
+def test_patterns_that_cannot_be_used_are_named(top: Path, text: str, reason: str) -> None:
+    (top / ".dvcignore").write_text(text)
+    with pytest.raises(RepositoryError) as caught:
         DvcIgnore(top).keeps("a", False)
+    assert (caught.value.message, bool(caught.value.hint)) == (f"'.dvcignore' {reason}", True)
 
 
 def test_the_pattern_library_starts_only_for_a_pattern(top: Path) -> None:
