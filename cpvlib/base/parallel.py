@@ -11,7 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+
+from cpvlib.base.typed import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")

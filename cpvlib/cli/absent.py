@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import plural, printable
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from cpvlib.base.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cpvlib.cli.ui import UI

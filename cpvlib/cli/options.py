@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.cli.record import Argument, Complete, flag, operand, option
 from cpvlib.domain.rate import parse_rate
 

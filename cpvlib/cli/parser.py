@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable
 
 from cpvlib.base.errors import UsageError
-from cpvlib.cli.record import Argument, Command
-from cpvlib.cli.words import sort_words
+from cpvlib.base.typed import Any, NoReturn
+from cpvlib.cli.record import HELP, MANUAL, Argument, Command
+from cpvlib.cli.words import Words
 from cpvlib.domain.text import listed, printable
-
-HELP = Argument(("-h",), "print a short help", "short_help", action="help")
-MANUAL = Argument(("--help",), "open the manual page", "manual", action="store_true")
 
 
 class Parser(argparse.ArgumentParser):
@@ -112,22 +109,9 @@ def _converter(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     return checked
 
 
-def parse(command: Command, words: Sequence[str], prog: str | None = None) -> argparse.Namespace:
-    """The command line as values. `-h` prints help and raises SystemExit; of `--help` only `manual` is set.
-
-    Raises UsageError whose hint names the short help.
-    """
-    parser = make_parser(command, prog)
-    try:
-        in_order = sort_words(words, (*command.arguments, HELP, MANUAL))
-        if "--help" in in_order.options:
-            return argparse.Namespace(manual=True)
-        args, left_over = parser.parse_known_args(in_order.line())
-        if left_over:
-            raise UsageError(f"too many arguments: {listed(word for word in left_over if word != '--')}")
-        for argument in filter(_is_rest, command.arguments):
-            setattr(args, argument.dest, in_order.rest)
-        return args
-    except UsageError as wrong:
-        wrong.hint = wrong.hint or f"see '{parser.prog} -h'"
-        raise
+def read(parser: Parser, words: Words) -> argparse.Namespace:
+    """What argparse reads. Raises UsageError; prints help and raises SystemExit where that is asked for."""
+    args, left_over = parser.parse_known_args(words.line())
+    if left_over:
+        raise UsageError(f"too many arguments: {listed(word for word in left_over if word != '--')}")
+    return args

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from cpvlib.base.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cpvlib.cli.ui import UI

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.progress import Silent
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.domain.text import human_size, printable
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
 
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.domain.text import listed
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
 
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.base.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -62,6 +62,11 @@ class Argument:
     @property
     def takes_value(self) -> bool:
         return self.action in ("store", "append")
+
+
+HELP = Argument(("-h",), "print a short help", "short_help", action="help")
+MANUAL = Argument(("--help",), "open the manual page", "manual", action="store_true")
+"""What every command takes besides."""
 
 
 def flag(

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
 
 from cpvlib.base.errors import CPVError
 from cpvlib.base.progress import Progress
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING, Any, TextIO
 from cpvlib.domain.text import columns, printable, without_secrets
 
 if TYPE_CHECKING:
     from cpvlib.stores.logfile import Journal
 
 _PAINTS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-_PAINTED = re.compile("(\x1b\\[(?:" + "|".join(_PAINTS.values()) + ")?m)")
+_PAINTED = regex("(\x1b\\[(?:" + "|".join(_PAINTS.values()) + ")?m)")
 JSON_SCHEMA = 1
 
 

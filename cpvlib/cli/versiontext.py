@@ -6,8 +6,8 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, NegativeAnswer
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:

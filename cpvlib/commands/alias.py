@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cpvlib.base.errors import DONE, UsageError
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.cli.options import DATA, DRY_RUN, JOBS, MODEL, OUTPUT, SIGN
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 from cpvlib.domain.text import printable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, NEGATIVE, UsageError
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.cli.options import JOBS, OUTPUT, SERIES
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand
 

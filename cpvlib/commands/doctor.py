@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE, NEGATIVE
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.cli.options import OUTPUT, positive
 from cpvlib.cli.record import Command, Example, Group, flag, operand, option
 from cpvlib.domain.text import plural, printable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, NEGATIVE, UsageError
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.cli.options import OUTPUT, positive
 from cpvlib.cli.record import Command, Complete, Example, Group, after_dashes, flag, operand, option
 from cpvlib.domain.text import plural, printable

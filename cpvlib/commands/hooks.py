@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE, NEGATIVE, CPVError, RepositoryError, UsageError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.cli.options import OUTPUT
 from cpvlib.cli.record import Command, Example, Group, after_dashes, flag, operand
 from cpvlib.domain.text import listed, plural, printable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE, UsageError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import replace
 from cpvlib.cli.options import DRY_RUN, OUTPUT
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option

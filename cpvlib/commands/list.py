@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.base.values import dataclass
 from cpvlib.cli.options import OUTPUT, SERIES, positive
 from cpvlib.cli.record import Command, Example, Group, flag, option

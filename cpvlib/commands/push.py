@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, UsageError
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.base.values import replace
 from cpvlib.cli.options import DRY_RUN, JOBS, LIMIT_RATE, OUTPUT, SERIES, force, transfer_settings
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cpvlib.base.errors import DONE, NegativeAnswer, UsageError
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, force, transfer_settings, version
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, CPVError, UsageError
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.cli.options import DRY_RUN, OUTPUT, positive
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 from cpvlib.domain.text import printable

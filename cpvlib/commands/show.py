@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, NEGATIVE
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.cli.options import DATA, MODEL, OUTPUT, version
 from cpvlib.cli.record import Command, Example, Group, flag
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cpvlib.base.errors import DONE
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.cli.options import JOBS, OUTPUT, transfer_settings
 from cpvlib.cli.record import Command, Example, Group, flag
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cpvlib.base.errors import DONE, UsageError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT
 from cpvlib.cli.record import Command, Complete, Example, Group, operand
 from cpvlib.domain.text import human_size, listed, plural, printable

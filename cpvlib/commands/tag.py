@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import DONE, NegativeAnswer, RepositoryError, UsageError
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT, SERIES, SIGN, force, transfer_settings, version
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, option
 
@@ -244,7 +244,7 @@ def _delete(ws: Workspace, args: Namespace, ui: UI) -> int:
 
 
 def _list(args: Namespace, ui: UI) -> int:
-    from cpvlib.cli.parser import parse
+    from cpvlib.cli.arguments import parse
     from cpvlib.commands import list as listing
 
     words = [f"--{args.series}"] if args.series else []

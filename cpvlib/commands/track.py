@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.cli.options import DATA, DRY_RUN, MODEL, OUTPUT
 from cpvlib.cli.record import Command, Complete, Example, Group, flag, operand, option
 from cpvlib.domain.text import printable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import DONE, NEGATIVE, UsageError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.cli.options import JOBS, OUTPUT, transfer_settings
 from cpvlib.cli.record import Command, Example, Group, flag, option
 from cpvlib.domain.text import human_size, plural, printable

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 
 from cpvlib.base.errors import UsageError
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 from cpvlib.domain.manifest import last_paragraph
 from cpvlib.domain.version import ClaimedTag, TagName
@@ -23,10 +24,10 @@ from cpvlib.domain.version import ClaimedTag, TagName
 FOLDER = "alias/"
 NONE = "none"
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}", re.ASCII)
-_TURN = re.compile(r"([^/]+)/([1-9][0-9]{0,8})", re.ASCII)
-_LIKE_A_VERSION = re.compile(r"v?[0-9][0-9.]*", re.ASCII | re.IGNORECASE)
-_LIKE_A_COMMIT = re.compile(r"[0-9a-f]{4,64}", re.ASCII | re.IGNORECASE)
+_NAME = regex(r"[A-Za-z][A-Za-z0-9._-]{0,63}", re.ASCII)
+_TURN = regex(r"([^/]+)/([1-9][0-9]{0,8})", re.ASCII)
+_LIKE_A_VERSION = regex(r"v?[0-9][0-9.]*", re.ASCII | re.IGNORECASE)
+_LIKE_A_COMMIT = regex(r"[0-9a-f]{4,64}", re.ASCII | re.IGNORECASE)
 _WORDS = frozenset({"latest", "head", "model", "data", "combined", "alias", "worktree", NONE})
 """What a VERSION, or a part of one, means already."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
+from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass
 
 BLOCK_BYTES = 8 << 20

@@ -6,13 +6,12 @@ metrics and parameters are flattened with dots, as DVC, Hydra and Weights & Bias
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time as clock
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from cpvlib.base.errors import RepositoryError, UsageError
+from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.markers import has_markers
 from cpvlib.domain.numbers import typed_number
@@ -93,6 +92,8 @@ def data_md5(outs: Mapping[str, str]) -> str | None:
     if len(outs) <= 1:
         return next(iter(outs.values()), None)
     lines = "".join(f"{oid} {path}\n" for path, oid in sorted(outs.items()))
+    import hashlib
+
     return hashlib.md5(lines.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
-from typing import Any
 
+from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.patterns import Patterns
 

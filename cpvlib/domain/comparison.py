@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
 
+from cpvlib.base.typed import Any, Literal
 from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import is_number
 

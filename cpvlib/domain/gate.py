@@ -13,13 +13,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import Number
 from cpvlib.domain.numbers import typed_number
 from cpvlib.domain.query import Condition, best_order
 
 _LIMIT = 4096
-_TOKEN = re.compile(
+_TOKEN = regex(
     r"""\s*(?:(?P<comma>,)|(?P<sign>[<>]=?|[=!]=|=)|"(?P<quoted>(?:[^"\\]|\\["\\])*)"|(?P<word>[^\s,<>=!"]+))"""
 )
 _HINT = "it is off, changed, or conditions such as: loss improves, accuracy >= 0.9"

@@ -8,11 +8,11 @@ these bytes followed by `.dir`. Empty folders and exec bits are not kept.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 from cpvlib.domain.paths import MAX_LENGTH, PLAIN_PATH, check_relative
 from cpvlib.domain.text import printable
@@ -20,14 +20,14 @@ from cpvlib.domain.text import printable
 MAX_BYTES = 256 << 20
 """Of a listing: more would name millions of files, and take several times as much memory to read."""
 
-_MD5 = re.compile("[0-9a-f]{32}")
+_MD5 = regex("[0-9a-f]{32}")
 _MD5_LENGTH = 32
 
 # How DVC writes a row: what stands before the first, between two, after the last, and a row without that.
 _BEGIN, _BETWEEN, _END = b'[{"md5": "', '"}, {"md5": "', b'"}]'
 _TO_PATH = '", "relpath": "'
 _PATH_AT = _MD5_LENGTH + len(_TO_PATH)
-_PLAIN_ROW = re.compile(f"[0-9a-f]{{32}}{_TO_PATH}{PLAIN_PATH}")
+_PLAIN_ROW = regex(f"[0-9a-f]{{32}}{_TO_PATH}{PLAIN_PATH}")
 
 
 @dataclass(frozen=True)

@@ -21,35 +21,36 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
 
-from cpvlib.base.values import dataclass, field
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import Any
+from cpvlib.base.values import NamedTuple, dataclass, field
 from cpvlib.domain.checkpoint import DataUsed, Number, is_number
 from cpvlib.domain.version import Version
 
 _MAX_MESSAGE = 4 << 20
-_OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
+_OID = regex(r"[0-9a-f]{32}(?:\.dir)?", re.ASCII)
+_COMMIT = regex(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _VERSION = r"v(?:0|[1-9][0-9]{0,8})\.(?:0|[1-9][0-9]{0,8})"
-_NONCE = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
-_PLAIN = re.compile(r'[^\s"\\]+')
-_QUOTED = re.compile(r'"(?:[^"\\]|\\(?:[abtnvfr"\\]|[0-3][0-7]{2}))*"')
+_NONCE = regex(r"[0-9a-f]{8,64}", re.ASCII)
+_PLAIN = regex(r'[^\s"\\]+')
+_QUOTED = regex(r'"(?:[^"\\]|\\(?:[abtnvfr"\\]|[0-3][0-7]{2}))*"')
 # What a later CPV may add to an out follows what this one knows.
-_OUT = re.compile(
+_OUT = regex(
     rf"({_QUOTED.pattern}|{_PLAIN.pattern}) md5=({_OID.pattern})(?: size=([0-9]{{1,18}}))?"
     r"(?: nfiles=([0-9]{1,18}))?(?: (?!size=|nfiles=)[a-z]+=[^\s=]+)*",
     re.ASCII,
 )
-_USUAL = re.compile(
+_USUAL = regex(
     rf"Cpv-Version: {_VERSION}\nCpv-Out: {_PLAIN.pattern} md5={_OID.pattern} size=([0-9]{{1,18}})"
     r"(?: nfiles=[0-9]{1,18})?(?:\nCpv-Metrics: (.+))?(?:\nCpv-(?!Version|Out|Metrics)[A-Z][a-z]+: .+)*\n?",
     re.ASCII,
 )
-_CODE = re.compile(rf"({_COMMIT.pattern})(?: uncommitted=([0-9]{{1,18}}))?", re.ASCII)
-_DATA = re.compile(rf"md5=({_OID.pattern})(?: version=(v[0-9.]+))?", re.ASCII)
-_ESCAPE = re.compile(r'\\([abtnvfr"\\]|[0-3][0-7]{2})')
-_SIGNED = re.compile(r"-----END (?:PGP SIGNATURE|SSH SIGNATURE|SIGNED MESSAGE)-----\s*\Z")
-_SIGNATURE = re.compile(r"^-----BEGIN (?:PGP SIGNATURE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.MULTILINE)
+_CODE = regex(rf"({_COMMIT.pattern})(?: uncommitted=([0-9]{{1,18}}))?", re.ASCII)
+_DATA = regex(rf"md5=({_OID.pattern})(?: version=(v[0-9.]+))?", re.ASCII)
+_ESCAPE = regex(r'\\([abtnvfr"\\]|[0-3][0-7]{2})')
+_SIGNED = regex(r"-----END (?:PGP SIGNATURE|SSH SIGNATURE|SIGNED MESSAGE)-----\s*\Z")
+_SIGNATURE = regex(r"^-----BEGIN (?:PGP SIGNATURE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.MULTILINE)
 _JSON = json.JSONDecoder()
 _LETTERS = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
 _ESCAPES = {code: letter for letter, code in _LETTERS.items()}

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 
-_MARKER = re.compile(rb"(<{7,}|\|{7,}|={7,}|>{7,})(?: (.*?))?\r?\n?")
-_START = re.compile(rb"^<{7,} ", re.MULTILINE)
+_MARKER = regex(rb"(<{7,}|\|{7,}|={7,}|>{7,})(?: (.*?))?\r?\n?")
+_START = regex(rb"^<{7,} ", re.MULTILINE)
 
 
 @dataclass(frozen=True)

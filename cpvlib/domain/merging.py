@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from typing import TypeVar
 
+from cpvlib.base.typed import TypeVar
 from cpvlib.base.values import dataclass
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.checkpoint import Checkpoint

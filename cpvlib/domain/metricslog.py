@@ -6,13 +6,12 @@ each checkpoint that it pushes, with the md5s of the model that the numbers belo
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.checkpoint import Number, flat, is_number
 
@@ -127,6 +126,8 @@ def _holds(content: bytes, record_id: str) -> bool:
 
 def _id(model: Mapping[str, str], metrics: Mapping[str, Number], params: Mapping[str, Any]) -> str:
     content = json.dumps([model, metrics, params], sort_keys=True, separators=(",", ":"))
+    import hashlib
+
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.regex import regex
 
 DVC_REMOTE = "storage"
 """What CPV calls the DVC remote that it writes: the `storage` of `['remote "storage"']`."""
@@ -12,9 +13,9 @@ DVC_REMOTE = "storage"
 FORMER_REMOTE = "former-storage"
 """The DVC remote, in `.dvc/config.local`, that says where the objects were before the storage moved."""
 
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
+_NAME = regex(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
 # git-check-ref-format(1): what no ref may hold; control characters are C0 and DEL
-_NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/|\.lock$|\./")
+_NOT_IN_REF = regex(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/|\.lock$|\./")
 
 
 def check_name(what: str, name: str) -> str:

@@ -6,9 +6,8 @@ another file on another system. Every path that comes from outside passes `check
 
 from __future__ import annotations
 
-import re
-
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.regex import regex
 from cpvlib.domain.text import printable
 
 MAX_LENGTH = 4096
@@ -19,17 +18,17 @@ MAX_COMPONENTS = 255
 # path.
 _COMPONENT = "[A-Za-z0-9_-][A-Za-z0-9_.+=@,() -]*"
 PLAIN_PATH = f"{_COMPONENT}(?:/{_COMPONENT}){{0,{MAX_COMPONENTS - 1}}}"
-_PLAIN = re.compile(PLAIN_PATH)
+_PLAIN = regex(PLAIN_PATH)
 _SHOWN_LENGTH = 200
 
 # Newline, tab and carriage return do occur in names ('Icon\r' on macOS); the rest only serve to fool
 # terminals.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL = regex("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 # Code points that HFS+ ignores in names; git's is_hfs_dotgit has the same list (utf8.c, next_hfs_char).
-_HFS_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_HFS_IGNORED = regex("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = regex("[\ud800-\udfff]")
 
 
 def check_relative(path: str, what: str) -> str:

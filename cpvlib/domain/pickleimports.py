@@ -7,8 +7,9 @@ code, load files or ask the network does; what is left is the maker's own code, 
 
 from __future__ import annotations
 
-import re
 import sys
+
+from cpvlib.base.regex import regex
 
 
 def _words(text: str) -> frozenset[str]:
@@ -29,7 +30,7 @@ _OTHER_PYTHONS = _words(
 )
 _PYTHONS_OWN = frozenset(sys.stdlib_module_names) | _OTHER_PYTHONS
 
-_HARMLESS = re.compile(
+_HARMLESS = regex(
     r"(?:builtins|__builtin__)\.(?:bool|bytearray|bytes|complex|dict|Ellipsis|enumerate|float|frozenset|int"
     r"|iter|list|long|NotImplemented|object|range|reversed|set|slice|str|tuple|type|unicode|xrange|zip"
     r"|[A-Z][A-Za-z]*(?:Error|Exception|Warning)|Exception|StopIteration)"
@@ -72,7 +73,7 @@ _MODULES = _words(
     builtins ctypes importlib os pickle posix runpy shutil socket subprocess sys
     """
 )
-_DUNDER = re.compile(r"__\w+__")
+_DUNDER = regex(r"__\w+__")
 
 
 def is_dangerous(module: str, name: str) -> bool:

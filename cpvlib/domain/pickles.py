@@ -11,9 +11,10 @@ import codecs
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, BinaryIO, NamedTuple
 
-from cpvlib.base.values import dataclass
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import Any, BinaryIO
+from cpvlib.base.values import NamedTuple, dataclass
 from cpvlib.domain.pickleimports import is_dangerous
 
 MAX_OPCODES = 2_000_000  # some seconds
@@ -23,8 +24,8 @@ _MAX_STACK = 1_000_000
 _MAX_PICKLES = 64
 _NESTED_BYTES = 16 << 20
 _SKIP_BYTES = 1 << 20
-_DTYPE = re.compile(r"[<>=|]?([A-Za-z])(\d{0,9})")
-_PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04", re.DOTALL)
+_DTYPE = regex(r"[<>=|]?([A-Za-z])(\d{0,9})")
+_PICKLE = regex(rb"\x80[\x02-\x05]|PK\x03\x04", re.DOTALL)
 _ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
 
 HIDDEN = "a name that is computed"

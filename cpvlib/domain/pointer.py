@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.paths import check_relative
 from cpvlib.domain.pointeryaml import Fields, broken, comes_back, dump, load, load_keeping_form
@@ -21,15 +22,15 @@ from cpvlib.domain.text import printable
 
 SUFFIX = ".dvc"
 
-_OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
-_URL = re.compile(r"\w+://")
-_NUMBER = re.compile("[0-9]{1,18}")
+_OID = regex(r"[0-9a-f]{32}(?:\.dir)?")
+_URL = regex(r"\w+://")
+_NUMBER = regex("[0-9]{1,18}")
 
 # A name that YAML 1.2 neither quotes, nor folds, nor takes for a boolean, null or number.
-_PLAIN_NAME = re.compile(r"(?!(?:true|false|null)$)[a-z_][\w./+=@~-]*(?: [\w./+=@~-]+)*", re.IGNORECASE)
+_PLAIN_NAME = regex(r"(?!(?:true|false|null)$)[a-z_][\w./+=@~-]*(?: [\w./+=@~-]+)*", re.IGNORECASE)
 _PLAIN_NAME_LENGTH = 64
 # An md5 that YAML takes for a number, and so quotes: digits only, 1e5 or 0b1.
-_NUMERIC_MD5 = re.compile("[0-9]+|[0-9]+e[0-9]+|0b[01]+")
+_NUMERIC_MD5 = regex("[0-9]+|[0-9]+e[0-9]+|0b[01]+")
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ loss < 0.3, accuracy >= 0.9    conditions: all must hold; a version without the 
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Iterable, Mapping
 
 from cpvlib.base.errors import ConfigError, UsageError
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import Number
 
-_CONDITION = re.compile(
+_CONDITION = regex(
     r"\s*(?P<metric>[^<>=!,]*[^<>=!,\s])\s*(?P<sign>[<>]=?|[=!]=|=)\s*(?P<value>[^<>=!,\s]+)\s*"
 )
 _SIGNS: Mapping[str, Callable[[Number, Number], bool]] = {
@@ -28,7 +28,7 @@ _SIGNS: Mapping[str, Callable[[Number, Number], bool]] = {
 }
 _LOWER = {"cer", "error", "loss", "mae", "mse", "perplexity", "ppl", "rmse", "wer"}
 _HIGHER = {"acc", "accuracy", "auc", "bleu", "f1", "iou", "map", "precision", "recall", "reward", "rouge"}
-_WORD = re.compile(r"[^\W_]+")
+_WORD = regex(r"[^\W_]+")
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 
 from cpvlib.base.errors import UsageError
+from cpvlib.base.regex import regex
 
-_PART = re.compile(r"%\((?P<field>[^()]*)\)|%(?P<percent>%)|%(?P<byte>[0-9A-Fa-f]{2})|(?P<stray>%)|[^%]+")
+_PART = regex(r"%\((?P<field>[^()]*)\)|%(?P<percent>%)|%(?P<byte>[0-9A-Fa-f]{2})|(?P<stray>%)|[^%]+")
 
 
 class Template:

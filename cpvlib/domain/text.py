@@ -6,15 +6,17 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from cpvlib.base.regex import regex
+
 # C0, DEL, C1; the marks and overrides of Unicode's bidirectional algorithm (UAX 9), which can show a name
 # backwards; line and paragraph separators; lone surrogates, as which Python carries bytes that are not UTF-8
 # (PEP 383).
-_UNPRINTABLE = re.compile(
+_UNPRINTABLE = regex(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 # RFC 3986 section 3.2.1: what stands before the '@' of a URL; over HTTP a lone user name may be a token.
-_USER_AND_PASSWORD = re.compile(r"""(://[^/\s:@"'<>]*):[^/\s"'<>]*@""")
-_HTTP_USER = re.compile(r"""\b(https?://)[^/\s:@"'<>]+@""", re.IGNORECASE)
+_USER_AND_PASSWORD = regex(r"""(://[^/\s:@"'<>]*):[^/\s"'<>]*@""")
+_HTTP_USER = regex(r"""\b(https?://)[^/\s:@"'<>]+@""", re.IGNORECASE)
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 

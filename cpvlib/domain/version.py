@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 
-_VERSION = re.compile(r"v(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})", re.ASCII)
+_VERSION = regex(r"v(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})", re.ASCII)
 
 
 class Series(Enum):

@@ -8,9 +8,9 @@ with a file more is that pointer's content and the file.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.choice import ALL, Choice, Extent, Rule, is_under
 from cpvlib.domain.text import listed

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 from cpvlib.domain.version import Series
 
-_WEIGHTS = re.compile(
+_WEIGHTS = regex(
     r"\.(bin|safetensors|pt|pth|ckpt|onnx|h5|hdf5|keras|gguf|ggml|pb|tflite|joblib|pkl|msgpack|mlmodel"
     r"|caffemodel|params|pdparams|engine|npz)"
 )
-_DATA_SUFFIX = re.compile(
+_DATA_SUFFIX = regex(
     r"\.(csv|tsv|json|jsonl|xml|parquet|arrow|feather|txt|wav|flac|mp3|jpg|jpeg|png|tfrecord|tar|zip|gz|lmdb"
     r"|avro|npy)"
 )
-_DATA_NAME = re.compile(
+_DATA_NAME = regex(
     r"data|datasets?|corpus|corpora|raw|train|training|val|valid|validation|tests?|eval|images|labels|audio"
     r"|features"
 )
-_SOURCE = re.compile(r"\.(py|ipynb|sh|c|cc|cpp|cu|rs|go|java|js|ts)")
+_SOURCE = regex(r"\.(py|ipynb|sh|c|cc|cpp|cu|rs|go|java|js|ts)")
 _NOT_SEARCHED = frozenset({".git", ".dvc", "node_modules", "__pycache__", "site-packages", ".tox", ".nox"})
 _SMALL_BYTES = 1 << 20
 _LARGE_BYTES = 32 << 20

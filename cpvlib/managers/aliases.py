@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, NegativeAnswer, RepositoryError
 from cpvlib.base.faults import step
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.alias import FOLDER, AliasTag, Setting, check_alias_name
 from cpvlib.domain.text import printable

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.blocks import WORTH_BYTES, BlockTable
 from cpvlib.domain.delta import Run, joined
 from cpvlib.domain.spans import Span

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from cpvlib.base.errors import CPVError
-from cpvlib.base.values import dataclass, field
+from cpvlib.base.typed import Any
+from cpvlib.base.values import NamedTuple, dataclass, field
 
 OK = "ok"
 WARNING = "warning"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError, UsageError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.choice import ALL, Choice, Extent, Rule, is_under
 from cpvlib.domain.patterns import Patterns, is_pattern

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.alias import AliasTag, Setting, parse_setting
 from cpvlib.domain.checkpoint import data_md5

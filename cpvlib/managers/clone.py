@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, RepositoryError, UsageError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field
 from cpvlib.managers import choosing
 from cpvlib.managers.choosing import Wish
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _RECORD = "cpv/cloning"  # in the git folder of a clone whose objects are still to come
 
 # What git-clone(1) takes off a URL to name the folder: a '.git' or '.bundle', and slashes, at its end.
-_TAIL = re.compile(r"(?:/+\.git)?/*$|(?:\.git|\.bundle)/*$")
+_TAIL = regex(r"(?:/+\.git)?/*$|(?:\.git|\.bundle)/*$")
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.checkpoint import Checkpoint
 from cpvlib.domain.comparison import FileChange, ValueChange, compare_files, compare_values, new_content

@@ -6,14 +6,14 @@ Nothing here prints or asks; the command and the Python API are both made of it.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from cpvlib.base.errors import ConfigError, CPVError
-from cpvlib.base.values import replace
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import Any
+from cpvlib.base.values import NamedTuple, replace
 from cpvlib.domain.cpvconfig import canonical
 from cpvlib.domain.githosts import BITBUCKET
 from cpvlib.managers import githost, signin
@@ -28,7 +28,7 @@ BitbucketSetup = GitHostSetup
 FILE = "config.file"
 _LONGEST = 4096
 # Access keys of AWS; API tokens, access tokens and app passwords of Atlassian.
-_SECRET = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}$|ATATT|ATCTT|ATBB|BBDC-")
+_SECRET = regex(r"(AKIA|ASIA)[A-Z0-9]{16}$|ATATT|ATCTT|ATBB|BBDC-")
 _BITBUCKET_KEYS = {
     "bitbucket_ssh_keyfile": "cpv.bitbucketKeyfile",
     "bitbucket_user": "cpv.bitbucketUser",

@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from cpvlib.base.errors import CPVError, UsageError
+from cpvlib.base.regex import regex
 from cpvlib.base.values import replace
 from cpvlib.domain.text import listed, without_secrets
 from cpvlib.managers.checks import FAILED, SKIPPED, Check, Checked
@@ -20,14 +21,14 @@ LANES = (machine.PROBES, repository.PROBES, storage.PROBES, remote.PROBES)
 """Checks of one lane are made one after the other, in this order; lanes go on side by side."""
 
 _MARKS = (
-    (re.compile(r"\barn:[\w:/+=,.@*-]+"), "<identity>"),
-    (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{4,}…?"), "<access key>"),
-    (re.compile(r"(?<=access key )\S+"), "<access key>"),
-    (re.compile(r"(?<=profile )'[^']*'"), "'<profile>'"),
-    (re.compile(r"\bs3://[^\s'/)]+"), "s3://<bucket>"),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<email>"),
-    (re.compile(r"\b\d{12}\b"), "<account>"),
-    (re.compile(r"SHA256:[A-Za-z0-9+/]{43}"), "SHA256:<fingerprint>"),
+    (regex(r"\barn:[\w:/+=,.@*-]+"), "<identity>"),
+    (regex(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{4,}…?"), "<access key>"),
+    (regex(r"(?<=access key )\S+"), "<access key>"),
+    (regex(r"(?<=profile )'[^']*'"), "'<profile>'"),
+    (regex(r"\bs3://[^\s'/)]+"), "s3://<bucket>"),
+    (regex(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<email>"),
+    (regex(r"\b\d{12}\b"), "<account>"),
+    (regex(r"SHA256:[A-Za-z0-9+/]{43}"), "SHA256:<fingerprint>"),
 )
 
 

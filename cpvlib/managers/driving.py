@@ -7,9 +7,8 @@ the cache.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cpvlib.base.errors import CPVError, RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.checkpoint import Checkpoint
 from cpvlib.domain.markers import with_markers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.blocks import MOST_BYTES, WORTH_BYTES, BlockTable, parse_table
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, RepositoryError, UsageError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import Checkpoint, Code, DataUsed, Number, data_md5, utc
 from cpvlib.domain.metricslog import Record, append_record, last_training_metrics, records

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, cast
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
+from cpvlib.base.typed import TYPE_CHECKING, cast
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.domain.version import Series

@@ -6,8 +6,8 @@ The same gate serves push, the post-commit hook, `git cpv tag --auto` and the Py
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.gate import Gate, Measured, check_goals, judge, parse_gate
 from cpvlib.domain.version import Series

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, StorageError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import printable
 from cpvlib.managers.place import folder_of
 

@@ -10,9 +10,10 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, CredentialError
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain import sshconfig
 from cpvlib.domain.githosts import BITBUCKET, git_host
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 KEY, CONFIG, HOST_KEY, LOGIN = "ssh.key", "ssh.config", "ssh.host-key", "ssh.login"
 
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
-_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
+_HOST = regex(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
+_USER = regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
+_FINGERPRINT = regex(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 
 Confirm = Callable[[str, str], bool]
 

@@ -9,9 +9,10 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, CredentialError, GitError
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.githosts import BITBUCKET
 from cpvlib.domain.text import printable
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "CPV_BITBUCKET_TOKEN"
 API_VARIABLE = "CPV_BITBUCKET_API"
-_WORKSPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,61}", re.ASCII)
-_SLUG = re.compile(r"[a-z0-9_.-]{1,62}", re.ASCII)
-_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,127}", re.ASCII)
+_WORKSPACE = regex(r"[a-z0-9][a-z0-9_-]{0,61}", re.ASCII)
+_SLUG = regex(r"[a-z0-9_.-]{1,62}", re.ASCII)
+_KEY = regex(r"[A-Z][A-Z0-9_]{0,127}", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.names import check_name, check_tag_prefix, name_from

@@ -10,9 +10,9 @@ there finds its claim again. Claims are removed once the tags are there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from cpvlib.base.faults import step
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.managers.claims import CLAIMS
 from cpvlib.managers.pending import Pending, PendingVersion, pairs, settings_of
 

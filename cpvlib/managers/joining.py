@@ -8,10 +8,10 @@ in the worktree, for the user to end.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError
 from cpvlib.base.faults import step
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.merging import Side
 from cpvlib.domain.text import printable

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.blocks import BLOCK_BYTES, WORTH_BYTES, BlockTable, render_table
 from cpvlib.domain.delta import Run, copied_bytes, equal_runs, joined, pieces_of
 from cpvlib.managers.earlier import tables_before

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.markers import has_markers, read_markers
 from cpvlib.domain.text import listed
 from cpvlib.managers.outs import CHECKPOINT, CONFIG, LOG

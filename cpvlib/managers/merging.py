@@ -9,9 +9,9 @@ written to: a merged listing or log is an object like any other, and the next pu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.cpvconfig import CommittedConfig
 from cpvlib.domain.merging import (

@@ -7,9 +7,9 @@ until the two agree again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import listed
 from cpvlib.managers.pending import versions_of
 

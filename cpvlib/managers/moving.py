@@ -8,10 +8,10 @@ again after an interruption it goes on where it stopped; typed again after the s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, ConfigError, RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.names import FORMER_REMOTE
 from cpvlib.domain.text import listed, plural, printable

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.blocks import WORTH_BYTES
 from cpvlib.domain.pointer import OutEntry, Pointer

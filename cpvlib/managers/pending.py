@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.alias import AliasTag, Setting, parse_setting
 from cpvlib.domain.manifest import Manifest, parse_manifest

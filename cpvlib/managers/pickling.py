@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress
-from cpvlib.base.values import dataclass, field
+from cpvlib.base.typed import TYPE_CHECKING, Any
+from cpvlib.base.values import NamedTuple, dataclass, field
 from cpvlib.domain.pickles import Looked
 from cpvlib.domain.text import listed, plural
 from cpvlib.domain.version import Series

@@ -7,17 +7,16 @@ configuration or have been trusted once, for that repository and that value.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.names import FORMER_REMOTE
 from cpvlib.domain.text import printable
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.git.repository import GitRepository
 
 LOCAL_CONFIG = ".dvc/config.local"
-_USER_PART = re.compile(r"(\w://)[^/@\s]*@")
+_USER_PART = regex(r"(\w://)[^/@\s]*@")
 
 # Options of DVC's S3 remotes that neither send bytes or credentials elsewhere nor weaken how they travel.
 _HARMLESS = frozenset(
@@ -87,6 +86,8 @@ class FoundPlace:
     def fingerprint(self) -> str:
         """Of the values that need trust: SHA-256, so that the record of trust holds no secret."""
         text = json.dumps([self.place.url, sorted(self._concern.items())])
+        import hashlib
+
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -258,6 +259,8 @@ def _trusted(repo: GitRepository) -> dict[str, str]:
 
 
 def _cache_fingerprint(folder: Path) -> str:
+    import hashlib
+
     return hashlib.sha256(f"cache.dir {folder}".encode("utf-8", "surrogateescape")).hexdigest()
 
 

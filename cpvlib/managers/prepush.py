@@ -7,10 +7,10 @@ the pointers that commits between them and what the remote has brought in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.cpvconfig import FILE
 from cpvlib.domain.pointer import parse_pointer, past_pointer

@@ -7,10 +7,10 @@ follow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.version import Series
 from cpvlib.managers import absence, choosing, joining, restoring, settling, signatures

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.text import listed
 from cpvlib.managers import absence, generation, objects

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, NegativeAnswer, RepositoryError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.managers import restoring
 from cpvlib.managers.outs import Out, outs_here
 from cpvlib.managers.standing import Standing, standings

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, NegativeAnswer, RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.text import printable

@@ -7,14 +7,14 @@ only), the user's `config.json`, the default.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING, Protocol
 from cpvlib.base.values import dataclass
 from cpvlib.domain.cpvconfig import FILE, SIZE_LIMIT_BYTES, CommittedConfig, canonical, is_safe
 from cpvlib.domain.names import check_name, check_tag_prefix
@@ -24,7 +24,7 @@ from cpvlib.stores import userconfig
 if TYPE_CHECKING:
     from cpvlib.stores.git.repository import GitRepository
 
-_S3_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/[^/?#@\\\x00-\x1f\x7f]+)*/?")
+_S3_PLACE = regex(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/[^/?#@\\\x00-\x1f\x7f]+)*/?")
 _BACK = f"put it out of the way, then git checkout HEAD -- {FILE}"
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0", ""})
 

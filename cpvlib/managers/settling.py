@@ -4,10 +4,10 @@ nothing else is in the way."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import GitError
 from cpvlib.base.faults import step
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.merging import Side
 from cpvlib.domain.text import listed

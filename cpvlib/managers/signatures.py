@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, CPVError, CredentialError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import listed, printable
 from cpvlib.managers.checks import Checklist
 from cpvlib.managers.settings import Settings

@@ -7,9 +7,9 @@ pointers name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.managers import absence, marked, moved, objects
 from cpvlib.managers.outs import Out, outs_at, outs_here

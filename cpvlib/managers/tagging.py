@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError, NegativeAnswer, RepositoryError
 from cpvlib.base.faults import step
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.checkpoint import Checkpoint, DataUsed, data_md5
 from cpvlib.domain.manifest import Manifest, ManifestOut

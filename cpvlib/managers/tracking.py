@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError, UsageError
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.paths import check_relative
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _OURS = frozenset({CHECKPOINT, cpvconfig.FILE, ".gitignore", ".dvcignore", ".gitattributes"})
 _DEFAULT_OUT = {Series.MODEL: "model", Series.DATA: "data"}
 _NAME_IT = "name the file or folder that holds the model or the data"
-_SPECIAL = re.compile(r"[\\\[\]!*#? ]")
+_SPECIAL = regex(r"[\\\[\]!*#? ]")
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterator, Mapping
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING, Any
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.checkpoint import Code, Number, flat, is_number, utc
 from cpvlib.domain.metricslog import START

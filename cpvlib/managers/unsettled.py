@@ -4,9 +4,9 @@ recognised, and settled by the rules of `merging`."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.markers import Marked, has_markers, read_markers
 from cpvlib.domain.merging import Conflict, Side

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.alias import FOLDER, AliasTag, Setting, parse_setting
 from cpvlib.domain.manifest import Brief, Manifest, parse_brief, parse_manifest

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import ConfigError, RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.cpvconfig import FILE, CommittedConfig
 from cpvlib.domain.text import listed
 from cpvlib.managers.outs import LOG, Roles

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from cpvlib.base.errors import ConfigError, CPVError, CredentialError, GitError
+from cpvlib.base.typed import Any
+from cpvlib.base.values import NamedTuple
 from cpvlib.domain.text import printable
 
 API = "https://api.bitbucket.org/2.0"

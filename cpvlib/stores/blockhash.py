@@ -7,8 +7,8 @@ tells no CRC64NVME; without blake3 there is none, and everything is sent and fet
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from cpvlib.base.typed import TYPE_CHECKING, BinaryIO, Protocol
 from cpvlib.domain.blocks import BLOCK_BYTES, DIGEST_BYTES, START_BYTES, BlockTable
 
 if TYPE_CHECKING:

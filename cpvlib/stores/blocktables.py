@@ -10,8 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.blocks import MOST_BYTES, WORTH_BYTES, BlockTable, parse_table, render_table
 from cpvlib.stores import hashing
 from cpvlib.stores.files import write_atomic
@@ -20,7 +21,7 @@ from cpvlib.stores.hashing import Beside, OnBytes, Readable, no_bytes
 if TYPE_CHECKING:
     from cpvlib.stores.blockhash import BlockHasher
 
-_MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_MD5 = regex(r"[0-9a-f]{32}", re.ASCII)
 _MOST = 1000
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.regex import regex
 from cpvlib.domain.listing import Listing, parse_listing
 from cpvlib.domain.spans import Span
 from cpvlib.domain.text import human_size
@@ -33,7 +34,7 @@ from cpvlib.stores.partials import Partial, Partials
 from cpvlib.stores.sources import FileSource, changed_while_read
 from cpvlib.stores.statindex import FileStat
 
-_OID = re.compile(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
+_OID = regex(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 _MODE = 0o444
 _SMALL_BYTES = hashing.BLOCK_BYTES
 _LISTINGS = 8

@@ -12,6 +12,7 @@ from io import FileIO
 from pathlib import Path
 
 from cpvlib.base.errors import CPVError, RepositoryError
+from cpvlib.base.regex import regex
 from cpvlib.stores.filelock import is_alive
 
 StrPath = str | Path
@@ -21,7 +22,7 @@ _NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EN
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _STALE_S = 24 * 3600
 _COPY_BYTES = 1 << 20
-_PART = re.compile(r"\.cpv-[0-9a-f]{16}\.part", re.ASCII)
+_PART = regex(r"\.cpv-[0-9a-f]{16}\.part", re.ASCII)
 
 
 class DiskFullError(RepositoryError):

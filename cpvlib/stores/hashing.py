@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
-from typing import Protocol, TypeVar
 
+from cpvlib.base.typed import TYPE_CHECKING, Protocol, TypeVar
 from cpvlib.stores.files import StrPath, write_all
+
+if TYPE_CHECKING:
+    import hashlib
 
 BLOCK_BYTES = 1 << 20
 _BUFFERS = 4
@@ -39,6 +41,8 @@ def md5_of(data: bytes) -> str:
 
 def new_md5(data: bytes = b"") -> hashlib._Hash:
     """A hash to feed; allowed where the system forbids md5 for security, for here it only names."""
+    import hashlib  # with OpenSSL, which takes 3 ms to load
+
     return hashlib.md5(data, usedforsecurity=False)
 
 

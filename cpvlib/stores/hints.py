@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+from cpvlib.base.typed import Any
 
 Row = tuple[Any, ...]
 _BUSY_S = 0.5

@@ -11,10 +11,10 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.stores import files, hashing
 from cpvlib.stores.dvc.layout import own_tmp, refuse_link
 from cpvlib.stores.files import Scratch, disk_error, lstat

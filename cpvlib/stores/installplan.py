@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING, Literal
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.text import listed
 from cpvlib.stores import hashing

@@ -3,13 +3,13 @@ file is touched until after the branch moved."""
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.stores.files import disk_error, write_atomic
@@ -106,7 +106,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         },
         "files": {
             path: {
-                "worktree": None if file.worktree is None else base64.b64encode(file.worktree).decode(),
+                "worktree": _to_base64(file.worktree),
                 "index": file.index,
             }
             for path, file in entry.files.items()
@@ -126,7 +126,7 @@ def _entry(facts: dict[str, Any]) -> Entry:
     }
     files = {
         path: FileRecord(
-            None if file["worktree"] is None else base64.b64decode(file["worktree"]),
+            None if file["worktree"] is None else binascii.a2b_base64(file["worktree"]),
             None if file["index"] is None else (str(file["index"][0]), str(file["index"][1])),
         )
         for path, file in facts["files"].items()
@@ -134,6 +134,10 @@ def _entry(facts: dict[str, Any]) -> Entry:
     return Entry(
         facts["name"], facts["commit"], tuple(facts["series"]), facts["head"], facts["made"], outs, files
     )
+
+
+def _to_base64(content: bytes | None) -> str | None:
+    return None if content is None else binascii.b2a_base64(content, newline=False).decode()
 
 
 def _content(entry: OutEntry | None) -> dict[str, Any] | None:

@@ -6,28 +6,29 @@ written stops a command.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from cpvlib.base.regex import regex
 from cpvlib.domain.text import printable, without_secrets
 
 LIMIT_BYTES = 1 << 20
 KEPT = 3
 _HELD_BACK = 2000
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_UNSAFE = regex(r"[^A-Za-z0-9._-]")
 
 
 def log_path(team: str | None, model: str | None, common_dir: Path) -> Path:
     """The log of one repository, in the user's log folder: named for people, and by the repository's
     place."""
+    import zlib
+
     from cpvlib.stores.userconfig import log_dir
 
-    place = hashlib.sha256(os.fsencode(common_dir)).hexdigest()[:8]
+    place = f"{zlib.crc32(os.fsencode(common_dir)):08x}"  # hashlib, with OpenSSL, takes 3 ms to load
     names = [_UNSAFE.sub("_", name)[:60] for name in (team, model) if name]
     return log_dir() / f"{'-'.join([*names, place])}.log"
 

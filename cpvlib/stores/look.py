@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Protocol
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import Literal, Protocol
 from cpvlib.base.values import dataclass
 from cpvlib.stores.files import disk_error, is_part
 from cpvlib.stores.statindex import FileStat

@@ -6,14 +6,13 @@ error, and never taken for none.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.choice import Choice, facts, of_facts
 from cpvlib.stores.files import disk_error, write_atomic
@@ -170,4 +169,6 @@ def _left(fields: Mapping[str, Any]) -> Left:
 
 
 def _md5(data: bytes) -> str:
+    import hashlib
+
     return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
 
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING, Any, BinaryIO
 from cpvlib.domain.pickles import Looked, TooLongError, Walk
 from cpvlib.stores.hints import Hints
 
@@ -54,10 +55,10 @@ _ZIP_MEMBERS = 4096
 _NESTED = 4  # pickles in pickles in zips
 _HEAD_BYTES = 8
 _PACKED_BYTES = 1 << 16
-_END = re.compile(rb"PK\x05\x06.{8}(.{4}).{4}.{2}", re.DOTALL)
-_END_64 = re.compile(rb"PK\x06\x06.{36}(.{8})", re.DOTALL)
+_END = regex(rb"PK\x05\x06.{8}(.{4}).{4}.{2}", re.DOTALL)
+_END_64 = regex(rb"PK\x06\x06.{36}(.{8})", re.DOTALL)
 _TAIL_BYTES = (1 << 16) + 256
-_OBJECTS = re.compile(rb"'descr':[^}]*'[|<>=]?O")
+_OBJECTS = regex(rb"'descr':[^}]*'[|<>=]?O")
 
 
 def look_through(path: Path) -> Looked | None:

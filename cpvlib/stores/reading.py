@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.absent import still_absent
 from cpvlib.domain.listing import listing_oid, render_listing

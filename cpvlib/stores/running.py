@@ -7,9 +7,9 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import without_repository
 
 

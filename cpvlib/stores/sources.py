@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.typed import BinaryIO
 from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.files import StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes

@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from cpvlib.base.errors import ConfigError, CredentialError
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.ssh_errors import explain, last_line
 
 _CONNECT_S = 10

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.hints import Hints
 
 _COARSE_NS = 2_000_000_000  # the coarsest clock that file systems in use keep times by: FAT's

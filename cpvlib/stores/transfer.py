@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from cpvlib.base.errors import StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import Protocol, TypeVar
 from cpvlib.domain.listing import MAX_BYTES
 from cpvlib.domain.spans import Span
 from cpvlib.stores.files import disk_error

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.typed import Any
 from cpvlib.stores.files import write_atomic
 
 _SIZE_LIMIT_BYTES = 1 << 20

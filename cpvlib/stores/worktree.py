@@ -9,10 +9,10 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress, Silent
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import files
 from cpvlib.stores.files import disk_error

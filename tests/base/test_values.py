@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import pickle
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -123,3 +124,62 @@ def test_replacing_makes_another() -> None:
         assert before.x == 1
         with pytest.raises(TypeError):
             replace(before, z=1)
+
+
+class PythonsRow(NamedTuple):
+    name: str
+    size: int = 0
+    tags: tuple[str, ...] = ()
+
+    @property
+    def big(self) -> bool:
+        return self.size > 9
+
+
+class OurRow(values.NamedTuple):
+    name: str
+    size: int = 0
+    tags: tuple[str, ...] = ()
+
+    @property
+    def big(self) -> bool:
+        return self.size > 9
+
+
+@pytest.fixture(params=[OurRow, PythonsRow])
+def row(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def test_named_tuples_are_tuples(row: Any) -> None:
+    name, size, tags = made = row("a", tags=("x",))
+    assert (name, size, tags) == ("a", 0, ("x",)) == made
+    assert (made.name, made.size, made.tags, made.big, row("b", 10).big) == ("a", 0, ("x",), False, True)
+    assert (repr(made), row._fields) == (
+        f"{row.__name__}(name='a', size=0, tags=('x',))",
+        ("name", "size", "tags"),
+    )
+    assert len({made, row(size=0, name="a", tags=("x",)), row("a")}) == 2
+    assert sorted([row("b"), row("a", 2), row("a", 1)]) == [("a", 1, ()), ("a", 2, ()), ("b", 0, ())]
+    assert made._replace(size=3) == row("a", 3, ("x",)) != made
+    assert row._make(["a", 0, ("x",)]) == made
+    assert (copy.copy(made), type(copy.deepcopy(made)), pickle.loads(pickle.dumps(made))) == (made, row, made)
+
+
+def test_named_tuples_do_not_change(row: Any) -> None:
+    for name in ("size", "other"):
+        with pytest.raises(AttributeError):
+            setattr(row("a"), name, 1)
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [((), {}), (("a", 1, (), 4), {}), (("a",), {"name": "a"}), (("a",), {"z": 1}), ((), {"size": 1})],
+)
+def test_what_does_not_fit_a_named_tuple_is_refused(
+    row: Any, args: tuple[Any, ...], named: dict[str, Any]
+) -> None:
+    with pytest.raises(TypeError):
+        row(*args, **named)
+    with pytest.raises((TypeError, ValueError)):
+        row("a")._replace(z=1)

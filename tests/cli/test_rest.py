@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cpvlib.cli.arguments import parse
 from cpvlib.cli.options import DRY_RUN
-from cpvlib.cli.parser import make_parser, parse
+from cpvlib.cli.parser import make_parser
 from cpvlib.cli.record import Command, Group, after_dashes, operand
 
 COMMAND = Command(

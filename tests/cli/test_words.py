@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpvlib.base.errors import UsageError
+from cpvlib.cli.arguments import parse
 from cpvlib.cli.options import COMBINED, DATA, DRY_RUN, JOBS, MODEL, VERBOSE
-from cpvlib.cli.parser import parse
 from cpvlib.cli.record import Command, Group, flag, operand, option
 from cpvlib.cli.words import sort_words
 

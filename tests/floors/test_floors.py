@@ -47,6 +47,14 @@ HEAVY = {
     "logging",
 }
 
+SLOW = {
+    "argparse",  # cpvlib.cli.arguments
+    "dataclasses",  # cpvlib.base.values
+    "inspect",
+    "typing",  # cpvlib.base.typed
+}
+"""Of Python's own, each with what is there instead."""
+
 
 @dataclass(frozen=True)
 class Import:
@@ -136,6 +144,37 @@ def test_outside_packages_are_imported_when_used() -> None:
     assert at_once == []
 
 
+def test_a_module_begins_without_what_takes_long() -> None:
+    """What is in its place: `cpvlib.base.typed`, `cpvlib.base.regex`, `cpvlib.base.values`."""
+    at_once = [
+        f"{found.module}:{found.line} imports {found.name}"
+        for found in imports()
+        if found.at_top
+        and found.name in ("typing", "dataclasses")
+        and not found.module.startswith("cpvlib.api")
+    ]
+    compiled = [f"{module}:{line} compiles a pattern" for module, line in patterns_at_top()]
+    assert at_once + compiled == []
+
+
+def patterns_at_top() -> Iterator[tuple[str, int]]:
+    for module, file in modules():
+        tree = ast.parse(file.read_text())
+        inside = {
+            id(node)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef)
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "re.compile"
+                and id(node) not in inside
+            ):
+                yield module, node.lineno
+
+
 def test_programs_are_started_by_their_owners_only() -> None:
     starters = {
         module
@@ -211,7 +250,7 @@ def test_the_quick_commands_load_nothing_heavy(versioned: Shell, words: list[str
         versioned.ok("git cpv tag")
     names = loaded_by(versioned, *words)
     assert heavy(names) == set()
-    assert "inspect" not in names, "dataclasses of Python's own are slow to make: see cpvlib.base.values"
+    assert names & SLOW == set()
 
 
 def test_a_push_to_s3_with_plain_keys_does_without_boto3(shell: Shell, moto_server: S3Server) -> None:

@@ -98,7 +98,7 @@ def test_a_record_reads_like_git_would_write_it(command: Command) -> None:
 
 def test_examples_can_be_typed(command: Command) -> None:
     """Each word of an example that is an option is one the command takes."""
-    from cpvlib.cli.parser import HELP, MANUAL
+    from cpvlib.cli.record import HELP, MANUAL
     from cpvlib.cli.words import sort_words
 
     every: tuple[Argument, ...] = (*command.arguments, HELP, MANUAL)

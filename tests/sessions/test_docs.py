@@ -14,7 +14,7 @@ import pytest
 import console
 import messages
 from cpvlib.base.errors import UsageError
-from cpvlib.cli.parser import parse
+from cpvlib.cli.arguments import parse
 from cpvlib.cli.registry import COMMANDS, load
 from shell import Shell
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from cpvlib.base.errors import CPVError
-from cpvlib.base.values import dataclass
+from cpvlib.base.typed import TYPE_CHECKING
+from cpvlib.base.values import NamedTuple, dataclass
 from cpvlib.managers import checks
 
 if TYPE_CHECKING:

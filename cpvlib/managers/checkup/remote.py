@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CredentialError, RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.githosts import BITBUCKET
 from cpvlib.domain.text import plural, printable
 from cpvlib.managers.checkup.probe import NotHere, Patient, Probe, Verdict, ok, warning

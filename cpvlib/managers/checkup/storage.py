@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from cpvlib.base.errors import CPVError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import listed, printable
 from cpvlib.managers.checkup.probe import NotHere, Patient, Probe, Verdict, failed, ok, warning
 

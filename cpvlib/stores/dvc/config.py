@@ -12,9 +12,10 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import Literal
 from cpvlib.base.values import dataclass, field
 from cpvlib.stores.dvc.configtext import Entry, decode, parse, remote_name, remote_section, set_entry
 from cpvlib.stores.files import read_small
@@ -36,7 +37,7 @@ _PATHS = frozenset(
     }
 )
 _MAX_BYTES = 1 << 20
-_INTERPOLATED = re.compile(r"%\([^)]*\)s")
+_INTERPOLATED = regex(r"%\([^)]*\)s")
 
 
 @dataclass(frozen=True)

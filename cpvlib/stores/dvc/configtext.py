@@ -10,14 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass, field
 
-_SECTION = re.compile(r"""\s*\[\s*("\s*\S.*?\s*"|'\s*\S.*?\s*'|[^'"\s\[].*?)\s*\]\s*(?:#.*)?""")
-_ENTRY = re.compile(r"""\s*(".*?"|'.*?'|[^'"=].*?)\s*=\s*(.*)""", re.DOTALL)
-_VALUE = re.compile(r"""(".*?"|'.*?'|[^'",#\s][^,]*?|)\s*(?:#.*)?""")
-_TRIPLE = re.compile(r"""(\"{3}|'{3})(.*?)\1\s*(?:#.*)?""", re.DOTALL)
-_NAMED = re.compile(r'\s*(remote|machine|db)\s*"(.*)"\s*')
-_NAME = re.compile(r"""[^"'\[\]#,%\x00-\x1f]+""")
+_SECTION = regex(r"""\s*\[\s*("\s*\S.*?\s*"|'\s*\S.*?\s*'|[^'"\s\[].*?)\s*\]\s*(?:#.*)?""")
+_ENTRY = regex(r"""\s*(".*?"|'.*?'|[^'"=].*?)\s*=\s*(.*)""", re.DOTALL)
+_VALUE = regex(r"""(".*?"|'.*?'|[^'",#\s][^,]*?|)\s*(?:#.*)?""")
+_TRIPLE = regex(r"""(\"{3}|'{3})(.*?)\1\s*(?:#.*)?""", re.DOTALL)
+_NAMED = regex(r'\s*(remote|machine|db)\s*"(.*)"\s*')
+_NAME = regex(r"""[^"'\[\]#,%\x00-\x1f]+""")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from cpvlib.base.regex import regex
 
-_SPECIAL = re.compile(r"[\\\[\]!*#?]")
-_END_SPACES = re.compile(r" +\Z")
-_LINE_END = re.compile(r"\n|\r\Z")
+_SPECIAL = regex(r"[\\\[\]!*#?]")
+_END_SPACES = regex(r" +\Z")
+_LINE_END = regex(r"\n|\r\Z")
 
 
 def ignore_place(out_path: str) -> tuple[str, str]:

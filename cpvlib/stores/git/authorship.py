@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from cpvlib.base.errors import GitError
+from cpvlib.base.regex import regex
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.repository import GitRepository
 
-_AUTHOR = re.compile(rb"^author (.*?) ?<([^>\n]*)> (\d{1,18}) ([+-]\d{4})$", re.MULTILINE)
-_ENCODING = re.compile(rb"^encoding (\S+)$", re.MULTILINE)
+_AUTHOR = regex(rb"^author (.*?) ?<([^>\n]*)> (\d{1,18}) ([+-]\d{4})$", re.MULTILINE)
+_ENCODING = regex(rb"^encoding (\S+)$", re.MULTILINE)
 
 
 class Authorship(NamedTuple):

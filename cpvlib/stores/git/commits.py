@@ -10,10 +10,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from cpvlib.base.errors import GitError, RepositoryError, UsageError
 from cpvlib.base.faults import step
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git import indexes
 from cpvlib.stores.git.edits import Edit, check_worktree, edit_file, edit_index, edit_tree
 from cpvlib.stores.git.former import Former

@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from cpvlib.base.errors import ConfigError
+from cpvlib.base.regex import regex
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import Git, last_word
 
 _LARGEST_BYTES = 1 << 20
@@ -151,8 +152,8 @@ def _settings(listed: bytes, scoped: bool, scope: str) -> Iterator[Setting]:
         yield Setting(os.fsdecode(key), os.fsdecode(value) if has_value else None, scope)
 
 
-_SECTION = re.compile(r'\[([A-Za-z][A-Za-z0-9-]*)(?: "([^"\\\x00-\x1f\x7f]*)")?\]', re.ASCII)
-_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9-]*) ?= ?([\w/.:+@%*!<>=^~,-]+(?: [\w/.:+@%*!<>=^~,-]+)*)")
+_SECTION = regex(r'\[([A-Za-z][A-Za-z0-9-]*)(?: "([^"\\\x00-\x1f\x7f]*)")?\]', re.ASCII)
+_LINE = regex(r"[ \t]*([A-Za-z][A-Za-z0-9-]*) ?= ?([\w/.:+@%*!<>=^~,-]+(?: [\w/.:+@%*!<>=^~,-]+)*)")
 
 
 def _plain(data: bytes, name: str) -> list[Setting] | None:

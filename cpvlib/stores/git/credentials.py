@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import Git
 
 # Nobody is asked: an empty GIT_ASKPASS keeps git from core.askPass and SSH_ASKPASS too (git's prompt.c).

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
 
 from cpvlib.base.errors import CPVError, CredentialError, GitError
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import Any
+from cpvlib.base.values import NamedTuple
 
 OLDEST = "2.25"
 
@@ -53,8 +55,8 @@ _ADVICE = (
 )
 # How a push ends that a hook here has refused, in words that come before it.
 _OUTCOME = "error: failed to push some refs to "
-_PASSWORD = re.compile(r"(\w://[^/\s:@']*):[^/\s@']*@")
-_NO_CREDENTIALS = re.compile(
+_PASSWORD = regex(r"(\w://[^/\s:@']*):[^/\s@']*@")
+_NO_CREDENTIALS = regex(
     r"Permission denied \(|Authentication failed|could not read (Username|Password)|terminal prompts disabled"
     r"|Host key verification failed|invalid credentials",
     re.IGNORECASE,

@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Union
 
 from cpvlib.base.errors import GitError, RepositoryError
 from cpvlib.stores.files import disk_error, write_atomic
@@ -18,7 +17,7 @@ from cpvlib.stores.git.repository import GitRepository
 Edit = Callable[[bytes | None], bytes | None]
 """Content before to content after; None stands for no file. Applied to what it gave, it gives that again."""
 
-_Nested = dict[bytes, Union[Edit, "_Nested"]]
+_Nested = dict[bytes, "Edit | _Nested"]
 
 _FOLDER = b"40000"
 _FILES = (b"100644", b"100755", b"100664")

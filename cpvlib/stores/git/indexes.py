@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.files import disk_error
 from cpvlib.stores.git.repository import GitRepository
 

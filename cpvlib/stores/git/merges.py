@@ -7,9 +7,9 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from cpvlib.base.errors import GitError
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git import indexes
 from cpvlib.stores.git.door import failure, last_word, version
 from cpvlib.stores.git.edits import Edit, check_worktree, edit_file, edit_tree

@@ -6,9 +6,9 @@ import subprocess
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import Git
 
 LARGEST_BYTES = 64 << 20

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from cpvlib.base.errors import GitError
+from cpvlib.base.regex import regex
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import failure
 from cpvlib.stores.git.objects import DURABLE
 from cpvlib.stores.git.repository import GitRepository
@@ -16,8 +17,8 @@ from cpvlib.stores.git.repository import GitRepository
 _FIELDS = ("refname", "objectname", "objecttype", "object", "type", "creator", "contents")
 _FORMAT = "%00".join(f"%({field})" for field in _FIELDS) + "%00"
 _NESTED = "a tag of a tag"
-_CREATOR = re.compile(r"(.*?) ?<([^>]*)> (\d{1,18}) ([+-]\d{4})", re.DOTALL | re.ASCII)
-_SIGNATURE = re.compile(r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.M)
+_CREATOR = regex(r"(.*?) ?<([^>]*)> (\d{1,18}) ([+-]\d{4})", re.DOTALL | re.ASCII)
+_SIGNATURE = regex(r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.M)
 _MOVED = ("but expected ", "reference already exists", "unable to resolve reference", "reference is missing")
 
 

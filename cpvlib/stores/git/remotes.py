@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from cpvlib.base.errors import ConfigError, GitError
+from cpvlib.base.regex import regex
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.config import GitConfig
 from cpvlib.stores.git.door import Completed, Git, Trace, batch_ssh, clean_environment, failure
 from cpvlib.stores.git.repository import GitRepository
@@ -21,10 +22,10 @@ REFUSED = "refused"
 WITHHELD = "withheld"
 
 _NO_ATOMIC = "does not support --atomic"
-_SCP = re.compile(r"[^/]*:")
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-_RESULT = re.compile(r"([ +*!=-])\t([^\t]*):([^\t:]*)\t(.*)", re.DOTALL)
-_REJECTED = re.compile(r"^ ! \[rejected\]\s+\S+\s+-> (\S+)\s+\(", re.MULTILINE)
+_SCP = regex(r"[^/]*:")
+_DRIVE = regex(r"[A-Za-z]:[\\/]")
+_RESULT = regex(r"([ +*!=-])\t([^\t]*):([^\t:]*)\t(.*)", re.DOTALL)
+_REJECTED = regex(r"^ ! \[rejected\]\s+\S+\s+-> (\S+)\s+\(", re.MULTILINE)
 # What is said to the one who loses a race, by git push itself and by servers of several ages.
 _LOST = ("stale info", "reference already exists", "but expected ", "incorrect old value", "File exists")
 _BEHIND = ("non-fast-forward", "fetch first", "needs force", "already exists")

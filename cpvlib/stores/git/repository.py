@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.regex import regex
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.config import GitConfig
 from cpvlib.stores.git.door import OLDEST, Git, Trace, clean_environment, failure, last_word, version
 from cpvlib.stores.git.objects import ObjectReader
@@ -25,7 +26,7 @@ _FACTS = (
     *("--git-dir", _END, "--git-common-dir", _END, "--git-path", "hooks", _END, "--show-prefix", _END),
     *("--show-toplevel", _END, "HEAD", _END, "--symbolic-full-name", "HEAD"),
 )
-_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+_OID = regex(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
 class NoRepositoryError(RepositoryError):

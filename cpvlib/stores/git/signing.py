@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
 
+from cpvlib.base.regex import regex
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import failure, last_word
 from cpvlib.stores.git.objects import DURABLE
 from cpvlib.stores.git.refs import tag_objects
 from cpvlib.stores.git.repository import GitRepository
 
-_GOOD_SSH = re.compile(r'^Good "git" signature for (.+) with (\S+ key \S+)$', re.MULTILINE)
-_KEY_SSH = re.compile(r'^Good "git" signature with (\S+ key \S+)$', re.MULTILINE)
-_GOOD_GPG = re.compile(r"^\[GNUPG:\] GOODSIG (\S+) (.*)$", re.MULTILINE)
+_GOOD_SSH = regex(r'^Good "git" signature for (.+) with (\S+ key \S+)$', re.MULTILINE)
+_KEY_SSH = regex(r'^Good "git" signature with (\S+ key \S+)$', re.MULTILINE)
+_GOOD_GPG = regex(r"^\[GNUPG:\] GOODSIG (\S+) (.*)$", re.MULTILINE)
 _NOT_GPG = {
     "NO_PUBKEY": "is signed by a key that is not known here",
     "EXPKEYSIG": "is signed by a key that has expired",

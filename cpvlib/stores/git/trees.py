@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from cpvlib.base.errors import GitError
+from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import failure
 from cpvlib.stores.git.objects import LARGEST_BYTES
 from cpvlib.stores.git.repository import GitRepository

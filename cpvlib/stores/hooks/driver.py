@@ -11,6 +11,7 @@ import re
 import shlex
 from pathlib import Path
 
+from cpvlib.base.regex import regex
 from cpvlib.stores.files import disk_error, write_atomic
 from cpvlib.stores.git.repository import GitRepository
 from cpvlib.stores.hooks.files import HookState
@@ -20,7 +21,7 @@ _MARK = b"# Made by git cpv hooks install. git cpv hooks uninstall takes these l
 _LINES = _MARK + b"".join(
     pattern + b" merge=cpv\n" for pattern in (b"*.dvc", b"/checkpoint.json", b"/.cpvconfig", b".gitignore")
 )
-_OURS = re.compile(re.escape(_MARK) + rb"(?:\S+ merge=cpv\n)*")
+_OURS = regex(re.escape(_MARK) + rb"(?:\S+ merge=cpv\n)*")
 _TITLE = "CPV: pointers, checkpoint.json and what belongs to them"
 # Without git-cpv files merge as text, whose conflict markers git cpv pull settles later.
 _COMMAND = (
@@ -28,7 +29,7 @@ _COMMAND = (
     "{{ git merge-file --marker-size=%L %A %O %B; exit; }}; "
     '"$cpv" hooks run merge -- %O %A %B %L %P'
 )
-_LAUNCHER = re.compile(r"cpv=(.*?); \[")
+_LAUNCHER = regex(r"cpv=(.*?); \[")
 
 
 def state(repo: GitRepository) -> HookState:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 from cpvlib.stores.files import culprit, disk_error, write_atomic
 
@@ -22,7 +23,7 @@ _BEFORE = "before-cpv"
 _LEGACY = ".legacy"  # where the pre-commit framework moves a hook that it finds, and runs it
 _LOOK_BYTES = 400
 _LARGEST_BYTES = 1 << 20
-_LAUNCHER = re.compile(rb"^launcher=(.*)$", re.MULTILINE)
+_LAUNCHER = regex(rb"^launcher=(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import BinaryIO
 
 from cpvlib.base.errors import StorageError
+from cpvlib.base.typed import BinaryIO
 from cpvlib.base.values import dataclass
 from cpvlib.stores.blockhash import crc64nvme
 from cpvlib.stores.storage.protocol import OnBytes, Source

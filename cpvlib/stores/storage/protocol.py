@@ -19,9 +19,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
 from cpvlib.base.errors import StorageError
+from cpvlib.base.typed import BinaryIO, Protocol
 from cpvlib.base.values import dataclass
 from cpvlib.domain.delta import Piece
 from cpvlib.domain.spans import Span

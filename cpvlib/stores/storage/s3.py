@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 from cpvlib.base.errors import CPVError, StorageError
 from cpvlib.base.parallel import Crew
+from cpvlib.base.typed import Any
 from cpvlib.base.values import replace
 from cpvlib.domain.delta import copied_bytes
 from cpvlib.domain.spans import Span, cut, gaps, joined

@@ -9,15 +9,14 @@ botocore. AWS SDKs and tools reference guide: "Configuration and authentication 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
-from cpvlib.base.values import dataclass, field
+from cpvlib.base.regex import regex
+from cpvlib.base.values import NamedTuple, dataclass, field
 from cpvlib.stores.storage.s3_settings import S3Settings
 
 # Variables of AWS that are read here or change nothing here; any other is left to botocore.
@@ -50,12 +49,12 @@ _KEYS = ("aws_access_key_id", "aws_secret_access_key")
 _TOKENS = ("aws_security_token", "aws_session_token")
 _IN_PROFILE = frozenset({*_KEYS, *_TOKENS, "region", "endpoint_url", "output", "cli_pager"})
 
-_PROFILE = re.compile(r"profile\s+([^\s'\"\\]+)")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
-_DOTTED_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_ENDPOINT = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?/?")
-_REGION = re.compile(r"(?!.*(?:global|external|fips))[a-z0-9][a-z0-9-]*")
-_AMAZONS_REGION = re.compile(r"(?:af|ap|ca|eu|il|me|mx|sa|us)-(?:(?:north|south|east|west|central)+)-\d")
+_PROFILE = regex(r"profile\s+([^\s'\"\\]+)")
+_BUCKET = regex(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_DOTTED_BUCKET = regex(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ENDPOINT = regex(r"https?://[A-Za-z0-9.-]+(?::\d+)?/?")
+_REGION = regex(r"(?!.*(?:global|external|fips))[a-z0-9][a-z0-9-]*")
+_AMAZONS_REGION = regex(r"(?:af|ap|ca|eu|il|me|mx|sa|us)-(?:(?:north|south|east|west|central)+)-\d")
 _GLOBAL_REGION = "us-east-1"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from cpvlib.base.errors import CPVError, StorageError
+from cpvlib.base.typed import Any
 from cpvlib.stores.storage.parts import Part
 from cpvlib.stores.storage.s3_client import S3Line
 from cpvlib.stores.storage.s3_multipart import begun

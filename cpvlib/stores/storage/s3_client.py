@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cpvlib.base.errors import CredentialError
+from cpvlib.base.typed import TYPE_CHECKING, Any
+from cpvlib.base.values import NamedTuple
 from cpvlib.domain.text import printable
 from cpvlib.stores.storage.parts import PassedError
 from cpvlib.stores.storage.s3_access import Access, Keys

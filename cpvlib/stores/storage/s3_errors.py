@@ -8,9 +8,9 @@ credential process. S3 API reference: "Error responses".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from cpvlib.base.errors import ConfigError, CPVError, CredentialError, StorageError
+from cpvlib.base.typed import Any
 from cpvlib.domain.text import printable
 from cpvlib.stores.storage.protocol import ObjectMissingError
 from cpvlib.stores.storage.s3_settings import S3Settings

@@ -15,10 +15,12 @@ from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from cpvlib.base.parallel import Crew
+from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING, Any, TypeVar
+from cpvlib.base.values import NamedTuple
 from cpvlib.domain.text import printable
 from cpvlib.stores.storage.protocol import ObjectMissingError, ObjectStat
 from cpvlib.stores.storage.s3_access import Access, Keys
@@ -35,11 +37,11 @@ _PAGE = 1000
 _FEW_FAILURES = 32
 _WHOLE_CALL = timedelta(days=7)  # obstore would end any call after 30 s; what stands still ends sooner
 # Variables that change what obstore sends, and mean nothing to botocore.
-_OBSTORES_OWN = re.compile(
+_OBSTORES_OWN = regex(
     r"AWS_(?:CHECKSUM_|SERVER_SIDE_|SSE_|PROXY_|HTTP[12]|ROOT_CERT|DEFAULT_(?:HEADER|CONTENT)).*"
 )
 # In these obstore keeps to itself what it does with other characters, and refuses some.
-_PLAIN_PREFIX = re.compile(r"(?:(?!\.\.?(?:/|$))[\w.+@=,:() -]+(?:/|$))*", re.ASCII)
+_PLAIN_PREFIX = regex(r"(?:(?!\.\.?(?:/|$))[\w.+@=,:() -]+(?:/|$))*", re.ASCII)
 _OF_OBJECTS = frozenset({"HeadObject", "GetObject"})
 _SIGNED_BY_OBSTORE = frozenset({"ServerSideEncryption", "SSEKMSKeyId"})
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 from cpvlib.base.errors import CPVError
+from cpvlib.base.regex import regex
 from cpvlib.stores.storage.s3_client import S3Line
 from cpvlib.stores.storage.s3_errors import UploadGoneError
 from cpvlib.stores.storage.s3_multipart import Upload
@@ -15,7 +16,7 @@ from cpvlib.stores.storage.uploads import STALE_S, UploadRecords
 _EVERY_S = 24 * 3600
 _MOST = 50
 # Keys of objects, as DVC 3 and DVC 2 have them: nothing else below the prefix is touched.
-_OBJECT = re.compile(r"(files/md5/)?[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?", re.ASCII)
+_OBJECT = regex(r"(files/md5/)?[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?", re.ASCII)
 
 
 def sweep(line: S3Line, records: UploadRecords) -> None:

@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
-from typing import Any, BinaryIO
 
 from cpvlib.base.errors import CPVError, StorageError
 from cpvlib.base.parallel import Crew
+from cpvlib.base.typed import Any, BinaryIO
 from cpvlib.base.values import dataclass
 from cpvlib.domain.text import human_size
 from cpvlib.stores.blockhash import crc64nvme

@@ -12,7 +12,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, Protocol
+
+from cpvlib.base.typed import Any, Protocol
 
 _TYPE = "FULL_OBJECT"
 

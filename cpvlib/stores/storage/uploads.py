@@ -6,15 +6,14 @@ server's own word for each part agrees with the bytes that are to be there.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
+from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass
 from cpvlib.stores import filelock
 
@@ -92,6 +91,8 @@ class UploadRecords:
     def of(self, url: str, key: str, size: int, md5: str) -> Iterator[UploadRecord | None]:
         """The record of this object's upload, which may be empty; None where another process or thread is at
         it, or none can be kept here. One that is empty afterwards is removed."""
+        import hashlib
+
         path = self.folder / f"{hashlib.sha256(f'{url} {key}'.encode()).hexdigest()[:32]}{_SUFFIX}"
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
