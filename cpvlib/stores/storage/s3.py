@@ -9,11 +9,8 @@ should.
 from __future__ import annotations
 
 import hashlib
-import os
-import random
 import threading
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
@@ -22,8 +19,7 @@ from cpvlib.base.parallel import Crew
 from cpvlib.base.typed import Any
 from cpvlib.base.values import replace
 from cpvlib.domain.delta import copied_bytes
-from cpvlib.domain.spans import Span, cut, gaps, joined
-from cpvlib.stores.storage.arriving import Arriving
+from cpvlib.domain.spans import Span, joined
 from cpvlib.stores.storage.parts import Part, Slice, Told, crc_of, parts_of
 from cpvlib.stores.storage.protocol import (
     UNKNOWN,
@@ -34,14 +30,14 @@ from cpvlib.stores.storage.protocol import (
     OnSpan,
     Proof,
     Source,
-    There,
     no_span,
 )
-from cpvlib.stores.storage.s3_choice import fast_line
-from cpvlib.stores.storage.s3_client import Note, S3Line, blocks, get_range, is_md5, md5_header, md5_in
+from cpvlib.stores.storage.s3_choice import LineChoice
+from cpvlib.stores.storage.s3_client import Note, S3Line, is_md5, md5_header, md5_in
 from cpvlib.stores.storage.s3_errors import AGAIN, DamagedError
-from cpvlib.stores.storage.s3_fast import ElsewhereError, FastLine
+from cpvlib.stores.storage.s3_fast import ElsewhereError
 from cpvlib.stores.storage.s3_multipart import Brought, Origin, Upload, begun, resumable, whole_etag
+from cpvlib.stores.storage.s3_reading import Reader
 from cpvlib.stores.storage.s3_settings import S3Settings
 from cpvlib.stores.storage.s3_whole import Memory, kept
 from cpvlib.stores.storage.uploads import UploadRecords
@@ -50,19 +46,13 @@ _MIB = 1 << 20
 _FAST_PUT = 256 * 1024
 _IN_MEMORY = 1 * _MIB
 _SINGLE_PUT = 16 * _MIB
-_FIRST_RANGE = 8 * _MIB
-_RANGE = 32 * _MIB
-_RANGES_AT_ONCE = 8
 _COPY_PART = 1024 * _MIB
 _SINGLE_COPY = 5 * 1024 * _MIB
-_TRIES = 6
 _FEW = 64
 _DELETE_AT_ONCE = 1000
 _HEX = "0123456789abcdef"
 # In the time of one HEAD, 32 of them at once, LIST brings 15 objects from Ceph, and 60 in 16 threads.
 _HEADS_PER_LISTED = 0.04
-
-Sink = Callable[[int, bytes], None]
 
 
 class S3Storage:
@@ -83,16 +73,15 @@ class S3Storage:
         self._line = S3Line(settings, note or (lambda _: None), trace, memory)
         self._uploads = uploads
         self._sent_parts = False
-        self._trace = trace or (lambda _: None)
-        self._choosing = threading.Lock()
-        self._chosen: list[FastLine | None] = []
+        self._choice = LineChoice(self._line, trace or (lambda _: None))
+        self._reader = Reader(self._line, self._choice)
         self._seeing = threading.Lock()
         self._bucket_seen = False
         self._etags_tell = True
 
     def stat(self, key: str) -> ObjectStat | None:
         with suppress(ElsewhereError):
-            found = self._fast().head(key)
+            found = self._choice.fast().head(key)
             if found is None:
                 return self._absence()
             if found.etag == _md5_named(key):
@@ -124,7 +113,7 @@ class S3Storage:
             digest.update(block)
             on_bytes(len(block))
 
-        self._read_range(key, 0, None, None, take)
+        self._reader.read(key, 0, None, None, take)
         return digest.hexdigest()
 
     @property
@@ -160,30 +149,12 @@ class S3Storage:
     ) -> None:
         have = joined(have)
         with target.open("r+b" if have else "wb", buffering=0) as writer:
-
-            def fetch(span: Span, etag: str | None) -> tuple[int, str]:
-                arrived = Arriving(writer.fileno(), span.start, on_span, on_bytes)
-                try:
-                    return self._read_range(key, *span, etag, arrived.write)
-                finally:
-                    arrived.tell()
-
-            if have:
-                size, etag = self._size_and_etag(key)
-                rest = list(gaps(have if have[-1].end <= size else (), size))
-                on_bytes(There(size - sum(span.size for span in rest)))
-            else:
-                size, etag = fetch(Span(0, _FIRST_RANGE), None)
-                rest = list(gaps([Span(0, _FIRST_RANGE)], size))
-            os.ftruncate(writer.fileno(), size)
-            crew = Crew(min(_RANGES_AT_ONCE, self.jobs))
-            for _ in crew.each(lambda span: fetch(span, etag), cut(rest, _RANGE)):
-                pass
+            self._reader.fill(key, writer, have, on_span, on_bytes)
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         data = bytearray()
         try:
-            size, _ = self._read_range(key, 0, limit + 1, None, lambda _, block: data.extend(block))
+            size, _ = self._reader.read(key, 0, limit + 1, None, lambda _, block: data.extend(block))
         except ObjectMissingError:
             return None
         if size > limit:
@@ -191,7 +162,7 @@ class S3Storage:
         return bytes(data)
 
     def copy(self, from_key: str, to_key: str) -> None:
-        size, etag = self._size_and_etag(from_key)
+        size, etag = self._reader.size_and_etag(from_key)
         if size <= _SINGLE_COPY:
             with self._line.asking("copy", from_key) as client:
                 client.copy_object(
@@ -213,7 +184,7 @@ class S3Storage:
         last = None
         if prefix.startswith("files/md5/"):
             with suppress(ElsewhereError):
-                for found in self._fast(for_lists=True).list(prefix):
+                for found in self._choice.fast(for_lists=True).list(prefix):
                     yield found
                     last = found.key
                 return
@@ -253,7 +224,9 @@ class S3Storage:
     def _put_whole(self, key: str, body: bytes | Slice, md5: str, source: Source | None) -> Proof:
         if isinstance(body, bytes) and len(body) <= _FAST_PUT and _md5_of(body) == md5:
             with suppress(ElsewhereError):
-                return self._confirm_etag(key, len(body), md5, self._fast(for_puts=True).put(key, body))
+                return self._confirm_etag(
+                    key, len(body), md5, self._choice.fast(for_puts=True).put(key, body)
+                )
         try:
             with self._line.asking("write", key) as client:
                 answer: Any = client.put_object(
@@ -377,47 +350,13 @@ class S3Storage:
             f"'{key}' came to lie in '{self.url}' other than it was sent, and was removed there", hint=AGAIN
         )
 
-    def _read_range(
-        self, key: str, start: int, end: int | None, etag: str | None, sink: Sink
-    ) -> tuple[int, str]:
-        """Bytes from `start` to before `end`, or the object's end, into `sink`; the object's size and ETag.
-
-        A body that breaks off is asked for again from where it broke, while each few tries bring something.
-        """
-        position, barren = start, 0
-        with suppress(ElsewhereError):
-            size, found_etag, position = self._fast().read(key, start, end, etag, sink)
-            end, etag = size if end is None else min(end, size), found_etag
-            if position >= end:
-                return size, etag
-        where = {**self._line.at(key), **self._line.customer_key}
-        while True:
-            before = position
-            with self._line.asking("read", key) as client:
-                answer = get_range(client, position, end, etag, where)
-                if answer is None:
-                    return 0, ""
-                size, etag = _whole_size(answer), answer.get("ETag", "")
-                end = size if end is None else min(end, size)
-                for block in blocks(answer["Body"], end - position):
-                    sink(position, block)
-                    position += len(block)
-            if position >= end:
-                return size, etag
-            barren = 0 if position > before else barren + 1
-            if barren == _TRIES:
-                raise StorageError(
-                    f"reading '{key}' from '{self.url}' broke off, again and again", hint=AGAIN
-                )
-            time.sleep(random.uniform(0, 2**barren))
-
     def _has_each(self, keys: Collection[str]) -> dict[str, int]:
         sizes = Crew(self.jobs).each(self._size, keys)
         return {key: size for key, size in sizes if size is not None}
 
     def _size(self, key: str) -> int | None:
         try:
-            found = self._fast().head(key) or self._absence()
+            found = self._choice.fast().head(key) or self._absence()
         except ElsewhereError:
             found = self._stat_slowly(key)
         return found.size if found else None
@@ -430,21 +369,6 @@ class S3Storage:
         except ObjectMissingError:
             return self._absence()
         return ObjectStat(key, head["ContentLength"], md5_in(head), head["LastModified"])
-
-    def _fast(self, *, for_puts: bool = False, for_lists: bool = False) -> FastLine:
-        """The line through obstore. ElsewhereError where boto3 is to be asked."""
-        with self._choosing:
-            if not self._chosen:
-                self._chosen.append(fast_line(self.settings, self._line, self._trace))
-        fast = self._chosen[0]
-        if (
-            fast is None
-            or fast.is_down
-            or (for_puts and not fast.can_put)
-            or (for_lists and not fast.can_list)
-        ):
-            raise ElsewhereError
-        return fast
 
     def _listed(self, prefix: str, wanted: set[str]) -> dict[str, int]:
         return {found.key: found.size for found in self.list(prefix) if found.key in wanted}
@@ -464,11 +388,6 @@ class S3Storage:
             return {"Marker": page["Contents"][-1]["Key"]}
         return {"ContinuationToken": page["NextContinuationToken"]}
 
-    def _size_and_etag(self, key: str) -> tuple[int, str]:
-        with self._line.asking("read", key) as client:
-            head = client.head_object(**self._line.at(key), **self._line.customer_key)
-        return head["ContentLength"], head["ETag"]
-
     def _absence(self) -> ObjectStat | None:
         """None: HEAD says 404 for a missing bucket too, so the first miss asks again. Raises for that."""
         with self._seeing:
@@ -476,12 +395,6 @@ class S3Storage:
                 next(self.list("files/md5/none/"), None)  # a prefix that nothing has: no page comes of it
                 self._bucket_seen = True
         return None
-
-
-def _whole_size(answer: Any) -> int:
-    """From 'Content-Range: bytes 0-99/5000'; a server that knows no ranges sends everything."""
-    _, _, size = answer.get("ContentRange", "").rpartition("/")
-    return int(size or answer["ContentLength"])
 
 
 def _md5_named(key: str) -> str:

@@ -6,17 +6,43 @@ before it in what there is much of, wherever it obeys the settings as boto3 woul
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from cpvlib.base.errors import CPVError
 from cpvlib.domain.text import printable
 from cpvlib.stores.storage.s3_access import Access, plain_access
 from cpvlib.stores.storage.s3_client import S3Line
-from cpvlib.stores.storage.s3_fast import FastLine, obstacle
+from cpvlib.stores.storage.s3_fast import ElsewhereError, FastLine, obstacle
 from cpvlib.stores.storage.s3_settings import S3Settings
 
 
-def fast_line(settings: S3Settings, line: S3Line, trace: Callable[[str], None]) -> FastLine | None:
+class LineChoice:
+    """The line to take for a call, decided when the first is made."""
+
+    def __init__(self, line: S3Line, trace: Callable[[str], None]) -> None:
+        self._line = line
+        self._trace = trace
+        self._choosing = threading.Lock()
+        self._chosen: list[FastLine | None] = []
+
+    def fast(self, *, for_puts: bool = False, for_lists: bool = False) -> FastLine:
+        """The line through obstore. ElsewhereError where boto3 is to be asked."""
+        with self._choosing:
+            if not self._chosen:
+                self._chosen.append(_fast_line(self._line.settings, self._line, self._trace))
+        fast = self._chosen[0]
+        if (
+            fast is None
+            or fast.is_down
+            or (for_puts and not fast.can_put)
+            or (for_lists and not fast.can_list)
+        ):
+            raise ElsewhereError
+        return fast
+
+
+def _fast_line(settings: S3Settings, line: S3Line, trace: Callable[[str], None]) -> FastLine | None:
     """The line through obstore, None where boto3 has to do everything.
 
     What is wrong with the settings raises nothing here: boto3's first call says it.

@@ -1,0 +1,102 @@
+"""Reading objects of a bucket, as ranges: many at once for a large one, each going on where it broke off."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from io import FileIO
+
+from cpvlib.base.errors import StorageError
+from cpvlib.base.parallel import Crew
+from cpvlib.base.typed import Any
+from cpvlib.domain.spans import Span, cut, gaps
+from cpvlib.stores.storage.arriving import Arriving
+from cpvlib.stores.storage.protocol import OnBytes, OnSpan, There
+from cpvlib.stores.storage.s3_choice import LineChoice
+from cpvlib.stores.storage.s3_client import S3Line, blocks, get_range
+from cpvlib.stores.storage.s3_errors import AGAIN
+from cpvlib.stores.storage.s3_fast import ElsewhereError, Sink
+
+_MIB = 1 << 20
+_FIRST_RANGE = 8 * _MIB
+_RANGE = 32 * _MIB
+_RANGES_AT_ONCE = 8
+_TRIES = 6
+
+
+class Reader:
+    """Brings what objects hold, by the line that is chosen. S3 API reference: GetObject, HeadObject."""
+
+    def __init__(self, line: S3Line, choice: LineChoice) -> None:
+        self._line = line
+        self._choice = choice
+
+    def fill(
+        self, key: str, writer: FileIO, have: Sequence[Span], on_span: OnSpan, on_bytes: OnBytes
+    ) -> None:
+        """Write the object to this file, all but the spans that it `have`s, which are joined."""
+
+        def fetch(span: Span, etag: str | None) -> tuple[int, str]:
+            arrived = Arriving(writer.fileno(), span.start, on_span, on_bytes)
+            try:
+                return self.read(key, *span, etag, arrived.write)
+            finally:
+                arrived.tell()
+
+        if have:
+            size, etag = self.size_and_etag(key)
+            rest = list(gaps(have if have[-1].end <= size else (), size))
+            on_bytes(There(size - sum(span.size for span in rest)))
+        else:
+            size, etag = fetch(Span(0, _FIRST_RANGE), None)
+            rest = list(gaps([Span(0, _FIRST_RANGE)], size))
+        os.ftruncate(writer.fileno(), size)
+        crew = Crew(min(_RANGES_AT_ONCE, self._line.settings.jobs))
+        for _ in crew.each(lambda span: fetch(span, etag), cut(rest, _RANGE)):
+            pass
+
+    def read(self, key: str, start: int, end: int | None, etag: str | None, sink: Sink) -> tuple[int, str]:
+        """Bytes from `start` to before `end`, or the object's end, into `sink`; the object's size and ETag.
+
+        A body that breaks off is asked for again from where it broke, while each few tries bring something.
+        """
+        position, barren = start, 0
+        with suppress(ElsewhereError):
+            size, found_etag, position = self._choice.fast().read(key, start, end, etag, sink)
+            end, etag = size if end is None else min(end, size), found_etag
+            if position >= end:
+                return size, etag
+        where = {**self._line.at(key), **self._line.customer_key}
+        while True:
+            before = position
+            with self._line.asking("read", key) as client:
+                answer = get_range(client, position, end, etag, where)
+                if answer is None:
+                    return 0, ""
+                size, etag = _whole_size(answer), answer.get("ETag", "")
+                end = size if end is None else min(end, size)
+                for block in blocks(answer["Body"], end - position):
+                    sink(position, block)
+                    position += len(block)
+            if position >= end:
+                return size, etag
+            barren = 0 if position > before else barren + 1
+            if barren == _TRIES:
+                raise StorageError(
+                    f"reading '{key}' from '{self._line.settings.url}' broke off, again and again", hint=AGAIN
+                )
+            time.sleep(random.uniform(0, 2**barren))
+
+    def size_and_etag(self, key: str) -> tuple[int, str]:
+        with self._line.asking("read", key) as client:
+            head = client.head_object(**self._line.at(key), **self._line.customer_key)
+        return head["ContentLength"], head["ETag"]
+
+
+def _whole_size(answer: Any) -> int:
+    """From 'Content-Range: bytes 0-99/5000'; a server that knows no ranges sends everything."""
+    _, _, size = answer.get("ContentRange", "").rpartition("/")
+    return int(size or answer["ContentLength"])
