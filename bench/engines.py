@@ -3,7 +3,7 @@
     python bench/engines.py [--on moto] [--on ceph] [--on sink] [--count 5000] [--bytes 2048] [PUT …]
 
 Each run is a whole process that makes one kind of call for every object, 32 at once, start-up included. What
-is printed decides `_FAST_PUT` and `_HEADS_PER_LISTED` in cpvlib/stores/storage/s3.py.
+is printed decides `_IN_MEMORY` and `_HEADS_PER_LISTED` in cpvlib/stores/storage/s3.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -29,28 +29,35 @@ from cpvlib.stores.storage.protocol import Storage, files_key
 _ENGINES = ("auto", "boto3")
 
 
-def objects(count: int, size: int) -> Iterator[tuple[str, bytes]]:
-    """Keys and contents, the same each time."""
-    for number in range(count):
-        data = hashlib.shake_128(b"%d" % number).digest(min(size, 64)).ljust(size, b"\0")
-        yield files_key(hashlib.md5(data, usedforsecurity=False).hexdigest()), data
+def content(number: int, size: int) -> bytes:
+    """The same each time."""
+    return hashlib.shake_128(b"%d" % number).digest(min(size, 64)).ljust(size, b"\0")
+
+
+def key_of(data: bytes) -> str:
+    return files_key(hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
 def put(storage: Storage, count: int, size: int) -> None:
-    all_of(lambda item: storage.put_bytes(*item), list(objects(count, size)))
+    def store(number: int) -> None:
+        data = content(number, size)
+        storage.put_bytes(key_of(data), data)
+
+    all_of(store, range(count))
 
 
 def get(storage: Storage, count: int, size: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
 
-        def fetch(key: str) -> None:
-            storage.get(key, Path(folder, key.replace("/", "-")), on_bytes=lambda _: None)
+        def fetch(number: int) -> None:
+            key = key_of(content(number, size))
+            storage.get(key, Path(folder, str(number)), on_bytes=lambda _: None)
 
-        all_of(fetch, [key for key, _ in objects(count, size)])
+        all_of(fetch, range(count))
 
 
 def head(storage: Storage, count: int, size: int) -> None:
-    all_of(storage.stat, [key for key, _ in objects(count, size)])
+    all_of(lambda number: storage.stat(key_of(content(number, size))), range(count))
 
 
 def listing(storage: Storage, count: int, size: int) -> None:
@@ -58,7 +65,7 @@ def listing(storage: Storage, count: int, size: int) -> None:
     assert sum(number for _, number in found) >= count
 
 
-def all_of(work: Callable[..., object], items: list[object]) -> None:
+def all_of(work: Callable[[int], object], items: Iterable[int]) -> None:
     for _ in Crew(32).each(work, items):
         pass
 

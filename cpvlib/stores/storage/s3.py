@@ -43,7 +43,7 @@ from cpvlib.stores.storage.s3_whole import Memory, kept
 from cpvlib.stores.storage.uploads import UploadRecords
 
 _MIB = 1 << 20
-_FAST_PUT = 256 * 1024
+# Up to here obstore puts in 0.6 to 0.8 of boto3's CPU time; at 4 MiB there is nothing between them.
 _IN_MEMORY = 1 * _MIB
 _SINGLE_PUT = 16 * _MIB
 _COPY_PART = 1024 * _MIB
@@ -222,7 +222,7 @@ class S3Storage:
             sweep(self._line, self._uploads)
 
     def _put_whole(self, key: str, body: bytes | Slice, md5: str, source: Source | None) -> Proof:
-        if isinstance(body, bytes) and len(body) <= _FAST_PUT and _md5_of(body) == md5:
+        if isinstance(body, bytes) and _md5_of(body) == md5:
             with suppress(ElsewhereError):
                 return self._confirm_etag(
                     key, len(body), md5, self._choice.fast(for_puts=True).put(key, body)
