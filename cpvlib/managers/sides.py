@@ -14,6 +14,8 @@ from cpvlib.managers.outs import CHECKPOINT, CONFIG
 if TYPE_CHECKING:
     from cpvlib.managers.workspace import Workspace
 
+_MOST_BASES, _MOST_CROSSINGS = 3, 6
+
 Blobs = Mapping[str, str]
 """Path to blob id."""
 Files = Mapping[str, bytes]
@@ -73,9 +75,9 @@ def of_blobs(ws: Workspace, base: Blobs, ours: Blobs, theirs: Blobs) -> Sides:
     return Sides(*({path: contents[blob] for path, blob in each.items()} for each in wanted))
 
 
-def _base(ws: Workspace, commits: Sequence[str]) -> Blobs:
+def _base(ws: Workspace, commits: Sequence[str], crossings: int = 0) -> Blobs:
     """What two branches began from. git-merge(1), "recursive": of several it makes one, in which what they
-    differ in is as it was before."""
+    differ in is as it was before. Histories that cross more often than any real ones begin from the first."""
     from cpvlib.managers.merging import merge
     from cpvlib.stores.git import merges
     from cpvlib.stores.git.objects import ObjectWriter
@@ -84,8 +86,8 @@ def _base(ws: Workspace, commits: Sequence[str]) -> Blobs:
         return {}
     first, *others = commits
     blobs = dict(blobs_of(ws, first))
-    for other in others:
-        before = _base(ws, merges.bases(ws.repo, first, other))
+    for other in others[: _MOST_BASES - 1] if crossings < _MOST_CROSSINGS else ():
+        before = _base(ws, merges.bases(ws.repo, first, other), crossings + 1)
         merged = merge(ws, of_blobs(ws, before, blobs, blobs_of(ws, other)), Side.BASE)
         writer = ObjectWriter(ws.repo.git, ws.repo.object_format)
         for path, content in merged.files.items():

@@ -11,7 +11,8 @@ from pathlib import Path
 
 TEAM, MODEL = "T", "m"
 CPVCONFIG = '[cpv]\n\tteam = T\n\tmodel = m\n[cpv "model"]\n\tout = model.bin\n[cpv "data"]\n\tout = data\n'
-_WHO = "Eve <eve@example.org> 1767225600 +0000"
+_WHO = "Eve <eve@example.org>"
+_WHEN = "1767225600 +0000"
 
 
 class Link(str):
@@ -43,46 +44,57 @@ def listing(*names: str, data: bytes = b"payload") -> bytes:
 
 @dataclass
 class Forged:
-    """What a repository is made of. `objects` are what the storage has, by the name that it lies under."""
+    """What a commit is made of. `objects` are what the storage has, by the name that it lies under."""
 
     files: Mapping[str, Content] = field(default_factory=dict)
     objects: Mapping[str, bytes] = field(default_factory=dict)
     tags: Mapping[str, str | bytes] = field(default_factory=dict)
     branch: str = "main"
+    who: str = _WHO
+    subject: str = "Train"
 
     def write(self, bare: Path, storage: Path) -> None:
         """The repository to clone from, and the storage beside it."""
         subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
-        subprocess.run(
-            ["git", "-C", str(bare), "fast-import", "--quiet"],
-            input=self._stream(),
-            check=True,
-            capture_output=True,
-        )
+        self._add(bare, storage, b"")
         subprocess.run(
             ["git", "-C", str(bare), "symbolic-ref", "HEAD", f"refs/heads/{self.branch}"], check=True
+        )
+
+    def follow(self, bare: Path, storage: Path) -> None:
+        """A commit upon those that are there, which changes these files alone."""
+        self._add(bare, storage, b"from refs/heads/%b^0\n" % self.branch.encode())
+
+    def _add(self, bare: Path, storage: Path, onto: bytes) -> None:
+        subprocess.run(
+            ["git", "-C", str(bare), "fast-import", "--quiet"],
+            input=self._stream(onto),
+            check=True,
+            capture_output=True,
         )
         for oid, data in self.objects.items():
             place = storage / "files/md5" / oid[:2] / oid[2:]
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
 
-    def _stream(self) -> bytes:
+    def _stream(self, onto: bytes) -> bytes:
         ref = f"refs/heads/{self.branch}".encode()
-        parts = [b"commit ", ref, b"\nmark :1\n", _person("author"), _person("committer"), _data(b"Train\n")]
+        parts = [b"commit ", ref, b"\nmark :1\n", self._person("author"), self._person("committer")]
+        parts += [_data(f"{self.subject}\n".encode()), onto]
         for path, content in self.files.items():
-            if content is not None:
+            if content is None:
+                parts += [b"D ", _quoted(path), b"\n"] if onto else []
+            else:
                 mode = b"120000" if isinstance(content, Link) else b"100644"
                 body = content if isinstance(content, bytes) else content.encode()
                 parts += [b"M ", mode, b" inline ", _quoted(path), b"\n", _data(body)]
         for name, message in self.tags.items():
             body = message if isinstance(message, bytes) else message.encode()
-            parts += [b"tag ", name.encode(), b"\nfrom :1\n", _person("tagger"), _data(body)]
+            parts += [b"tag ", name.encode(), b"\nfrom :1\n", self._person("tagger"), _data(body)]
         return b"".join(parts)
 
-
-def _person(role: str) -> bytes:
-    return f"{role} {_WHO}\n".encode()
+    def _person(self, role: str) -> bytes:
+        return f"{role} {self.who} {_WHEN}\n".encode()
 
 
 def _data(body: bytes) -> bytes:

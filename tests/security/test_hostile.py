@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from corpus import ALL, case_table
-from trap import Trap, complaint, harmful, trap
+from trap import Trap, complaint, trap, type_it
 
-from shell import Result, Shell
+from shell import Shell
 
 COMMANDS = (
     *("status", "status --json", "pull", "list", "list --json", "show", "show --json", "diff v0.1", "verify"),
@@ -44,14 +44,6 @@ def laid(shell: Shell, sealed: Path) -> Iterator[Trap]:
         yield laid
 
 
-def type_it(shell: Shell, command: str) -> Result:
-    """`-C sub status` is typed in the folder `sub`. There is plenty of memory and time, and an end to it."""
-    words = command.split(" ", 2)
-    here = shell.at(words[1]) if words[0] == "-C" else shell
-    line = words[2] if words[0] == "-C" else command
-    return here.run(f"ulimit -v 4000000; exec git cpv {line}", timeout_s=120)
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_hostile(laid: Trap, shell: Shell, sealed: Path, name: str) -> None:
     case = CASES[name]
@@ -72,10 +64,4 @@ def test_hostile(laid: Trap, shell: Shell, sealed: Path, name: str) -> None:
     victim = shell.at("victim")
     ran += [type_it(victim, command) for command in (COMMANDS if ALL else ()) + case.then]
     assert [(result.command, complaint(result)) for result in ran if complaint(result)] == []
-    after = laid.seen()
-    changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
-    assert {path for path in changed if "/cpv/storage/T/m" not in path} == set()
-    assert not laid.has_run
-    assert laid.asked() == []
-    logs = [file.read_text() for file in (sealed / ".local/state/cpv").rglob("*") if file.is_file()]
-    assert [harmful(log) for log in logs if harmful(log)] == []
+    laid.check(before)

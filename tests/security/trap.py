@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from servers.answering import Answer, Answering, answering
-from shell import Result
+from shell import Result, Shell
 
 # C0 but newline and tab, DEL, C1, and what reorders or hides text: none of it may reach a terminal or a log.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -64,6 +64,16 @@ class Trap:
                     found[name] = file.read_bytes() if file.is_file() else "folder"
         return found
 
+    def check(self, before: Mapping[str, bytes | str]) -> None:
+        """All is as it was `before`, nothing was run, nothing given away, and no log acts on a terminal."""
+        after = self.seen()
+        changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+        assert {path for path in changed if "/cpv/storage/T/m" not in path} == set()
+        assert not self.has_run
+        assert self.asked() == []
+        logs = [file.read_text() for file in (self.home / ".local/state/cpv").rglob("*") if file.is_file()]
+        assert [harmful(log) for log in logs if harmful(log)] == []
+
     def asked(self) -> list[str]:
         """What was asked of the listener: 'METHOD path', and '+credentials' where some came with it."""
         return [
@@ -79,6 +89,14 @@ def trap(folder: Path, home: Path) -> Iterator[Trap]:
         laid = Trap(folder, home, listener)
         laid.lay()
         yield laid
+
+
+def type_it(shell: Shell, command: str) -> Result:
+    """`-C sub status` is typed in the folder `sub`. There is plenty of memory and time, and an end to it."""
+    words = command.split(" ", 2)
+    here = shell.at(words[1]) if words[0] == "-C" else shell
+    line = words[2] if words[0] == "-C" else command
+    return here.run(f"ulimit -v 4000000; exec git cpv {line}", timeout_s=120)
 
 
 def harmful(text: str) -> list[str]:

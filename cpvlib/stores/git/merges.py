@@ -16,6 +16,7 @@ from cpvlib.stores.git.edits import Edit, check_worktree, edit_file, edit_tree
 from cpvlib.stores.git.indexes import Entry
 from cpvlib.stores.git.objects import ObjectWriter
 from cpvlib.stores.git.repository import GitRepository
+from cpvlib.stores.git.trees import refuse_overwriting
 
 _WRITES_TREES = (2, 38)  # git merge-tree --write-tree
 # Where CPV settles its files afterwards, git is to leave them in conflict rather than to take one side.
@@ -119,8 +120,10 @@ def as_edits(files: Mapping[str, bytes | None]) -> dict[str, Edit]:
 def begin(repo: GitRepository, theirs: str, message: str) -> None:
     """Merges into index and worktree, and leaves what git can't settle, with MERGE_HEAD, for the user to end.
 
-    Raises GitError, with nothing changed, where changed files are in the way.
+    Raises GitError, with nothing changed, where files are in the way.
     """
+    for base in bases(repo, "HEAD", theirs)[:1]:
+        refuse_overwriting(repo, base, theirs)
     args = (*_NO_DRIVER, "merge", "--no-ff", "--no-commit", "--quiet", "-m", message, theirs)
     done = repo.git.ask(*args)
     repo.forget_head()

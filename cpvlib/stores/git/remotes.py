@@ -13,6 +13,7 @@ from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.config import GitConfig
 from cpvlib.stores.git.door import Completed, Git, Trace, batch_ssh, clean_environment, failure
 from cpvlib.stores.git.repository import GitRepository
+from cpvlib.stores.git.trees import refuse_overwriting
 
 OK = "ok"
 UP_TO_DATE = "up-to-date"
@@ -255,8 +256,11 @@ def set_upstream(repo: GitRepository, branch: str, git_remote: str, ref: str) ->
 def fast_forward(repo: GitRepository, commit: str) -> None:
     """Move HEAD's branch, index and worktree forward to `commit`, keeping changes that are not in the way.
 
-    Raises GitError, with nothing changed, where it isn't a descendant or changed files are in the way.
+    Raises GitError, with nothing changed, where it isn't a descendant or files are in the way.
     """
+    head = repo.head().commit
+    if head is not None:
+        refuse_overwriting(repo, head, commit)
     args = ("merge", "--ff-only", "--quiet", "--no-stat", commit)
     done = repo.git.ask(*args, env={"GIT_REFLOG_ACTION": "pull"})
     repo.forget_head()
@@ -265,7 +269,10 @@ def fast_forward(repo: GitRepository, commit: str) -> None:
 
 
 def checkout_detached(repo: GitRepository, commit: str) -> None:
-    """Check `commit` out on a detached HEAD. Raises GitError where changed files are in the way."""
+    """Check `commit` out on a detached HEAD. Raises GitError where files are in the way."""
+    head = repo.head().commit
+    if head is not None:
+        refuse_overwriting(repo, head, commit)
     repo.git.run("-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit, "--")
     repo.forget_head()
 

@@ -6,10 +6,14 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from cpvlib.base.errors import GitError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import failure
 from cpvlib.stores.git.objects import LARGEST_BYTES
 from cpvlib.stores.git.repository import GitRepository
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FILE_MODES = (b"100644", b"100755", b"100664")
 _PATHS_AT_ONCE = 500  # well below what a command line holds on any system
@@ -146,6 +150,69 @@ def is_tracked(repo: GitRepository, paths: Sequence[str]) -> set[str]:
             path = path.rpartition("/")[0]
             known.add(path)
     return {path for path in paths if path.rstrip("/") in known}
+
+
+def refuse_overwriting(repo: GitRepository, before: str, after: str) -> None:
+    """Before git goes from one commit to the other: raises GitError for files that git does not hold and would
+    overwrite, for it takes what is ignored, as outs are, to be worth nothing. git-merge(1),
+    "--overwrite-ignore", which does not count for every merge.
+    """
+    args = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--diff-filter=A", "--no-renames")
+    fields = os.fsdecode(repo.git.run(*args, before, after, "--")).split("\0")[:-1]
+    about = dict(zip(fields[1::2], fields[::2], strict=True))
+    places = {place for path, raw in about.items() if (place := _in_the_way(repo, path, raw)) is not None}
+    lost = _with_untracked(repo, sorted(places))
+    if lost:
+        from shlex import quote
+
+        from cpvlib.domain.text import listed
+
+        raise GitError(
+            f"{listed(lost)} would be overwritten by what is in git at {after[:7]}",
+            hint="move it aside and type the command again; what was committed there by mistake, somebody "
+            f"takes out of git by: git rm --cached {quote(lost[0])}",
+        )
+
+
+def _in_the_way(repo: GitRepository, path: str, raw: str) -> str | None:
+    """What is there, or is a file where a folder is to be, and not the very same file. `raw` tells modes and
+    ids: git-diff-tree(1), "raw output format"."""
+    parts = path.split("/")
+    above = ("/".join(parts[:end]) for end in range(1, len(parts)))
+    for folder in above:
+        place = repo.top / folder
+        if place.is_symlink() or place.is_file():
+            return folder
+    place = repo.top / path
+    if not os.path.lexists(place):
+        return None
+    _, mode, _, oid, _ = raw.split(" ")
+    is_same = mode.startswith("100") and place.is_file() and not place.is_symlink()
+    return None if is_same and _blob_id(repo, place) == oid else path
+
+
+def _with_untracked(repo: GitRepository, places: Sequence[str]) -> list[str]:
+    """Those that are, or hold, something that git does not hold. git-ls-files(1)."""
+    from cpvlib.domain.choice import is_under
+
+    found: set[str] = set()
+    for at in range(0, len(places), _PATHS_AT_ONCE):
+        some = places[at : at + _PATHS_AT_ONCE]
+        args = ("--literal-pathspecs", "ls-files", "-z", "--others", "--directory", "--", *some)
+        found.update(path.rstrip("/") for path in _paths(repo.git.run(*args)))
+    return [place for place in places if any(is_under(place, at) or is_under(at, place) for at in found)]
+
+
+def _blob_id(repo: GitRepository, place: Path) -> str:
+    """git-hash-object(1), of bytes as they are."""
+    import hashlib
+
+    digest = hashlib.new(repo.object_format, usedforsecurity=False)
+    digest.update(b"blob %d\0" % place.stat().st_size)
+    with place.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def index_conflicts(repo: GitRepository) -> set[str]:
