@@ -104,14 +104,16 @@ def plan_pull(
         if held.going_on is not None:
             return PullPlan(None, joining.Way(None), restoring.Restoration((), {}), (), settling=held)
         before, after = (outs_here(ws, files) for files in (held.before, held.files))
-        restoration, left, union = _plan_outs(ws, request, before, after, dry_run, progress)
+        theirs = ws.repo.resolve("MERGE_HEAD") if held.operation == "merge" else None
+        restoration, left, union = _plan_outs(ws, request, before, after, theirs, dry_run, progress)
         return PullPlan(None, joining.Way(None), restoration, left, union, settling=held)
     ws.refuse_unfinished()
     git_remote, theirs, clashes = _fetch(ws, dry_run)
     way = joining.plan_way(ws, theirs, named=_named(ws, git_remote), prefer=request.prefer)
     before = outs_here(ws, _unmarked(ws, way))
     after = before if way.commit is None else _moved(ws, before, way.start, way.commit)
-    restoration, left, union = _plan_outs(ws, request, before, after, dry_run, progress)
+    coming = way.join.theirs if way.join else None
+    restoration, left, union = _plan_outs(ws, request, before, after, coming, dry_run, progress)
     taken = _pending(ws) & set(clashes) if clashes else ()
     return PullPlan(git_remote, way, restoration, left, union, tuple(clashes), tuple(sorted(taken)))
 
@@ -121,10 +123,12 @@ def _plan_outs(
     request: PullRequest,
     before: Mapping[str, Out],
     after: Mapping[str, Out],
+    theirs: str | None,
     dry_run: bool,
     progress: Progress | None,
 ) -> tuple[restoring.Restoration, tuple[str, ...], OutEntry | None]:
-    """What changes in the worktree, the outs whose changes stay, and the log to unite with the one here."""
+    """What changes in the worktree, the outs whose changes stay, and the log to unite with the one here. Of a
+    merge, `theirs` is what comes, and has to be signed where that is asked; the merge itself can't be."""
     outs = _selected(after, request)
     judged = _judged_here(outs, before)
     absence.prepare(ws, judged, dry_run=dry_run)
@@ -139,7 +143,9 @@ def _plan_outs(
         if out.oid is not None and path not in left and not (union and path == LOG)
     }
     restoration = restoring.plan_restoration(ws, targets, found, force=request.force, choice=choice)
-    signatures.require_of(ws, after, [each.path for each in restoration.steps])
+    arriving = [each.path for each in restoration.steps]
+    if arriving and ws.settings.require_signed:
+        signatures.require_of(ws, outs_at(ws, theirs) if theirs else after, arriving)
     return restoration, tuple(left), union
 
 

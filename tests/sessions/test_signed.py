@@ -160,6 +160,32 @@ def test_a_branch_comes_when_a_signed_version_names_it(strict: Shell, shell: She
     assert bob.read("model.bin") == "weights 3"
 
 
+MERGED_BY_GIT = "git fetch -q && ! git -c merge.cpv.driver=false merge -q origin/main && git cpv pull -q"
+
+
+@pytest.mark.parametrize("way", ["git cpv pull -q", MERGED_BY_GIT])
+def test_of_a_merge_what_comes_has_to_be_signed(strict: Shell, shell: Shell, way: str) -> None:
+    """The merged folder is new, and nobody can have signed it."""
+    strict.git("push", "-q", "--force", "origin", "HEAD~1:main")
+    shell.ok("git cpv clone -q hub.git bob")
+    bob = shell.at("bob")
+    bob.write("data/train/b.txt", "two\n")
+    bob.git("remote", "set-url", "origin", "../elsewhere.git")
+    bob.fails("git cpv push -q")
+    bob.git("remote", "set-url", "origin", "../hub.git")
+    strict.git("reset", "-q", "--hard", "HEAD~1")
+    strict.write("data/train/a.txt", "changed\n")
+    strict.ok("git cpv pull -q && git cpv push -q && git cpv tag -q --data --push")
+    mine, head = bob.files("data"), bob.git("rev-parse", "HEAD")
+    said = bob.run(way).err
+    assert "no signed version names this data, and cpv.requireSigned is set" in said
+    assert (bob.files("data"), bob.git("rev-parse", "HEAD")) == (mine, head)
+    strict.ok("git cpv tag -q --data --force --sign --push")
+    bob.run("git merge --abort")
+    bob.ok(way)
+    assert bob.files("data") == {**mine, "train/a.txt": b"changed\n"}
+
+
 def test_python_downloads_only_what_is_signed(strict: Shell) -> None:
     program = """
 from cpvlib import ModelsCheckpointsManage, CPVError

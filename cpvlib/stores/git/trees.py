@@ -153,8 +153,8 @@ def is_tracked(repo: GitRepository, paths: Sequence[str]) -> set[str]:
 
 
 def refuse_overwriting(repo: GitRepository, before: str, after: str) -> None:
-    """Before git goes from one commit to the other: raises GitError for files that git does not hold and would
-    overwrite, for it takes what is ignored, as outs are, to be worth nothing. git-merge(1),
+    """Before git goes from one commit to the other: raises GitError for files that git does not hold and
+    would overwrite, for it takes what is ignored, as outs are, to be worth nothing. git-merge(1),
     "--overwrite-ignore", which does not count for every merge.
     """
     args = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--diff-filter=A", "--no-renames")
