@@ -340,10 +340,8 @@ def test_numbers_survive_a_push_that_failed(repo: Shell) -> None:
     repo.write("metrics.log", repo.read("metrics.log") + '{"loss": 0.125}\n')
     lock = repo.write(".git/index.lock", "")
     said = repo.fails("git cpv push --param lr=0.1")
-    assert said == (
-        f"error: git update-index failed: Unable to create '{lock}': File exists.\n"
-        "hint: another git is at work here; when it is gone, remove the lock that it names"
-    )
+    assert said.startswith(f"error: git update-index failed: Unable to create '{lock}': File exists.\nhint: ")
+    assert said.endswith(f": rm {lock}")
     lock.unlink()
     repo.ok("git cpv push")
     assert "loss  0.5 -> 0.125" in repo.ok("git cpv diff v0.1 HEAD")

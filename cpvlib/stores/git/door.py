@@ -72,7 +72,6 @@ _HINTS = (
         r"failed to sign|user\.signingkey",
         "name a key, git config user.signingKey KEY; or sign nothing, git config commit.gpgSign false",
     ),
-    (r"\.lock': File exists", "another git is at work here; when it is gone, remove the lock that it names"),
     ("No space left on device|Disk quota exceeded", "free some space and run the command again"),
     ("insufficient permission|Permission denied", "see who may write there: ls -ld .git .git/*"),
     ("aborted by hook", "the reference-transaction hook refuses: ls $(git rev-parse --git-path hooks)"),
@@ -308,6 +307,11 @@ def _credential_hint(err: str) -> str:
 
 
 def _hint(err: str) -> str | None:
+    if "File exists" in err:
+        from cpvlib.stores.git import leftlocks
+
+        if (hint := leftlocks.hint(err)) is not None:
+            return hint
     return next((hint for said, hint in _HINTS if re.search(said, err)), None)
 
 

@@ -83,7 +83,7 @@ def test_being_unknown_is_an_error_of_its_own() -> None:
     [
         (
             "fatal: Unable to create '/r/.git/index.lock': File exists.\n\nAnother git",
-            "another git is at work",
+            "type the command again",
         ),
         ("fatal: Unable to create '/r/.git/index.lock': Permission denied", "ls -ld .git .git/*"),
         ("error: insufficient permission for adding an object\nfatal: no tag", "ls -ld .git .git/*"),
