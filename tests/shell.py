@@ -43,7 +43,7 @@ class Shell:
         return Shell(self.cwd / folder, {**self.env, **env})
 
     def run(
-        self, command: str | Sequence[str], *, stdin: str | None = None, timeout_s: float = 120, **env: str
+        self, command: str | Sequence[str], *, stdin: str | None = None, timeout_s: float = 600, **env: str
     ) -> Result:
         """Whatever the exit code. Text is given to sh, as typed; a list is run as it is."""
         words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from fcntl import ioctl
 from pathlib import Path
 
+WATCHDOG_S = 600
+"""After which a test gives up: far more than anything takes on a busy machine."""
 _SEQUENCES = re.compile(r"\x1b\[[0-9;?>=]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[=>()][B0]?|\r|\x07|\x1b[78]")
 
 
@@ -47,7 +49,7 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
-    def wait_for(self, pattern: str, timeout_s: float = 30) -> str:
+    def wait_for(self, pattern: str, timeout_s: float = WATCHDOG_S) -> str:
         """What appeared up to and with the first match of `pattern`, which is then forgotten."""
         deadline = time.monotonic() + timeout_s
         while not (match := re.search(pattern, self.text)):
@@ -56,7 +58,7 @@ class Terminal:
         text, self.seen = self.text[: match.end()], self.text[match.end() :]
         return text
 
-    def wait(self, timeout_s: float = 30) -> int:
+    def wait(self, timeout_s: float = WATCHDOG_S) -> int:
         """The exit code, once the program has ended; what it still said is in `text`."""
         deadline = time.monotonic() + timeout_s
         while self._read(deadline - time.monotonic()):

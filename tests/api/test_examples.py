@@ -68,7 +68,7 @@ def test_loops_that_share_a_clone(desk: Desk) -> None:
         words = [sys.executable, str(EXAMPLES / "loop.py"), "--epochs", "2", "--rate", rate]
         env = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
         jobs.append(subprocess.Popen([*words, "--branch", f"rate-{rate}"], cwd=repo.cwd, env=env))
-    assert [job.wait(120) for job in jobs] == [0, 0]
+    assert [job.wait(600) for job in jobs] == [0, 0]
     for rate in ("0.1", "0.2"):
         assert len(subjects(repo, f"rate-{rate}")) == 2
         facts = json.loads(repo.git("show", f"rate-{rate}:checkpoint.json"))

@@ -94,7 +94,7 @@ print(models.upload_model_checkpoint(sys.argv[1], {"loss": float(sys.argv[2])}, 
         file = desk.write(f"runs/{number}.pt", f"weights {number}")
         words = [sys.executable, "-c", program, str(file), str(number), branch]
         started.append(subprocess.Popen(words, cwd=desk.cwd, stdout=subprocess.PIPE, text=True))
-    commits = [process.communicate(timeout=120)[0].strip() for process in started]
+    commits = [process.communicate(timeout=600)[0].strip() for process in started]
     assert [process.returncode for process in started] == [0] * 4
     repo = desk.at("whisper")
     assert sorted(repo.git("log", "--format=%H", "-2", "main").splitlines()) == sorted(commits[:2])
@@ -115,8 +115,8 @@ def test_who_waits_says_for_whom(desk: Desk, models: ModelsCheckpointsManage) ->
     with alone(place, note):
         waiting = threading.Thread(target=lambda: alone(place, note).__enter__(), daemon=True)
         waiting.start()
-        assert told.wait(30)
-    waiting.join(30)
+        assert told.wait(600)
+    waiting.join(600)
     assert lines == ["waiting for another thread of this process, which is changing this repository"]
 
 
@@ -137,7 +137,7 @@ def test_workers_that_are_forked_while_git_runs(desk: Desk, models: ModelsCheckp
                     if not child:
                         signal.pause()
                     children.append(child)
-                print(upload.wait(60) is not None)
+                print(upload.wait(600) is not None)
         for child in children:
             os.kill(child, signal.SIGKILL)
         """

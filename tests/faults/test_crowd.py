@@ -49,7 +49,7 @@ def test_versions_are_unique(
         person.write("data/train/mine.txt", f"data of {nth}\n")
         person.ok(f"git cpv push -q --metric loss=0.{nth} && git cpv tag -q {series}")
     publishing = [subprocess.Popen(["git", "cpv", "push", "-q"], cwd=person.cwd) for person in people]
-    assert [process.wait(120) for process in publishing] == [0] * PEOPLE
+    assert [process.wait(600) for process in publishing] == [0] * PEOPLE
     published = {
         ref.removeprefix("refs/tags/"): oid
         for oid, ref in (
@@ -80,7 +80,7 @@ def test_aliases_are_set_one_after_the_other(template: Template, shell: Shell, s
         subprocess.Popen(["git", "cpv", "push", "-q"], cwd=person.cwd, env={**os.environ, **person.env})
         for person in people
     ]
-    assert [process.wait(120) for process in publishing] == [0] * SETTERS
+    assert [process.wait(600) for process in publishing] == [0] * SETTERS
     last = shell.at("repo")
     last.ok("git cpv pull -q")
     settings = json.loads(last.ok("git cpv alias production --log --json"))["settings"]

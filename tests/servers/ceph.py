@@ -87,12 +87,12 @@ def start(folder: Path) -> str:
     def done(*command: str) -> bool:
         with (folder / "setup.log").open("ab") as log:
             return (
-                subprocess.run([*command, "-c", str(conf)], stdout=log, stderr=log, timeout=60).returncode
+                subprocess.run([*command, "-c", str(conf)], stdout=log, stderr=log, timeout=300).returncode
                 == 0
             )
 
     def output(*command: str) -> str:
-        return subprocess.run([*command, "-c", str(conf)], capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run([*command, "-c", str(conf)], capture_output=True, text=True, timeout=300).stdout
 
     def do(*command: str) -> None:
         """Again until it succeeds: a monitor that is not through its election yet refuses."""

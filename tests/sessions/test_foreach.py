@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 import pytest
 
@@ -82,14 +81,11 @@ def test_nothing_waits_for_an_answer_and_several_run_at_once(models: Shell) -> N
         'echo "$PWD" >> "$MEETING"; cat; '
         'until [ "$(wc -l < "$MEETING")" -ge 3 ]; do [ -e "$MEETING" ] || exit 1; done'
     )
-    started = time.monotonic()
     out = models.run(
         ["git", "cpv", "foreach", "-j", "3", "--", "sh", "-c", script],
         MEETING=str(models.cwd / "gate"),
-        timeout_s=60,
     )
     assert out.code == 0, str(out)
-    assert time.monotonic() - started < 60
 
 
 def test_a_program_that_is_not_there(models: Shell) -> None:

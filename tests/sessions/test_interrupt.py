@@ -1,9 +1,11 @@
-"""Ctrl-C: what is under way ends at once and quietly, nothing is half done, the same command completes."""
+"""Ctrl-C: what is under way ends at once and quietly, nothing is half done, the same command completes.
+
+What is interrupted would go on for hours: nothing but Ctrl-C ends it before the test gives up.
+"""
 
 from __future__ import annotations
 
 import fcntl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +16,7 @@ from servers.front import Fault, Front, front_of
 from servers.s3 import S3Server
 from shell import Shell
 from template import MakeTemplate, Template
-from terminal import Terminal
-
-AT_ONCE_S = 3  # for a machine that is busy; the command itself takes a tenth of it
+from terminal import WATCHDOG_S, Terminal
 
 
 def made(shell: Shell) -> None:
@@ -42,17 +42,15 @@ def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
 def interrupt(terminal: Terminal) -> None:
     """Ctrl-C goes to git and all that it started, as in a shell."""
     terminal.type("\x03")
-    began = time.monotonic()
     assert terminal.wait() == 130
-    assert time.monotonic() - began < AT_ONCE_S
     assert "Traceback" not in terminal.text
     assert "error" not in terminal.text
 
 
 def test_while_a_large_model_is_hashed(repo: Shell) -> None:
-    """16 GiB of nothing take half a minute to read."""
+    """Terabytes of nothing take hours to read."""
     with (repo.cwd / "model.bin").open("wb") as model:
-        model.truncate(16 << 30)
+        model.truncate(4 << 40)
     repo.git("config", "cpv.cache", "none")
     before = (repo.git("for-each-ref"), repo.git("status", "--porcelain"), repo.read("metrics.log"))
     with Terminal(["git-cpv-push", "--metric", "loss=1"], repo.cwd) as terminal:
@@ -100,6 +98,8 @@ class TestS3:
     @pytest.fixture
     def remote(self, shell: Shell, moto_server: S3Server, front: Front) -> Shell:
         shell.ok(f"git cpv init -q --team T --model m --storage s3://{moto_server.new_bucket()} repo")
+        with (shell.cwd / "repo/.dvc/config.local").open("a") as config:
+            config.write("['remote \"storage\"']\n    read_timeout = 9999\n")
         return shell.at("repo", **moto_server.environment | {"AWS_ENDPOINT_URL": front.endpoint})
 
     @pytest.mark.parametrize("size", [9, 40 << 20], ids=["a whole object", "parts"])
@@ -110,7 +110,7 @@ class TestS3:
             unharmed(remote),
             Terminal(["git-cpv-push", "--metric", "loss=1"], remote.cwd, remote.env) as terminal,
         ):
-            assert front.left_waiting.wait(30)
+            assert front.left_waiting.wait(WATCHDOG_S)
             interrupt(terminal)
         front.faults.clear()
         assert remote.ok("git cpv push --metric loss=1") == remote.git("rev-parse", "HEAD")
@@ -121,7 +121,7 @@ class TestS3:
         remote.ok("git cpv push -q --metric loss=1 && rm -rf .dvc/cache model.bin")
         front.faults.append(Fault("silent", "GET", "/files/md5/", times=1000))
         with unharmed(remote), Terminal(["git-cpv-pull"], remote.cwd, remote.env) as terminal:
-            assert front.left_waiting.wait(30)
+            assert front.left_waiting.wait(WATCHDOG_S)
             interrupt(terminal)
         front.faults.clear()
         remote.ok("git cpv pull -q")

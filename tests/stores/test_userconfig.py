@@ -76,7 +76,7 @@ def test_nobody_loses_what_another_writes_at_the_same_time(tmp_path: Path) -> No
         "for i in range(20): update(Path(sys.argv[1]), lambda c: c.update({f'{sys.argv[2]}-{i}': 'x'}))"
     )
     writers = [subprocess.Popen([sys.executable, "-c", script, str(path), name]) for name in "abcd"]
-    assert [writer.wait(timeout=60) for writer in writers] == [0] * 4
+    assert [writer.wait(timeout=600) for writer in writers] == [0] * 4
     assert len(userconfig.read(path)) == 80
 
 

@@ -58,8 +58,8 @@ def test_who_waits_says_for_whom_and_goes_on_when_the_lock_is_free(tmp_path: Pat
         assert process.stdin is not None
         process.stdin.close()
 
-    with held(tmp_path, note, timeout_s=30):
-        assert process.wait(30) == 0
+    with held(tmp_path, note, timeout_s=600):
+        assert process.wait(600) == 0
     (line,) = notes
     assert line.startswith(f"waiting for process {process.pid}")
     assert line.endswith("which holds DVC's lock")
@@ -88,7 +88,7 @@ def test_two_threads_exclude_each_other(tmp_path: Path) -> None:
 
     def work() -> None:
         for _ in range(5):
-            with held(tmp_path, lambda line: None, timeout_s=60):
+            with held(tmp_path, lambda line: None, timeout_s=600):
                 if not inside.acquire(blocking=False):
                     clashes.append(1)
                     continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -173,8 +172,6 @@ def test_the_first_failure_ends_the_rest(moto_server: S3Server) -> None:
     given = sources(contents)
     largest = max(given, key=lambda oid: given[oid].size)
     given[largest].spoil()
-    began = time.monotonic()
     with pytest.raises(Exception, match="changed while it was being read"):
         transfer.upload(storage, given)
     assert len(storage.has([files_key(oid) for oid in contents])) < 10
-    assert time.monotonic() - began < 10
