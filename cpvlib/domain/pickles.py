@@ -222,7 +222,10 @@ class _Machine:
         self._stack.append(self._top())
 
     def _text(self, argument: bytes | None) -> None:
-        self._stack.append(None if argument is None else argument.decode("utf-8", "surrogatepass"))
+        try:
+            self._stack.append(None if argument is None else argument.decode("utf-8", "surrogatepass"))
+        except UnicodeDecodeError as error:
+            raise MalformedError from error
 
     def _old_text(self, argument: bytes | None) -> None:
         self._stack.append(None if argument is None else argument.decode("latin-1"))

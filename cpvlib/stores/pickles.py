@@ -80,7 +80,7 @@ class _File:
         is_one = False
         try:
             is_one = self._part(stream)
-        except TooLongError:
+        except (TooLongError, RecursionError):  # joblib's arrays of objects lie one in the other
             is_one, self._unseen = True, _TOO_LONG
         found = Looked(tuple(sorted(self._walk.imports)), self._unseen)
         return found if is_one or found.dangerous else None
@@ -155,10 +155,13 @@ class _File:
         return self._unpacked(_inflated(stream))
 
     def _unpacked(self, read: Callable[[int], bytes]) -> bool:
+        import lzma
+        import zlib
+
         try:
             return self._pickle(BufferedReader(_Bounded(read)))
-        except (EOFError, ValueError, OSError):  # compressed, but damaged, or something else altogether
-            return False
+        except (EOFError, ValueError, OSError, zlib.error, lzma.LZMAError):
+            return False  # compressed, but damaged, or something else altogether
 
     def _nested(self, data: bytes) -> None:
         """A file in a value of a pickle, as PyTorch keeps a tensor that was pickled by itself."""

@@ -9,6 +9,8 @@ import io
 import lzma
 import os
 import pickle
+import pickletools
+import random
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -265,6 +267,34 @@ def test_nothing_breaks_it(tmp_path_factory: pytest.TempPathFactory, data: bytes
     file.write_bytes(data)
     verdict = look_through(file)
     assert verdict is None or isinstance(verdict, Looked)
+
+
+_OPCODES = [ord(code) for code in vars(pickletools)["code2op"]]
+_BEGINNINGS = [b"", b"\x80\x04", b"\x93NUMPY\x01\x00", b"PK\x03\x04", b"\x1f\x8b\x08\0", b"BZh9"]
+_BEGINNINGS += [b"\xfd7zXZ\x00", b"\x5d\x00\x00", b"\x78\x01", b"\x78\x9c"]
+
+
+def test_weights_that_begin_like_one(tmp_path: Path) -> None:
+    """Random bytes are text that is none, archives that are none, and pickles that never end."""
+    source = random.Random(2)
+    for _ in range(50):
+        noise = source.randbytes(200)
+        opcodes = bytes(source.choices(_OPCODES, k=100))
+        for begin in _BEGINNINGS:
+            looked(tmp_path, begin + noise)
+            looked(tmp_path, begin + opcodes + noise)
+
+
+def test_text_that_is_none(tmp_path: Path) -> None:
+    assert looked(tmp_path, b"\x8c\x02o\x9a.") is None
+    assert looked(tmp_path, b"cos\nsystem\n\x8c\x02o\x9a.") == Looked(("os.system",))
+
+
+def test_arrays_of_objects_within_one_another(tmp_path: Path) -> None:
+    array = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + text("dtype")
+    array += b"cnumpy\ndtype\n" + text("O8") + b"\x85R" + text("shape") + b"K\x01\x85ub"
+    assert looked(tmp_path, array * 3 + b"N...." + b"." * 9) == CLEAN
+    assert looked(tmp_path, array * 10_000) == Looked((), "it is too long to be looked through")
 
 
 def test_each_object_is_looked_through_once(tmp_path: Path) -> None:
