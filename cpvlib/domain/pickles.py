@@ -53,13 +53,15 @@ class TooLongError(Exception):
 
 
 class Walk:
-    """Pickles of one file, one after the other: `imports` has the dangerous ones as soon as they are seen.
+    """Pickles of one file, one after the other: `imports` has the dangerous ones as soon as they are seen,
+    and `names_any` says whether there is one at all that is named.
 
     `nested` is told of bytes in it that look like another file that a loader would unpickle.
     """
 
     def __init__(self, nested: Callable[[bytes], None] = lambda _: None) -> None:
         self.imports: set[str] = set()
+        self.names_any = False
         self.n_opcodes = 0
         self.nested = nested
 
@@ -206,6 +208,7 @@ class _Machine:
         return items[::-1]
 
     def _bring(self, module: str, name: str) -> _Import:
+        self._walk.names_any = True
         if is_dangerous(module, name):
             self._walk.imports.add(f"{module}.{name}")
         return _Import(f"{module}.{name}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cpvlib.base.regex import regex
 from cpvlib.base.typed import TYPE_CHECKING, Any, BinaryIO
-from cpvlib.domain.pickles import Looked, TooLongError, Walk
+from cpvlib.domain.pickles import HIDDEN, Looked, TooLongError, Walk
 from cpvlib.stores.hints import Hints
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class _File:
             is_one = self._part(stream)
         except (TooLongError, RecursionError):  # joblib's arrays of objects lie one in the other
             is_one, self._unseen = True, _TOO_LONG
+        if not is_one and not self._walk.names_any:
+            self._walk.imports.discard(HIDDEN)  # noise: nothing is computed but by calling what is named
         found = Looked(tuple(sorted(self._walk.imports)), self._unseen)
         return found if is_one or found.dangerous else None
 

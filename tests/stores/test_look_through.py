@@ -290,6 +290,14 @@ def test_text_that_is_none(tmp_path: Path) -> None:
     assert looked(tmp_path, b"cos\nsystem\n\x8c\x02o\x9a.") == Looked(("os.system",))
 
 
+def test_noise_is_no_reason_to_warn(tmp_path: Path) -> None:
+    assert looked(tmp_path, b"\x82\x01 and other noise") is None
+    assert looked(tmp_path, b"NN\x93 and other noise") is None
+    assert looked(tmp_path, b"NN\x93.") == Looked((HIDDEN,))
+    called = b"cbuiltins\nstr\n)R" + text("x") + b"\x93 and other noise"
+    assert looked(tmp_path, called) == Looked((HIDDEN,)), "which has run when the noise is reached"
+
+
 def test_arrays_of_objects_within_one_another(tmp_path: Path) -> None:
     array = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + text("dtype")
     array += b"cnumpy\ndtype\n" + text("O8") + b"\x85R" + text("shape") + b"K\x01\x85ub"
