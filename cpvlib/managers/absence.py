@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from cpvlib.managers.standing import Standing
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.partial import Left
-    from cpvlib.stores.storage.protocol import Source
     from cpvlib.stores.worktree import Content
 
 NOTHING = Rule(None, (), ALL)
@@ -171,12 +170,11 @@ def taken_out(content: Content, out: Out, paths: Iterable[str]) -> Content:
     )
 
 
-def keep_listing(ws: Workspace, content: Content) -> Source:
+def keep_listing(ws: Workspace, content: Content) -> None:
     """The listing of a folder's content, kept in the cache."""
     from cpvlib.domain.listing import render_listing
 
     ws.cache.put_listing(content.oid, render_listing(content.files), content.files)
-    return ws.cache.source(content.oid)
 
 
 def counted(ws: Workspace, standing: Standing) -> Count | None:

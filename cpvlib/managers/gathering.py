@@ -3,14 +3,13 @@ read."""
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
-from cpvlib.base.typed import TYPE_CHECKING, cast
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.pointer import OutEntry
 from cpvlib.domain.version import Series
@@ -52,7 +51,7 @@ class Gathering:
     """One push's reading of the worktree, under the pointers that are `committed` at the branch's tip.
 
     `removed` are absent paths to take out of each out. Unless in a dry run, what changed goes into the cache
-    while it is hashed; `sources` then has all that may have to be stored, by oid.
+    while it is hashed; `sources` then has what the cache does not.
     """
 
     def __init__(
@@ -71,12 +70,12 @@ class Gathering:
         self._committed = committed
         self._dry_run = dry_run
         self._progress = progress
-        self._kept: list[Mapping[str, Source]] = []
+        self._uncached: dict[str, Source] = {}
 
     @property
     def sources(self) -> Mapping[str, Source]:
-        """What may have to be stored, by oid."""
-        return ChainMap(*cast("list[MutableMapping[str, Source]]", self._kept))
+        """What may have to be stored and is not in the cache, by oid."""
+        return self._uncached
 
     def read(self, out: Out) -> Content | None:
         """An out's content; one that is known to be what is committed is not read, nor looked for in the
@@ -87,8 +86,7 @@ class Gathering:
         if out.path in self._removed:
             content = absence.taken_out(content, out, self._removed[out.path])
             if not self._dry_run:
-                listing = absence.keep_listing(self._ws, content)
-                self._kept.append({content.oid: listing})
+                absence.keep_listing(self._ws, content)
         return absence.weighed(self._ws, out.path, content)
 
     def _read(self, out: Out) -> Content | None:
@@ -156,7 +154,7 @@ class Gathering:
             jobs=jobs,
         )
         step("push:gathered")
-        self._kept.append(snapshot.sources)
+        self._uncached.update(snapshot.uncached)
         if snapshot.uncached and mode == "auto":
             progress.note(
                 f"the disk is too short to keep a copy of '{path}' in the cache: stored from where it is"
@@ -182,7 +180,6 @@ class Gathering:
         oid = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if not self._dry_run:
             self._ws.cache.put_bytes(oid, data)
-            self._kept.append({oid: self._ws.cache.source(oid)})
         return Content(oid, len(data), None, {"": oid}, False)
 
 

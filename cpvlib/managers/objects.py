@@ -70,7 +70,8 @@ class _Lane:
             raise StorageError(f"the listing '{oid}' of a folder can't be read back from the cache")
         return listing
 
-    def objects(self) -> dict[str, int | None]:
+    def objects(self, known: Collection[str] = frozenset()) -> dict[str, int | None]:
+        """All of the entries, with their sizes as far as they tell; of folders' files those not `known`."""
         found: dict[str, int | None] = {}
         for entry in self.entries:
             if entry.oid is None:
@@ -79,12 +80,9 @@ class _Lane:
                 found[entry.oid] = None
                 entries = self.listing(entry.oid).entries
                 absent = self.without.get(entry.oid) or ()
-                oids = (
-                    [oid for path, oid in entries.items() if path not in absent]
-                    if absent
-                    else entries.values()
-                )
-                found = {**dict.fromkeys(oids), **found}
+                for path, oid in entries.items():
+                    if oid not in known and path not in absent:
+                        found.setdefault(oid)
             else:
                 found[entry.oid] = entry.size
         return found
@@ -261,27 +259,28 @@ def _store(
 ) -> Stored:
     from cpvlib.stores import transfer
 
-    own = {entry.oid for entry in lane.entries}
-    candidates = {oid: size for oid, size in lane.objects().items() if oid not in known or oid in own}
-    sizes = {oid: _size(lane, sources.get(oid), oid, size) for oid, size in candidates.items()}
+    wanted = lane.objects(known)
     storage = lane.ws.storage(write=True)
-    there = transfer.present(storage, sizes, progress, jobs, key=lane.key, prove=check and lane.named_by_md5)
-    to_send = _sources(lane, [oid for oid in candidates if oid not in there], sources)
+
+    def weigh(oids: Collection[str]) -> Mapping[str, int]:
+        """What objects must weigh at the storage to count as whole: listings don't tell, the cache may."""
+        given = {oid: source.size for oid in oids if (source := sources.get(oid)) is not None}
+        return {**lane.cache.sizes(oid for oid in oids if oid not in given), **given}
+
+    prove = check and lane.named_by_md5
+    there = transfer.present(storage, wanted, progress, jobs, key=lane.key, prove=prove, weigh=weigh)
+    n_present = len(there)
+    to_send = _sources(lane, [oid for oid in wanted if oid not in there], sources)
+    del wanted, there
     likenesses = Likenesses(lane.ws, storage)
-    proofs = transfer.upload(storage, to_send, progress, jobs, key=lane.key, known=likenesses.known)
+    proofs = transfer.upload(
+        storage, to_send, progress, jobs, sizes=to_send.sizes, key=lane.key, known=likenesses.known
+    )
     storage.tidy()
-    sent_sizes = {oid: sizes[oid] or 0 for oid in to_send}
-    likenesses.share(oid for oid, size in sent_sizes.items() if size > WORTH_BYTES)
+    likenesses.share(oid for oid, size in to_send.sizes.items() if size > WORTH_BYTES)
     copied_bytes = sum(proof.copied_bytes for proof in proofs.values())
-    sent_bytes = sum(sent_sizes.values()) - copied_bytes
-    return Stored(len(to_send), sent_bytes, len(there), proofs, copied_bytes)
-
-
-def _size(lane: _Lane, source: Source | None, oid: str, told: int | None) -> int | None:
-    """What the object must weigh at the storage to count as whole: listings don't tell, the cache may."""
-    if source is not None:
-        return source.size
-    return told if told is not None else lane.cache.size(oid)
+    sent_bytes = sum(to_send.sizes.values()) - copied_bytes
+    return Stored(len(to_send), sent_bytes, n_present, proofs, copied_bytes)
 
 
 def count_missing(
@@ -358,42 +357,40 @@ def confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
 
 class _Sources(Mapping[str, "Source"]):
     """Where to read each object that is to be sent, made when asked for: there may be hundreds of
-    thousands."""
+    thousands. `sizes` are those of all of them, in bytes."""
 
-    def __init__(
-        self, oids: Sequence[str], given: Sequence[Mapping[str, Source]], cache: ObjectCache
-    ) -> None:
-        self._oids = oids
+    def __init__(self, sizes: Mapping[str, int], given: Mapping[str, Source], cache: ObjectCache) -> None:
+        self.sizes = sizes
         self._given = given
         self._cache = cache
 
     def __getitem__(self, oid: str) -> Source:
-        for given in self._given:
-            if (source := given.get(oid)) is not None:
-                return source
-        return self._cache.source(oid)
+        return self._given.get(oid) or self._cache.source(oid)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._oids)
+        return iter(self.sizes)
 
     def __len__(self) -> int:
-        return len(self._oids)
+        return len(self.sizes)
 
 
-def _sources(lane: _Lane, oids: list[str], given: Mapping[str, Source]) -> Mapping[str, Source]:
-    absent = lane.cache.missing([oid for oid in oids if oid not in given])
-    found = _in_worktree(lane.ws, set(absent)) if absent else {}
-    lost = [oid for oid in absent if oid not in found]
+def _sources(lane: _Lane, oids: Collection[str], given: Mapping[str, Source]) -> _Sources:
+    sizes = lane.cache.sound(oid for oid in oids if oid not in given)
+    absent = {oid for oid in oids if oid not in sizes}
+    found = {oid: given[oid] for oid in absent if oid in given}
+    if len(found) < len(absent):
+        found |= _in_worktree(lane.ws, absent - found.keys())
+    lost = absent - found.keys()
     if lost:
         raise CheckpointNotFoundError(
             f"cannot publish: {plural(len(lost), 'object')} of {len(oids)}, '{min(lost)}' among them, "
             "are neither in the cache nor at the storage",
             hint="push from the clone that made them, or bring the files back and push again",
         )
-    return _Sources(oids, (given, found), lane.cache)
+    return _Sources(sizes | {oid: source.size for oid, source in found.items()}, found, lane.cache)
 
 
-def _in_worktree(ws: Workspace, oids: set[str]) -> dict[str, Source]:
+def _in_worktree(ws: Workspace, oids: Collection[str]) -> dict[str, Source]:
     """Files of the outs that are known, without being read, to be these objects: with `cpv.cache = none`
     there is no other copy."""
     from cpvlib.managers.outs import outs_here

@@ -9,18 +9,20 @@ from contextlib import contextmanager, suppress
 
 from cpvlib.stores import files
 
-_BATCH_FILES = 512
+_BATCH_FILES = 4096
 _BATCH_BYTES = 64 << 20
 _LARGE_BYTES = 1 << 20
 _FEW = 8
+
+Batch = list[tuple[str, str]]
 
 
 class Arrivals:
     """Files that are whole under temporary names, and wait for each other to take their own together.
 
-    Their bytes are synced, they are renamed, their folders are synced: few one by one, many by one syncfs. So
-    it goes for hundreds of small ones at a time, for a large one at once, and for what is left in `settle`.
-    All lie on one file system. Usable from many threads.
+    Their bytes are synced and they are renamed, thousands of small ones at a time or what is left in
+    `settle`, which then syncs their folders: few one by one, many by one syncfs. All lie on one file system.
+    Usable from many threads.
 
     `make_folder` makes a folder that a file goes to and that is missing; `entered` is told of each file that
     has its name, before its folder is synced.
@@ -34,10 +36,12 @@ class Arrivals:
     ) -> None:
         self._make_folder = make_folder or _make_folder
         self._entered = entered
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting: Batch = []
         self._waiting_bytes = 0
         self._claimed: set[str] = set()
+        self._unsynced: set[str] = set()  # folders, one more than a few at most
         self._lock = threading.Lock()
+        self._settling = threading.Lock()
 
     def claim(self, path: str) -> bool:
         """Whether the caller is to bring the file of this name, for nobody is about to."""
@@ -60,33 +64,45 @@ class Arrivals:
         with self._lock:
             self._waiting.append((temporary, path))
             self._waiting_bytes += size
-            if len(self._waiting) >= _BATCH_FILES or self._waiting_bytes >= _BATCH_BYTES:
-                self._settle()
+            if len(self._waiting) < _BATCH_FILES and self._waiting_bytes < _BATCH_BYTES:
+                return
+            batch = self._taken()
+        with self._settling:
+            self._enter_all(batch)
 
     def settle(self) -> None:
         """All files that wait take their names, and last. After an OSError those without a name are gone."""
-        with self._lock:
-            self._settle()
+        with self._settling:
+            with self._lock:
+                batch = self._taken()
+            self._enter_all(batch)
+            files.sync_folders(self._unsynced, few=_FEW)
+            self._unsynced.clear()
 
-    def _settle(self) -> None:
-        if not self._waiting:
-            return
+    def _taken(self) -> Batch:
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return batch
+
+    def _enter_all(self, batch: Batch) -> None:
+        """Gives them their names; those last when their folders are synced, or with the bytes of the next."""
+        if not batch:
+            return
         with self._or_drop(batch):
             temporaries = [temporary for temporary, _ in batch]
             files.sync_files(temporaries, os.path.dirname(temporaries[0]), few=_FEW)
             for temporary, path in batch:
                 self._enter(temporary, path)
-            files.sync_folders({os.path.dirname(path) for _, path in batch}, few=_FEW)
-        self._claimed.difference_update(path for _, path in batch)
+        with self._lock:
+            self._claimed.difference_update(path for _, path in batch)
 
     @contextmanager
-    def _or_drop(self, batch: list[tuple[str, str]]) -> Iterator[None]:
+    def _or_drop(self, batch: Batch) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            for temporary, path in batch:
-                self._claimed.discard(path)
+            with self._lock:
+                self._claimed.difference_update(path for _, path in batch)
+            for temporary, _ in batch:
                 with suppress(OSError):
                     os.unlink(temporary)
             raise
@@ -97,6 +113,8 @@ class Arrivals:
         except FileNotFoundError:
             self._make_folder(os.path.dirname(path))
             os.replace(temporary, path)
+        if len(self._unsynced) <= _FEW:
+            self._unsynced.add(path[: path.rindex("/")])
         self._entered(path)
 
 

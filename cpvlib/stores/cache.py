@@ -11,10 +11,11 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from io import FileIO
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
@@ -22,23 +23,19 @@ from cpvlib.base.errors import RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.regex import regex
 from cpvlib.domain.listing import Listing, parse_listing
-from cpvlib.domain.spans import Span
-from cpvlib.domain.text import human_size
-from cpvlib.stores import files, hashing, partials
-from cpvlib.stores.arrivals import Arrivals
+from cpvlib.stores import files, hashing
 from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.cacherecords import Records
-from cpvlib.stores.files import DiskFullError, Scratch, StrPath, disk_error
+from cpvlib.stores.files import StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
-from cpvlib.stores.partials import Partial, Partials
+from cpvlib.stores.incoming import Incoming
+from cpvlib.stores.partials import Partials
+from cpvlib.stores.receiver import Receiver
 from cpvlib.stores.sources import FileSource, changed_while_read
 from cpvlib.stores.statindex import FileStat
 
 _OID = regex(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
-_MODE = 0o444
-_SMALL_BYTES = hashing.BLOCK_BYTES
 _LISTINGS = 8
-_SPARE_BYTES = 4 << 20  # for listings, pointers and git's own objects
 
 
 class ObjectCache:
@@ -67,12 +64,11 @@ class ObjectCache:
         self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
         self.is_legacy = legacy
+        self._below = "" if legacy else "files/md5/"
         self.tables = tables or BlockTables(None)
         self._records = Records(records)
-        self._scratch = Scratch(root / "cpv" / "tmp")
         self._lock = threading.Lock()
-        self._arrivals = Arrivals(entered=self._note_new)
-        self._no_clone: set[int] = set()
+        self._incoming = Incoming(root, self.tables, where=self._where, has=self.has, entered=self._note_new)
         self._listings: dict[str, Listing] = {}
 
     @cached_property
@@ -100,25 +96,43 @@ class ObjectCache:
         self, oids: Collection[str], *, progress: Progress | None = None, jobs: int | None = None
     ) -> list[str]:
         """Those of `oids` that are not here; wrong ones, which are set aside, are among them."""
-        keys = {oid: self._key(oid) for oid in oids}
-        self._records.load(keys.values())
-        absent, doubtful = [], []
-        for oid, key in keys.items():
-            found = _stat(f"{self._root}/{key}")
-            if found is None:
-                absent.append(oid)
-            elif not self._records.stands(key, found):
-                doubtful.append((oid, found.size))
-        return absent + self._wrong(doubtful, progress or Silent(), jobs) if doubtful else absent
+        sound = self.sound(oids, progress=progress, jobs=jobs)
+        return [oid for oid in oids if oid not in sound]
+
+    def sound(
+        self, oids: Iterable[str], *, progress: Progress | None = None, jobs: int | None = None
+    ) -> dict[str, int]:
+        """The others, with their sizes in bytes."""
+        sizes: dict[str, int] = {}
+        doubtful = []
+        for group in self._grouped(oids):
+            there = list(self._there(group))
+            self._records.load([self._key(oid) for oid, _ in there])
+            for oid, found in there:
+                sizes[oid] = found.size
+                if not self._records.stands(self._key(oid), found):
+                    doubtful.append((oid, found.size))
+        for oid in self._wrong(doubtful, progress or Silent(), jobs) if doubtful else ():
+            del sizes[oid]
+        return sizes
 
     def size(self, oid: str) -> int | None:
         """In bytes, or None where there is no such object; a wrong one may answer."""
         found = self._stat(oid)
         return found.size if found else None
 
+    def sizes(self, oids: Iterable[str]) -> dict[str, int]:
+        """The same of many; those that are not here are left out."""
+        return {oid: found.size for group in self._grouped(oids) for oid, found in self._there(group)}
+
+    def load(self, oids: Iterable[str]) -> None:
+        """Reads what is recorded of these together, before each is asked for."""
+        self._records.load([self._key(oid) for oid in oids])
+
     def source(self, oid: str) -> FileSource:
-        """The object, for an upload. Raises RepositoryError where `has` is false."""
-        found = self._sound(oid)
+        """The object, for an upload, where `has` or `missing` was asked before. Raises RepositoryError where
+        it is not here."""
+        found = self._stat(oid)
         if found is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
         return FileSource(self._where(oid), found)
@@ -146,13 +160,13 @@ class ObjectCache:
         if self.has(oid):
             return
         with self._writing(oid):
-            self._write_small(oid, data)
+            self._incoming.write(oid, data)
         self.settle()
 
     def receiver(self, oid: str) -> Receiver:
         """A temporary file for an object that is being downloaded. Accepted, it is there after `settle`."""
         with self._writing(oid):
-            return Receiver(self, oid, self.partials.take(self._partial_name(oid)), self._scratch)
+            return Receiver(self, oid, self.partials.take(self._partial_name(oid)), self._incoming)
 
     def snapshot(
         self, file: StrPath, *, seen: FileStat | None = None, on_bytes: OnBytes = no_bytes
@@ -172,21 +186,21 @@ class ObjectCache:
                 before = FileStat.of(os.fstat(stream.fileno()))
                 if seen is not None and seen != before:
                     raise changed_while_read(file)
-                md5 = self._keep(stream, file, before, on_bytes)
+                md5 = self._incoming.keep(stream, file, before, on_bytes)
         except OSError as error:
             raise disk_error(error, f"cannot take '{file}' into the cache '{self.root}'") from error
         return md5, before
 
     def settle(self) -> None:
         """Give all new objects their names, when their bytes last; then record what is known of them."""
-        with self._settling():
-            self._arrivals.settle()
+        self._incoming.settle()
         self._records.flush()
 
     def copy_to(
         self, oid: str, target: StrPath, *, isexec: bool = False, on_bytes: OnBytes = no_bytes
-    ) -> None:
-        """Write a new file `target` with the object's content, with the permissions that the umask leaves.
+    ) -> FileStat:
+        """Write a new file `target` with the object's content, with the permissions that the umask leaves;
+        its stat.
 
         Raises RepositoryError where the object is not in the cache, or changes meanwhile; OSError.
         """
@@ -194,10 +208,19 @@ class ObjectCache:
         if before is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if isexec else 0o666)
-        with FileIO(fd, "w") as writer, FileIO(self._where(oid)) as reader:
-            files.copy_contents(reader, writer, on_bytes)
-        if self._stat(oid) != before:
-            raise changed_while_read(self.path(oid))
+        with FileIO(fd, "w") as writer:
+            if before.size <= hashing.BLOCK_BYTES:
+                data, found = files.read_whole(self._where(oid), before.size)
+                files.write_all(writer, data)
+                on_bytes(len(data))
+                after: FileStat | None = FileStat.of(found)
+            else:
+                with FileIO(self._where(oid)) as reader:
+                    files.copy_contents(reader, writer, on_bytes)
+                after = self._stat(oid)
+            if after != before:
+                raise changed_while_read(self.path(oid))
+            return FileStat.of(os.fstat(fd))
 
     def link(self, oid: str, target: StrPath) -> bool:
         """Make `target` a hard link of the object, whose record follows; False where that can't be done."""
@@ -211,7 +234,7 @@ class ObjectCache:
             except OSError:
                 return False  # another file system, or one without links, or too many of them
             after = self._stat(oid)
-            if after is not None and after._replace(ctime_ns=before.ctime_ns) == before:
+            if after is not None and after.is_same_but_ctime(before):
                 self._records.note(key, after)
         return True
 
@@ -224,14 +247,24 @@ class ObjectCache:
     def _key(self, oid: str) -> str:
         if not _OID.fullmatch(oid):
             raise RepositoryError(f"'{oid}' is not the md5 of an object")
-        below = f"{oid[:2]}/{oid[2:]}"
-        return below if self.is_legacy else f"files/md5/{below}"
+        return f"{self._below}{oid[:2]}/{oid[2:]}"
 
     def _where(self, oid: str) -> str:
         return f"{self._root}/{self._key(oid)}"
 
     def _stat(self, oid: str) -> FileStat | None:
         return _stat(self._where(oid))
+
+    def _grouped(self, oids: Iterable[str]) -> Iterator[list[str]]:
+        """By the folder that they lie in."""
+        return (list(group) for _, group in groupby(sorted(oids), itemgetter(slice(2))))
+
+    def _there(self, oids: Sequence[str]) -> Iterator[tuple[str, FileStat]]:
+        """Those of one folder's objects that are here, right or wrong."""
+        place = self._where(oids[0])[: -len(oids[0]) + 2]
+        for name in files.names_in(place, [self._key(oid)[-len(oid) + 2 :] for oid in oids]):
+            if found := _stat(place + name):
+                yield oids[0][:2] + name, found
 
     def _sound(self, oid: str) -> FileStat | None:
         """The stat of an object that is here and is what its name says."""
@@ -293,93 +326,8 @@ class ObjectCache:
             self.path(oid).rename(place)
             self.set_aside.append(place)
 
-    def _keep(self, stream: FileIO, file: StrPath, before: FileStat, on_bytes: OnBytes) -> str:
-        if before.size > _SMALL_BYTES:
-            return self._keep_large(stream, file, before, on_bytes)
-        data = stream.read(before.size + 1) or b""
-        if len(data) != before.size or FileStat.of(os.fstat(stream.fileno())) != before:
-            raise changed_while_read(file)
-        md5 = hashing.md5_of(data)
-        if self._claim(md5):
-            try:
-                self._make_room(file, len(data))
-                self._write_small(md5, data)
-            except BaseException:
-                self._arrivals.give_up(self._where(md5))
-                raise
-        on_bytes(len(data))
-        return md5
-
-    def _keep_large(self, stream: FileIO, file: StrPath, before: FileStat, on_bytes: OnBytes) -> str:
-        temporary = self._scratch.new()
-        try:
-            with FileIO(temporary, "x+") as copy:
-                if self._clone(stream, copy, before.device):
-                    md5, size = self.tables.md5_of_stream(copy, before.size, on_bytes)
-                else:
-                    self._make_room(file, before.size)
-                    md5, size = self.tables.copy_hashing(stream, copy, before.size, on_bytes)
-                if size != before.size or FileStat.of(os.fstat(stream.fileno())) != before:
-                    raise changed_while_read(file)
-                os.fchmod(copy.fileno(), _MODE)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        if self._claim(md5):
-            self._add(temporary, md5, size)
-        else:
-            os.unlink(temporary)
-        return md5
-
-    def _clone(self, source: FileIO, target: FileIO, device: int) -> bool:
-        if device in self._no_clone:
-            return False
-        if files.clone(source, target):
-            return True
-        self._no_clone.add(device)
-        return False
-
-    def _make_room(self, file: StrPath, size: int) -> None:
-        try:
-            free = files.free_bytes(self.root)
-        except FileNotFoundError:
-            self.root.mkdir(parents=True, exist_ok=True)
-            free = files.free_bytes(self.root)
-        if free < size + _SPARE_BYTES:
-            raise DiskFullError(
-                f"the disk is full: '{file}' needs {human_size(size)} in the cache '{self.root}', "
-                f"where {human_size(free)} are free",
-                hint="free some space, or store without the cache: git config cpv.cache none",
-            )
-
-    def _claim(self, oid: str) -> bool:
-        """Whether the caller is to write this object, for nobody has or is about to."""
-        return not self.has(oid) and self._arrivals.claim(self._where(oid))
-
-    def _write_small(self, oid: str, data: bytes) -> None:
-        temporary = self._scratch.new()
-        try:
-            _write_new(temporary, data)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        self._add(temporary, oid, len(data))
-
-    def _add(self, temporary: str, oid: str, size: int) -> None:
-        with self._settling():
-            self._arrivals.add(temporary, self._where(oid), size)
-
     def _note_new(self, path: str) -> None:
         self._records.note(path[len(self._root) + 1 :], FileStat.of(os.stat(path)))
-
-    @contextmanager
-    def _settling(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise disk_error(error, f"cannot write to the cache '{self.root}'") from error
 
     @contextmanager
     def _writing(self, oid: str) -> Iterator[None]:
@@ -400,104 +348,9 @@ class ObjectCache:
             )
 
 
-def _write_new(path: StrPath, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with FileIO(fd, "w") as file:
-        files.write_all(file, data)
-        os.fchmod(fd, _MODE)
-
-
 def _stat(path: str) -> FileStat | None:
     try:
         found = os.stat(path)
     except OSError:
         return None
     return FileStat.of(found) if stat.S_ISREG(found.st_mode) else None
-
-
-class Receiver:
-    """Where one object's bytes arrive: nothing takes an object's name before its md5 is checked.
-
-    A large one whose download is interrupted may be kept, and then begins with what it `have`s.
-    """
-
-    def __init__(self, cache: ObjectCache, oid: str, partial: Partial | None, scratch: Scratch) -> None:
-        self._cache = cache
-        self._oid = oid
-        self._scratch = scratch
-        self._partial = partial
-        self._path = partial.path if partial else Path(scratch.new())
-        self._spans: list[Span] | None = []
-        self._lock = threading.Lock()
-        self._is_done = False
-
-    @property
-    def path(self) -> Path:
-        """The temporary file; not there yet, unless some of it came before. `note` may rename it."""
-        return self._path
-
-    @property
-    def have(self) -> tuple[Span, ...]:
-        """What came before, and is in the temporary file."""
-        return self._partial.have if self._partial else ()
-
-    def note(self, span: Span) -> None:
-        """These bytes are written. Called from worker threads."""
-        with self._lock:
-            if self._partial is None and self._spans is not None:
-                self._spans.append(span)
-                if sum(each.size for each in self._spans) >= partials.WORTH_BYTES:
-                    self._begin_partial(self._spans)
-                return
-        if self._partial is not None:
-            self._partial.note(span)
-
-    def _begin_partial(self, spans: list[Span]) -> None:
-        name = self._cache._partial_name(self._oid)
-        self._partial = self._cache.partials.begin(name, self._path, spans)
-        self._spans = None
-        if self._partial is not None:
-            self._path = self._partial.path
-
-    def begin_anew(self) -> None:
-        """What came before was wrong: nothing is there."""
-        with self._lock:
-            if self._partial is not None:
-                self._partial.forget_what_came()
-            elif self._spans is not None:
-                self._spans = []
-
-    def accept(self, data: bytes | None = None) -> None:
-        """Check the md5 of the file, or of these bytes; the object takes its name when the cache settles.
-
-        StorageError if it is wrong.
-        """
-        with self._cache._writing(self._oid):
-            if data is not None:
-                _write_new(self._path, data)
-            elif self._partial is not None:
-                self._partial.flush()  # an interruption while it is hashed costs no byte either
-            self._cache._prove_received(self._path, self._oid, data)
-            if self._partial is not None:
-                self._path = Path(self._scratch.new())
-                self._partial.hand_over(str(self._path))
-            if data is None:
-                os.chmod(self._path, _MODE)
-            size = os.stat(self._path).st_size if data is None else len(data)
-            self._cache._add(str(self._path), self._oid, size)
-        self._is_done = True
-
-    def keep(self) -> None:
-        """The download was interrupted: what came of a large object stays for the next process."""
-        if self._partial is not None and not self._is_done:
-            self._partial.keep()
-            self._is_done = True
-
-    def discard(self) -> None:
-        """Remove the temporary file, if it is there and was neither accepted nor kept."""
-        if self._is_done:
-            return
-        if self._partial is not None:
-            self._partial.drop()
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)

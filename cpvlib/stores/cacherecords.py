@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from cpvlib.stores.hints import Hints
 from cpvlib.stores.statindex import FileStat
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS object (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL, device INTEGER NOT NULL
-) WITHOUT ROWID
-"""
+_SCHEMA = "CREATE TABLE IF NOT EXISTS held (path TEXT PRIMARY KEY, stat BLOB NOT NULL) WITHOUT ROWID"
+
+
+_WRITTEN_AT_ONCE = 1 << 13
+_REMEMBERED = 1 << 16
 
 
 class Records:
@@ -27,12 +27,14 @@ class Records:
         self._lock = threading.Lock()
 
     def load(self, keys: Iterable[str]) -> None:
+        """Of these objects. What was loaded long before may be forgotten again."""
         wanted = sorted(key for key in keys if key not in self._known)  # as they lie in the file
         found: dict[str, FileStat | None] = dict.fromkeys(wanted)
-        new = tuple.__new__
-        for row in self._hints.read_for("SELECT * FROM object WHERE path IN ({keys})", wanted):
-            found[row[0]] = new(FileStat, row[1:])
+        for key, packed in self._hints.read_for("SELECT * FROM held WHERE path IN ({keys})", wanted):
+            with suppress(ValueError, TypeError):
+                found[key] = FileStat.from_bytes(packed)
         with self._lock:
+            self._forget_most()
             for key, known in found.items():
                 self._known.setdefault(key, known)
 
@@ -44,10 +46,18 @@ class Records:
         with self._lock:
             self._known[key] = now
             self._dirty.add(key)
+            if len(self._dirty) < _WRITTEN_AT_ONCE:
+                return
+        self.flush()
 
     def flush(self) -> None:
         with self._lock:
-            rows = [(key, *known) for key in self._dirty if (known := self._known[key]) is not None]
+            rows = [(key, known) for key in sorted(self._dirty) if (known := self._known[key]) is not None]
             self._dirty.clear()
+            self._forget_most()
         if rows:
-            self._hints.write(("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?)", rows))
+            self._hints.write(("INSERT OR REPLACE INTO held VALUES (?, ?)", rows))
+
+    def _forget_most(self) -> None:
+        if len(self._known) > _REMEMBERED:
+            self._known = {key: self._known[key] for key in self._dirty}

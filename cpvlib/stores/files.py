@@ -8,7 +8,9 @@ import re
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from io import FileIO
+from itertools import count, islice
 from pathlib import Path
 
 from cpvlib.base.errors import CPVError, RepositoryError
@@ -22,6 +24,8 @@ _NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EN
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _STALE_S = 24 * 3600
 _COPY_BYTES = 1 << 20
+_WORTH_LISTING = 8  # so many names to look for
+_MORE_TO_LIST = 16  # so many times as many are listed before that is more work than to look for each
 _PART = regex(r"\.cpv-[0-9a-f]{16}\.part", re.ASCII)
 
 
@@ -170,6 +174,35 @@ def sync_file_system(folder: StrPath) -> None:
         os.close(fd)
 
 
+def write_new(path: StrPath, data: bytes, mode: int) -> None:
+    """A file with this mode, whatever the umask, where none is yet; none is left where that fails."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fchmod(fd, mode)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+        raise
+    finally:
+        os.close(fd)
+
+
+def read_whole(path: StrPath, size: int) -> tuple[bytes, os.stat_result]:
+    """The bytes of a file that had `size` of them, or those of another length that it has now; and its stat
+    after they were read."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        data = os.read(fd, size + 1)
+        while 0 < len(data) < size and (more := os.read(fd, size + 1 - len(data))):
+            data += more
+        return data, os.fstat(fd)
+    finally:
+        os.close(fd)
+
+
 def write_all(file: FileIO, data: bytes | memoryview) -> None:
     """All of `data`, to an unbuffered file, which may take less at a time."""
     view = memoryview(data)
@@ -219,6 +252,20 @@ def clone(source: FileIO, target: FileIO) -> bool:
     return True
 
 
+def names_in(folder: str, names: Sequence[str]) -> Collection[str]:
+    """Those of `names` that a folder may have, if it is there: one listing spares looking for many that are
+    not. Raises OSError."""
+    if len(names) < _WORTH_LISTING:
+        return names
+    most = _MORE_TO_LIST * len(names)
+    try:
+        with os.scandir(folder) as entries:
+            listed = [entry.name for entry in islice(entries, most)]
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return names if len(listed) == most else set(names).intersection(listed)
+
+
 def free_bytes(folder: Path) -> int:
     """What a user without privileges may still write on the file system of `folder`."""
     found = os.statvfs(folder)
@@ -234,7 +281,8 @@ class Scratch:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._ready = False
-        self._stem = f"{folder}/{os.uname().nodename}-{os.getpid()}-"
+        self._numbers = count()
+        self._stem = f"{folder}/{os.uname().nodename}-{os.getpid()}-{os.urandom(8).hex()}"
 
     def new(self) -> str:
         """A name in the folder that nobody uses; the folder is there. Raises OSError."""
@@ -242,7 +290,7 @@ class Scratch:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
             self._ready = True
-        return f"{self._stem}{os.urandom(8).hex()}"
+        return f"{self._stem}{next(self._numbers):x}"
 
     def _sweep(self) -> None:
         for path in self.folder.iterdir():

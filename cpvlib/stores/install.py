@@ -181,7 +181,7 @@ class _Run:
             del self._staged[relpath]
             self._touched.add(folder)
             now = FileStat.of(os.stat(path))
-            if now[:2] == staged[:2]:  # else somebody wrote to it at once
+            if now.has_content_of(staged):  # else somebody wrote to it at once
                 self.written[relpath] = (now, self._plan.write[relpath])
 
     def _check(self, relpath: str) -> None:

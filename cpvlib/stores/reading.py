@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from cpvlib.base.progress import Progress, Silent
@@ -13,14 +13,13 @@ from cpvlib.domain.absent import still_absent
 from cpvlib.domain.listing import listing_oid, render_listing
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import hashing
-from cpvlib.stores.files import DiskFullError
+from cpvlib.stores.files import DiskFullError, StrPath
 from cpvlib.stores.look import Look
 from cpvlib.stores.sources import FileSource, changed_while_read, hash_unchanging
 from cpvlib.stores.statindex import FileStat, StatIndex
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
-    from cpvlib.stores.storage.protocol import Source
 
 Named = dict[str, tuple[FileStat, str]]  # relpath → stat and md5
 
@@ -69,16 +68,15 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Content that was kept: where to read each of its objects, and the listing where it is a folder.
+    """Content that was kept, with the listing where it is a folder.
 
-    `uncached` counts the files that are only in the worktree: all with `cpv.cache = none`, or those for which
-    the disk was too short.
+    `uncached` are the files, by md5, that are only in the worktree: all with `cpv.cache = none`, or those for
+    which the disk was too short.
     """
 
     content: Content
-    sources: Mapping[str, Source]
     listing: bytes | None
-    uncached: int = 0
+    uncached: Mapping[str, FileSource] = field(default_factory=dict)
 
 
 class Reading:
@@ -119,7 +117,7 @@ class Reading:
     def read(
         self,
         relpaths: Collection[str],
-        name: Callable[[Path, FileStat, hashing.OnBytes], tuple[str, FileStat]],
+        name: Callable[[StrPath, FileStat, hashing.OnBytes], tuple[str, FileStat]],
         progress: Progress | None,
         jobs: int | None,
     ) -> None:
@@ -131,19 +129,19 @@ class Reading:
             if relpath:
                 check_relative(relpath, f"a file of '{self._out}',")
 
+        looked_at, place = self.look.files, str(self.place)
+
         def work(relpath: str) -> tuple[str, str, FileStat]:
-            path = self.path(relpath)
-            md5, st = name(path, self.look.files[relpath], lambda count: listener.advance(n_bytes=count))
+            path = f"{place}/{relpath}" if relpath else place
+            md5, st = name(path, looked_at[relpath], listener.advance)
             listener.advance(n_files=1)
             return relpath, md5, st
 
-        listener.begin(f"reading {self._out}", sum(self.look.files[r].size for r in relpaths), len(relpaths))
+        listener.begin(f"reading {self._out}", sum(looked_at[r].size for r in relpaths), len(relpaths))
         try:
-            for relpath, md5, st in hashing.in_parallel(
-                work, relpaths, jobs, lambda r: self.look.files[r].size
-            ):
+            for relpath, md5, st in hashing.in_parallel(work, relpaths, jobs, lambda r: looked_at[r].size):
                 self.named[relpath] = md5
-                looked = self.look.files[relpath]
+                looked = looked_at[relpath]
                 self._fresh[relpath] = (looked if looked == st else st, md5)  # one, where both are the same
         finally:
             listener.end()
@@ -190,7 +188,7 @@ class Keeper:
         lacking = set(self._cache.missing(set(named.values()).difference(self._stored)))
         return [relpath for relpath, md5 in named.items() if md5 in lacking] + self._reading.unnamed
 
-    def keep(self, path: Path, seen: FileStat, on_bytes: hashing.OnBytes) -> tuple[str, FileStat]:
+    def keep(self, path: StrPath, seen: FileStat, on_bytes: hashing.OnBytes) -> tuple[str, FileStat]:
         if self._mode != "none":
             try:
                 return self._cache.snapshot(path, seen=seen, on_bytes=on_bytes)
@@ -220,23 +218,3 @@ class Keeper:
         if self._mode != "auto":
             raise
         self._is_full = True
-
-
-class Sources(Mapping[str, "Source"]):
-    """Where to read each object of a snapshot, made when asked for: there may be hundreds of thousands."""
-
-    def __init__(self, content: Content, cache: ObjectCache, uncached: Mapping[str, FileSource]) -> None:
-        self._cache = cache
-        self._uncached = uncached
-        self._oids = {*content.here.values(), content.oid}
-
-    def __getitem__(self, oid: str) -> Source:
-        if oid not in self._oids:
-            raise KeyError(oid)
-        return self._uncached.get(oid) or self._cache.source(oid)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._oids)
-
-    def __len__(self) -> int:
-        return len(self._oids)

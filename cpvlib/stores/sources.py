@@ -9,7 +9,7 @@ from pathlib import Path
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.typed import BinaryIO
 from cpvlib.stores.blocktables import BlockTables
-from cpvlib.stores.files import StrPath, disk_error
+from cpvlib.stores.files import StrPath, disk_error, read_whole
 from cpvlib.stores.hashing import OnBytes, no_bytes
 from cpvlib.stores.statindex import FileStat
 
@@ -37,6 +37,16 @@ class FileSource:
             return open(self._path, "rb")
         except OSError as error:
             raise disk_error(error, f"cannot read '{self._path}'") from error
+
+    def read(self) -> bytes:
+        """All of it, for one of few bytes. Raises as `open`, and where the file has another size now."""
+        try:
+            data, _ = read_whole(self._path, self.size)
+        except OSError as error:
+            raise disk_error(error, f"cannot read '{self._path}'") from error
+        if len(data) != self.size:
+            raise changed_while_read(self._path)
+        return data
 
     def check(self) -> None:
         """Raises RepositoryError where the file may have changed since it was hashed."""

@@ -89,8 +89,10 @@ def present(
     *,
     key: KeyOf = files_key,
     prove: bool = False,
+    weigh: Callable[[Collection[str]], Mapping[str, int]] = lambda oids: {},
 ) -> set[str]:
-    """The oids of `wanted` that storage holds, in the size that is wanted where that is known.
+    """The oids of `wanted` that storage holds, in the size that is wanted where that is known: of those that
+    it holds `weigh` may know more.
 
     An oid that is there in another size is not present: an upload replaces it. With `prove` neither is one of
     which storage can tell, without a download, that its content is something else.
@@ -99,7 +101,13 @@ def present(
     progress.begin("checking storage", 0, 0)
     try:
         sizes = storage.has([key(oid) for oid in wanted])
-        found = {oid for oid, size in wanted.items() if key(oid) in sizes and size in (None, sizes[key(oid)])}
+        found = set()
+        for oid, size in wanted.items() if sizes else ():
+            there = sizes.get(key(oid))
+            if there is not None and size in (None, there):
+                found.add(oid)
+        weights = weigh([oid for oid in found if wanted[oid] is None])
+        found -= {oid for oid, size in weights.items() if size != sizes[key(oid)]}
         if prove:
             crew = Crew(min(jobs or storage.jobs, storage.jobs))
             md5s = crew.each(lambda oid: storage.proven_md5(key(oid)), sorted(found))
@@ -115,18 +123,21 @@ def upload(
     progress: Progress | None = None,
     jobs: int | None = None,
     *,
+    sizes: Mapping[str, int] | None = None,
     key: KeyOf = files_key,
     known: Callable[[str, Source], Known] = lambda oid, source: UNKNOWN,
 ) -> dict[str, Proof]:
     """Store every source under its oid and say how each was proved.
 
+    `sizes` are those of the sources, where they are known without asking each.
     `known` is asked in worker threads, when an object's turn comes, what else is known of it.
 
     Folders' `.dir` objects go up only after every file did, so that an interrupted upload leaves no folder
     that looks whole. The first failure stops the rest and is raised.
     """
     progress = progress or Silent()
-    sizes = {oid: source.size for oid, source in sources.items()}
+    if sizes is None:
+        sizes = {oid: source.size for oid, source in sources.items()}
     folders, files = _split(_largest_first(sizes))
     proofs: dict[str, Proof] = {}
     kinds: dict[Proof, Proof] = {}  # a few, for any number of objects

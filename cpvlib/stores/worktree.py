@@ -15,9 +15,9 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import files
-from cpvlib.stores.files import disk_error
+from cpvlib.stores.files import StrPath, disk_error
 from cpvlib.stores.look import Bounds, Ignore, Look, look_at
-from cpvlib.stores.reading import Content, Keeper, LeftOut, Named, Reading, Snapshot, Sources
+from cpvlib.stores.reading import Content, Keeper, LeftOut, Named, Reading, Snapshot
 from cpvlib.stores.sources import changed_while_read, hash_unchanging, hash_unchanging_legacy
 from cpvlib.stores.statindex import FileStat, StatIndex
 
@@ -127,7 +127,7 @@ class Worktree:
         content, listing = reading.content()
         if listing is not None:
             cache.put_listing(content.oid, listing, content.files)
-        return Snapshot(content, Sources(content, cache, keeper.uncached), listing, len(keeper.uncached))
+        return Snapshot(content, listing, keeper.uncached)
 
     def plan_install(
         self,
@@ -255,9 +255,9 @@ class Worktree:
         if reading is None:
             return None
 
-        def name(path: Path, _: FileStat, on_bytes: OnBytes) -> tuple[str, FileStat]:
+        def name(path: StrPath, _: FileStat, on_bytes: OnBytes) -> tuple[str, FileStat]:
             if legacy:
-                return hash_unchanging_legacy(path, on_bytes)
+                return hash_unchanging_legacy(Path(path), on_bytes)
             return hash_unchanging(path, on_bytes, self._tables)
 
         reading.read(reading.unnamed, name, progress, jobs)

@@ -156,9 +156,9 @@ def test_objects_that_dvc_put_there_are_hashed_once(cache: ObjectCache, tmp_path
         cache.path(oid).parent.mkdir(parents=True, exist_ok=True)
         cache.path(oid).write_bytes(b"by dvc")
         cache.path(oid).chmod(0o444)
-    assert cache.missing([right, wrong, ABSENT]) == [ABSENT, wrong]
+    assert cache.missing([right, wrong, ABSENT]) == [wrong, ABSENT]
     records = sqlite3.connect(tmp_path / "cpv" / "objects.db")
-    assert [row[0] for row in records.execute("SELECT path FROM object")] == [
+    assert [row[0] for row in records.execute("SELECT path FROM held")] == [
         f"files/md5/{right[:2]}/{right[2:]}"
     ]
 
@@ -171,10 +171,7 @@ def test_a_recorded_object_is_not_read_again(cache: ObjectCache, tmp_path: Path)
     path.write_bytes(b"wrong")
     records = sqlite3.connect(tmp_path / "cpv" / "objects.db")
     with records:
-        records.execute(
-            "UPDATE object SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, device = ?",
-            FileStat.of(path.stat()),
-        )
+        records.execute("UPDATE held SET stat = ?", (FileStat.of(path.stat()),))
     assert reopened(tmp_path).has(md5(b"right"))
 
 
@@ -285,7 +282,7 @@ def test_hard_links_keep_the_object_trusted(cache: ObjectCache, tmp_path: Path) 
     assert (tmp_path / "link").samefile(cache.path(oid))
     cache.settle()
     records = sqlite3.connect(tmp_path / "cpv" / "objects.db")
-    recorded = FileStat(*records.execute("SELECT * FROM object").fetchone()[1:])
+    [(recorded,)] = records.execute("SELECT stat FROM held")
     assert recorded == FileStat.of(cache.path(oid).stat())
 
 

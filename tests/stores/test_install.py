@@ -400,8 +400,8 @@ try:
         print("installed")
     else:
         snapshot = worktree.snapshot("model.bin", cache, case)
-        print(snapshot.content.oid, snapshot.uncached)
-        for source in snapshot.sources.values():
+        print(snapshot.content.oid, len(snapshot.uncached))
+        for source in snapshot.uncached.values():
             source.check()
 except DiskFullError as error:
     print("full:", error.message)

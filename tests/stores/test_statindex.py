@@ -28,7 +28,7 @@ def test_what_was_saved_is_loaded_by_out(tmp_path: Path) -> None:
 def test_files_that_are_gone_are_dropped_and_others_updated(tmp_path: Path) -> None:
     index = StatIndex(tmp_path / "index.db")
     index.save("data", {"a": (OLD, MD5), "b": (OLD, MD5)}, seen_ns=200 * S)
-    newer = OLD._replace(size=6)
+    newer = FileStat(6, 100 * S, 100 * S, 7, 1)
     index.save("data", {"b": (newer, MD5)}, seen_ns=200 * S, gone=["a"])
     assert index.load("data") == {"b": (newer, MD5)}
     index.forget("data")
@@ -49,7 +49,7 @@ def test_files_that_are_gone_are_dropped_and_others_updated(tmp_path: Path) -> N
     ],
 )
 def test_racy_files_are_not_recorded(tmp_path: Path, mtime_ns: int, ctime_ns: int, racy: bool) -> None:
-    st = OLD._replace(mtime_ns=mtime_ns, ctime_ns=ctime_ns)
+    st = FileStat(5, mtime_ns, ctime_ns, 7, 1)
     index = StatIndex(tmp_path / "index.db")
     index.save("out", {"": (st, MD5)}, seen_ns=200 * S)
     assert index.load("out") == ({} if racy else {"": (st, MD5)})

@@ -131,7 +131,7 @@ def test_the_index_forgets_files_that_are_gone(top: Path) -> None:
     StatIndex(top / ".git/cpv/index.db").save("data", {"gone": (old, "f" * 32)}, seen_ns=10**19)
     opened(top).identify("data")
     rows = sqlite3.connect(top / ".git/cpv/index.db").execute(
-        "SELECT relpath FROM file WHERE relpath = 'gone'"
+        "SELECT relpath FROM stat WHERE relpath = 'gone'"
     )
     assert rows.fetchall() == []
 
@@ -221,14 +221,15 @@ def test_snapshot_keeps_all_objects_and_touches_nothing(top: Path) -> None:
 
     assert facts(top / "data") == before
     oids = {md5(b"aaa"), md5(b"b" * (2 * MIB + 1)), snapshot.content.oid}
-    assert set(snapshot.sources) == oids
+    assert {*snapshot.content.files.values(), snapshot.content.oid} == oids
     assert cache_of(top).missing(oids) == []
-    assert snapshot.uncached == 0
+    assert snapshot.uncached == {}
     assert snapshot.listing == cache.path(snapshot.content.oid).read_bytes()
     for oid in oids:
-        snapshot.sources[oid].check()
-        with snapshot.sources[oid].open() as stream:
-            assert md5(stream.read()) == oid.removesuffix(".dir")
+        source = cache.source(oid)
+        source.check()
+        with source.open() as stream:
+            assert md5(stream.read()) == md5(source.read()) == oid.removesuffix(".dir")
     assert opened(top).identify("data") == snapshot.content
     shared = {st[0] for st in before.values()} & {st[0] for st in facts(cache.root).values()}
     assert shared == set()
@@ -243,19 +244,18 @@ def test_snapshot_brings_back_what_the_cache_lost(top: Path) -> None:
     damaged.write_bytes(b"b")
     again = opened(top).snapshot("data", cache_of(top), "copy")
     assert again.content == first.content
-    assert cache_of(top).missing(list(again.sources)) == []
+    assert cache_of(top).missing(list(again.content.files.values())) == []
 
 
 def test_without_a_cache_the_worktree_is_the_source(top: Path) -> None:
     write(top, {"data/a": b"aaa", "data/b": b"aaa"})
     snapshot = opened(top).snapshot("data", cache_of(top), "none")
-    assert snapshot.uncached == 1
     assert not cache_of(top).has(md5(b"aaa"))
-    source = snapshot.sources[md5(b"aaa")]
+    ((oid, source),) = snapshot.uncached.items()
+    assert oid == md5(b"aaa")
     assert source.path in (top / "data" / "a", top / "data" / "b")
     source.check()
-    with snapshot.sources[snapshot.content.oid].open() as stream:
-        assert stream.read() == snapshot.listing
+    assert cache_of(top).path(snapshot.content.oid).read_bytes() == snapshot.listing
     assert source.path is not None
     source.path.write_bytes(b"new")
     with pytest.raises(RepositoryError, match="changed while it was being read"):
@@ -345,6 +345,7 @@ def test_many_files_with_little_content_in_common(top: Path) -> None:
     cache = cache_of(top)
     snapshot = opened(top).snapshot("data", cache, "auto", jobs=4)
     assert snapshot.content.nfiles == 2000
-    assert len(snapshot.sources) == 1501
-    assert cache_of(top).missing(list(snapshot.sources)) == []
+    oids = {*snapshot.content.files.values(), snapshot.content.oid}
+    assert len(oids) == 1501
+    assert cache_of(top).missing(oids) == []
     assert list((cache.root / "cpv" / "tmp").iterdir()) == []

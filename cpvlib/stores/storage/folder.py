@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import cached_property
 from io import FileIO
+from itertools import count, groupby
 from pathlib import Path
 
 from cpvlib.base.errors import ConfigError, StorageError
@@ -18,7 +19,7 @@ from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blockhash import Crc, crc64nvme
-from cpvlib.stores.files import culprit, write_all
+from cpvlib.stores.files import culprit, names_in, write_all, write_new
 from cpvlib.stores.hashing import Readable, blocks, copy_hashing, md5_of, md5_of_file, md5_of_stream, no_bytes
 from cpvlib.stores.mounts import is_remote
 from cpvlib.stores.storage.arriving import Arriving
@@ -40,6 +41,7 @@ _INCOMING = "cpv/tmp"
 _OBJECT_MODE = 0o444
 _ABANDONED_S = 24 * 3600
 _JOBS = 8
+_PROVED = Proof("md5 while copying")
 # What `shared = group` of DVC's means for folders: members of the group write, and new files are the group's.
 _GROUP_FOLDER_MODE = 0o2775
 # Options of no consequence here: cpv always verifies, and the others concern DVC's own engine.
@@ -63,6 +65,7 @@ class FolderStorage:
         self._jobs_given = jobs is not None
         self._shared = shared
         self._incoming: str | None = None
+        self._numbers = count()
         self._arrivals = Arrivals(make_folder=self._make_folder)
         self._puts_wait = False
 
@@ -91,8 +94,16 @@ class FolderStorage:
             return _object_stat(key, facts) if modes.S_ISREG(facts.st_mode) else None
 
     def has(self, keys: Collection[str]) -> dict[str, int]:
-        found = ((key, self.stat(key)) for key in keys)
-        return {key: facts.size for key, facts in found if facts is not None}
+        found = {}
+        for folder, group in groupby(sorted(keys), _folder_of):
+            place = self._file(folder)
+            with self._explained("read", folder):
+                for name in names_in(place, [key[len(folder) :] for key in group]):
+                    with suppress(FileNotFoundError, NotADirectoryError):
+                        facts = os.stat(place + name)
+                        if modes.S_ISREG(facts.st_mode):
+                            found[folder + name] = facts.st_size
+        return found
 
     def proven_md5(self, key: str) -> str | None:
         return self.read_md5(key, on_bytes=no_bytes)
@@ -106,10 +117,9 @@ class FolderStorage:
         return False
 
     def put(self, key: str, source: Source, *, md5: str, known: Known = UNKNOWN, on_bytes: OnBytes) -> Proof:
+        if source.size <= _BLOCK:
+            return self._put_small(key, source.read(), md5, on_bytes, source.check)
         with source.open() as reader, self._explained("write", key):
-            if source.size <= _BLOCK:
-                return self._store_bytes(key, reader.read(), md5, on_bytes, source.check)
-
             stream: Readable = reader  # type: ignore[assignment]  # every binary reader is one
 
             def write(writer: FileIO) -> _Written:
@@ -133,8 +143,7 @@ class FolderStorage:
                 self._arrivals.settle()
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
-        with self._explained("write", key):
-            return self._store_bytes(key, data, md5_of(data), no_bytes, _nothing)
+        return self._put_small(key, data, md5_of(data), no_bytes, _nothing)
 
     def get(
         self,
@@ -233,15 +242,21 @@ class FolderStorage:
                 elif entry.is_file():
                     yield _object_stat(key, entry.stat())
 
-    def _store_bytes(
+    def _put_small(
         self, key: str, data: bytes, md5: str, on_bytes: OnBytes, check: Callable[[], None]
     ) -> Proof:
-        def write(writer: FileIO) -> _Written:
-            write_all(writer, data)
-            on_bytes(len(data))
-            return md5_of(data), "md5 while copying"
-
-        return self._store(key, write, md5, check)
+        check()
+        found = md5_of(data)
+        if found != md5:
+            raise _not_stored(key, found)
+        on_bytes(len(data))
+        try:
+            temporary = self._new_name()
+            write_new(temporary, data, _OBJECT_MODE)
+            self._take_in(temporary, key, len(data))
+        except OSError as error:
+            raise _storage_error(error, "write", key, self.url) from error
+        return _PROVED
 
     def _store(
         self,
@@ -251,36 +266,36 @@ class FolderStorage:
         check: Callable[[], None],
     ) -> Proof:
         """What `write` writes takes the name `key`, if it says `md5` and nothing happened to its source."""
-        target = self._file(key)
-        temporary = f"{self._make_incoming()}/{os.path.basename(target)}.{os.urandom(8).hex()}"
+        temporary = self._new_name()
         try:
             with FileIO(temporary, "x") as writer:
                 found, how = write(writer)
                 check()
                 if found != md5:
-                    raise StorageError(
-                        f"object '{key}' was not stored: what was read has the md5 {found}",
-                        hint="it changed while it was read, or is damaged here; run the command again",
-                    )
+                    raise _not_stored(key, found)
                 os.fchmod(writer.fileno(), _OBJECT_MODE)
                 size = writer.tell()
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
-        self._arrivals.add(temporary, target, size)
-        if not self._puts_wait:
-            self._arrivals.settle()
+        self._take_in(temporary, key, size)
         return Proof(how)
 
-    def _make_incoming(self) -> str:
-        """The folder for temporary files, without those that were abandoned a day ago."""
+    def _take_in(self, temporary: str, key: str, size: int) -> None:
+        """A file that is whole takes the name `key`, at once or with those of one `together`."""
+        self._arrivals.add(temporary, self._file(key), size)
+        if not self._puts_wait:
+            self._arrivals.settle()
+
+    def _new_name(self) -> str:
+        """For a temporary file, in their folder: that is without those that were abandoned a day ago."""
         if self._incoming is None:
             incoming = self._file(_INCOMING)
             self._make_folder(incoming)
             _sweep(incoming, time.time() - _ABANDONED_S)
-            self._incoming = incoming
-        return self._incoming
+            self._incoming = f"{incoming}/{os.urandom(8).hex()}-"
+        return f"{self._incoming}{next(self._numbers):x}"
 
     def _make_folder(self, path: str) -> None:
         folder = Path(path)
@@ -320,6 +335,17 @@ def _storage_error(error: OSError, verb: str, key: str, url: str) -> StorageErro
     return StorageError(
         f"cannot {verb} '{printable(key)}' in {place}: {(error.strerror or str(error)).lower()}",
         hint="is its disk mounted, and is it a folder?",
+    )
+
+
+def _folder_of(key: str) -> str:
+    return key[: key.rfind("/") + 1]
+
+
+def _not_stored(key: str, found: str | None) -> StorageError:
+    return StorageError(
+        f"object '{key}' was not stored: what was read has the md5 {found}",
+        hint="it changed while it was read, or is damaged here; run the command again",
     )
 
 

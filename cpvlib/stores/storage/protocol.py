@@ -130,6 +130,9 @@ class Source(Protocol):
     def open(self) -> BinaryIO:
         """A new reader from the first byte, seekable; several may be open at once, in different threads."""
 
+    def read(self) -> bytes:
+        """All of its bytes, for an object that fits in memory."""
+
     def check(self) -> None:
         """Raises a CPVError if the content may have changed since it was named."""
 

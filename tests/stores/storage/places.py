@@ -65,6 +65,9 @@ class Bytes:
     def open(self) -> BinaryIO:
         return io.BytesIO(self.data)
 
+    def read(self) -> bytes:
+        return self.data
+
     def spoil(self) -> None:
         self.spoilt = True
 

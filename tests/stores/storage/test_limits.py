@@ -29,6 +29,8 @@ class File:
         self.path, self.size = path, path.stat().st_size
     def open(self):
         return self.path.open("rb")
+    def read(self):
+        return self.path.read_bytes()
     def check(self):
         pass
 
