@@ -26,7 +26,9 @@ class Fault:
     the answer's head and half its body, then cuts; 'alter': changes the first byte of an answer's body;
     'age': puts every date in an answer's body back by decades; 'lose': the request takes effect, its answer
     is a cut connection; 'expire': says that the token has expired; 'silent': never answers; 'encrypt': says
-    that the object is encrypted with a key of KMS, so that its ETag is no md5.
+    that the object is encrypted with a key of KMS, so that its ETag is no md5; 'stall': sends half the body,
+    then nothing more; 'short': half the body, as if it were all; 'whole': knows no ranges; 'shift': sends the
+    first bytes in place of those asked for, and says so.
     """
 
     kind: str
@@ -131,6 +133,12 @@ def front_of(endpoint: str, certificate: Path | None = None) -> Iterator[Front]:
             if fault == "reset":
                 self._cut()
                 return
+            if fault in ("whole", "shift"):
+                wanted = self.headers["Range"]
+                del self.headers["Range"]
+                if fault == "shift" and wanted:
+                    first, last = (int(end or 0) for end in wanted.removeprefix("bytes=").split("-"))
+                    self.headers["Range"] = f"bytes=0-{last - first}"
             status, headers, data = self._ask(body)
             if fault == "lose":
                 self._cut()
@@ -142,7 +150,10 @@ def front_of(endpoint: str, certificate: Path | None = None) -> Iterator[Front]:
                 headers |= {"ETag": f'"{"0" * 32}"', "x-amz-server-side-encryption": "aws:kms"}
             if fault == "alter":
                 data = bytes([data[0] ^ 1]) + data[1:]
-            self._answer(status, headers, data, cut=fault == "cut")
+            if fault == "short":
+                data = data[: len(data) // 2]
+                headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+            self._answer(status, headers, data, cut=fault == "cut", stall=fault == "stall")
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815  # names of http.server's
 
@@ -156,7 +167,15 @@ def front_of(endpoint: str, certificate: Path | None = None) -> Iterator[Front]:
             connection.close()
             return answer.status, dict(answer.getheaders()), data
 
-        def _answer(self, status: int, headers: dict[str, str], data: bytes, *, cut: bool = False) -> None:
+        def _answer(
+            self,
+            status: int,
+            headers: dict[str, str],
+            data: bytes,
+            *,
+            cut: bool = False,
+            stall: bool = False,
+        ) -> None:
             self.send_response_only(status)
             length = headers.pop("Content-Length", None) or headers.pop("content-length", None)
             for name, value in headers.items():
@@ -167,7 +186,12 @@ def front_of(endpoint: str, certificate: Path | None = None) -> Iterator[Front]:
             if self.command != "HEAD":
                 with front.lock:
                     front.sent_bytes += len(data)
-                self.wfile.write(data[: len(data) // 2] if cut else data)
+                self.wfile.write(data[: len(data) // 2] if cut or stall else data)
+            if stall:
+                self.wfile.flush()
+                front.left_waiting.set()
+                over.wait()
+                self.close_connection = True
             if cut:
                 self._cut()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from io import FileIO
 
@@ -76,9 +76,10 @@ class Reader:
                 answer = get_range(client, position, end, etag, where)
                 if answer is None:
                     return 0, ""
-                size, etag = _whole_size(answer), answer.get("ETag", "")
+                began, size = self._place(key, position, answer)
+                etag = answer.get("ETag", "")
                 end = size if end is None else min(end, size)
-                for block in blocks(answer["Body"], end - position):
+                for block in _without(position - began, blocks(answer["Body"], end - began)):
                     sink(position, block)
                     position += len(block)
             if position >= end:
@@ -90,13 +91,32 @@ class Reader:
                 )
             time.sleep(random.uniform(0, 2**barren))
 
+    def _place(self, key: str, position: int, answer: Any) -> tuple[int, int]:
+        """Where the answer begins, and the object's size: 'Content-Range: bytes 0-99/5000'.
+
+        A server that knows no ranges sends everything. Raises StorageError for one that sends another range.
+        """
+        told = answer.get("ContentRange", "")
+        if not told:
+            return 0, int(answer["ContentLength"])
+        where, _, size = told.rpartition("/")
+        began = int(where.removeprefix("bytes").partition("-")[0])
+        if began != position:
+            raise StorageError(
+                f"'{self._line.settings.url}' answers with other bytes of '{key}' than were asked for",
+                hint="a cache or proxy on the way may do that: git cpv doctor storage",
+            )
+        return began, int(size)
+
     def size_and_etag(self, key: str) -> tuple[int, str]:
         with self._line.asking("read", key) as client:
             head = client.head_object(**self._line.at(key), **self._line.customer_key)
         return head["ContentLength"], head["ETag"]
 
 
-def _whole_size(answer: Any) -> int:
-    """From 'Content-Range: bytes 0-99/5000'; a server that knows no ranges sends everything."""
-    _, _, size = answer.get("ContentRange", "").rpartition("/")
-    return int(size or answer["ContentLength"])
+def _without(count: int, body: Iterator[bytes]) -> Iterator[bytes]:
+    """The body after its first `count` bytes."""
+    for block in body:
+        if count < len(block):
+            yield block[count:] if count else block
+        count = max(0, count - len(block))
