@@ -132,9 +132,7 @@ else:
         def _replace(self, **changes):
             return type(self)(**dict(zip(self._fields, self, strict=True)) | changes)
 
-        @classmethod
-        def _make(cls, values):
-            return cls(*values)
+        _make = classmethod(tuple.__new__)  # a third of the time, and no look at how many there are
 
     def _filled(cls, values, named):
         given = dict(zip(cls._fields, values, strict=False))

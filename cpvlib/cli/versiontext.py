@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 def number(value: Any) -> str:
     """A metric or parameter as a person reads it: 0.245, adam, [64, 32], null."""
+    return printable(_text(value))
+
+
+def _text(value: Any) -> str:
     if type(value) is float:
         return f"{value:.6g}"
-    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def pairs(values: Mapping[str, Any], first: Iterable[str] = (), limit: int = 4) -> str:
@@ -28,8 +32,13 @@ def pairs(values: Mapping[str, Any], first: Iterable[str] = (), limit: int = 4) 
     if first:
         in_front = [name for name in dict.fromkeys(first) if name in values]
         names = in_front + [name for name in names if name not in in_front]
-    shown = [f"{name}={number(values[name])}" for name in names[:limit]]
-    return printable(" ".join([*shown, f"+{len(names) - limit}"] if len(names) > limit else shown))
+    shown = []
+    for name in names[:limit]:
+        value = values[name]
+        shown.append(f"{name}={value:.6g}" if type(value) is float else f"{name}={_text(value)}")
+    if len(names) > limit:
+        shown.append(f"+{len(names) - limit}")
+    return printable(" ".join(shown))
 
 
 def day(seconds: int, zone: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cpvlib.cli.ui import UI
     from cpvlib.domain.query import Condition, Measured, Order
     from cpvlib.domain.template import Template
-    from cpvlib.domain.version import Series, TagName
+    from cpvlib.domain.version import TagName
     from cpvlib.managers.versions import VersionRecord
     from cpvlib.stores.git.signing import Signature
 
@@ -60,11 +60,11 @@ def run(args: Namespace, ui: UI) -> int:
     series = chosen(args.series, default=frozenset(Series))
     gc.disable()  # ten thousand versions hold no cycles, and looking for some takes a sixth of the time
     tags = Tags(ws, with_branch=template is None)
-    records = tags.versions(series)
-    if not records:
+    by_series = [tags.versions([each]) for each in Series if each in series]
+    if not any(by_series):
         ui.say("there are no versions yet (git cpv tag makes one)")
     count = args.count or (1 if args.best else None)
-    shown = [record for each in Series for record in _asked(records, each, conditions, order)[:count]]
+    shown = [record for records in by_series for record in _asked(records, conditions, order)[:count]]
     first = [condition.metric for condition in conditions] + ([order.metric] if order else [])
     signed = {record.name: signature(ws, record) for record in shown} if args.show_signature else {}
     _show(ui, shown, first, template, _More(tags.names, signed))
@@ -72,13 +72,10 @@ def run(args: Namespace, ui: UI) -> int:
 
 
 def _asked(
-    records: Sequence[VersionRecord],
-    series: Series,
-    conditions: Sequence[Condition | Measured],
-    order: Order | None,
+    records: Sequence[VersionRecord], conditions: Sequence[Condition | Measured], order: Order | None
 ) -> list[VersionRecord]:
-    """Those of the series that the conditions let through, in order, else the newest first."""
-    found = [record for record in reversed(records) if record.series is series]
+    """Those that the conditions let through, in order, else the newest first."""
+    found = [*reversed(records)]
     if conditions:
         found = [r for r in found if all(condition.holds(r.brief.metrics) for condition in conditions)]
     if order:
@@ -112,29 +109,35 @@ def _facts(record: VersionRecord, more: _More) -> dict[str, Any]:
 
 
 def _table(ui: UI, records: Sequence[VersionRecord], first: Sequence[str], more: _More) -> None:
+    from functools import cache
+
     from cpvlib.cli.versiontext import day, pairs, signature_words
     from cpvlib.domain.text import human_size
 
-    marks = [_marks(record, more.names(record)) for record in records]
+    people = cache(printable)
+    marks = [_marks(record, more) for record in records]
     marked = any(marks)
     rows = []
     for record, mark in zip(records, marks, strict=True):
-        told = record.brief
+        told, tag = record.brief, record.source
         row = [
             record.tag,
-            day(record.date, record.zone),
-            printable(record.tagger),
+            day(tag.date, tag.zone),
+            people(tag.tagger),
             "" if told.size is None else human_size(told.size),
             pairs(told.metrics, first),
-            *([mark] if marked else []),
-            *([signature_words(more.signed[record.name])] if more.signed else []),
             printable(told.subject),
         ]
+        if marked:
+            row.insert(5, mark)
+        if more.signed:
+            row.insert(-1, signature_words(more.signed[record.name]))
         rows.append(row)
     ui.table(rows, right=(3,))
 
 
-def _marks(record: VersionRecord, aliases: Sequence[str]) -> str:
+def _marks(record: VersionRecord, more: _More) -> str:
+    aliases = more.names(record) if more.aliases else ()
     if not (aliases or record.pending or record.on_branch is False):
         return ""
     marks = [*map(printable, aliases), *(["pending"] if record.pending else [])]

@@ -21,6 +21,7 @@ NAME = "checkpoint.json"
 Number = int | float
 
 _LARGEST = 1.7976931348623157e308
+_NUMBERS = (int, float)  # `int | float` would be made for each of ten thousand versions
 _MAX_BYTES = 4 << 20
 _MAX_NAME = 200
 _MAX_NAMES = 16 << 20  # characters of all flattened names: nested ones repeat what they are nested in
@@ -144,7 +145,15 @@ def flat_metrics(facts: Mapping[str, Any], where: str) -> dict[str, Number]:
 
 def is_number(value: object) -> bool:
     """A finite number, and not a truth value. The comparison also holds for NaN and for huge integers."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+
+
+def are_numbers(values: Iterable[object]) -> bool:
+    """Whether all of them are, sooner where they are floats."""
+    for value in values:
+        if not (type(value) is float and -_LARGEST <= value <= _LARGEST) and not is_number(value):
+            return False
+    return True
 
 
 def flat(facts: Mapping[str, Any]) -> dict[str, Any]:

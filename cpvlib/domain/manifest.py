@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from cpvlib.base.regex import regex
 from cpvlib.base.typed import Any
 from cpvlib.base.values import NamedTuple, dataclass, field
-from cpvlib.domain.checkpoint import DataUsed, Number, is_number
+from cpvlib.domain.checkpoint import DataUsed, Number, are_numbers
 from cpvlib.domain.version import Version
 
 _MAX_MESSAGE = 4 << 20
@@ -144,10 +144,13 @@ def parse_brief(message: str) -> Brief:
     """`parse_manifest(message).brief`, sooner where `render` wrote the message for a single out."""
     text, blank, block = message.rpartition("\n\n")
     usual = _USUAL.fullmatch(block) if blank else None
-    metrics = _metrics(usual[2]) if usual and usual[2] else {}
-    if usual is None or metrics is None:
+    if usual is None:
         return parse_manifest(message).brief
-    return Brief(text.lstrip("\n").partition("\n")[0], int(usual[1]), metrics)
+    size, told = usual.groups()
+    metrics = _metrics(told) if told else {}
+    if metrics is None:
+        return parse_manifest(message).brief
+    return Brief._make((text.lstrip("\n").partition("\n")[0], int(size), metrics))
 
 
 def last_paragraph(message: str) -> tuple[str, str]:
@@ -226,7 +229,7 @@ def _parse_out(value: str) -> ManifestOut | None:
 
 def _metrics(value: str) -> dict[str, Any] | None:
     metrics = _json_object(value)
-    return metrics if metrics and all(map(is_number, metrics.values())) else None
+    return metrics if metrics and are_numbers(metrics.values()) else None
 
 
 def _code(value: str) -> tuple[str, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from cpvlib.base.regex import regex
 
@@ -26,8 +27,12 @@ def printable(text: str, *, keep: str = "") -> str:
 
     `keep` names characters that stay: "\\n" for text of several lines.
     """
-    if text.isascii() and text.isprintable():  # most is, and this is ten times as fast
-        return text
+    if text.isascii():  # most is, and then this is ten times as fast
+        rest = text
+        for character in keep:
+            rest = rest.replace(character, "")
+        if rest.isprintable():
+            return text
     return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in keep else _escape(match[0]), text)
 
 
@@ -47,6 +52,7 @@ def without_secrets(text: str) -> str:
     return _HTTP_USER.sub(r"\1***@", _USER_AND_PASSWORD.sub(r"\1:***@", text))
 
 
+@lru_cache(1024)  # of the model's versions many have the same size
 def human_size(n_bytes: int) -> str:
     """Three significant digits at most: '0 B', '999 B', '1.5 KiB', '3.1 GiB', '812 MiB'."""
     size, unit = float(n_bytes), 0
@@ -86,7 +92,11 @@ def width(text: str) -> int:
 def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
     """Rows as aligned lines, two spaces between columns; the columns numbered in `right` end flush."""
     flush = set(right)
-    padded = [_padded(column, i in flush) for i, column in enumerate(zip(*rows, strict=True))]
+    cut = list(zip(*rows, strict=True))
+    padded = [
+        _padded(column, i in flush) if i in flush or i < len(cut) - 1 else column
+        for i, column in enumerate(cut)
+    ]
     return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 

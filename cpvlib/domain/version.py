@@ -10,6 +10,10 @@ from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 
 _VERSION = regex(r"v(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})", re.ASCII)
+Place = tuple[bool, int, int]
+"""Whether it is the data's, and the number: what versions are ordered by."""
+
+_TAG = regex(rf"(data/)?{_VERSION.pattern}", re.ASCII)
 
 
 class Series(Enum):
@@ -99,12 +103,23 @@ class TagName(ClaimedTag):
     def parse(cls, name: str, prefix: str = "") -> TagName | None:
         """The inverse of `str`, for a tag's short name; None for a tag that is not a version of this
         prefix."""
-        if not name.startswith(prefix):
+        place = cls.place(name, prefix)
+        return cls.at(place, prefix) if place else None
+
+    @classmethod
+    def place(cls, name: str, prefix: str = "") -> Place | None:
+        """Where `parse` finds it in the order of all versions: in a third of the time."""
+        match = _TAG.fullmatch(name, len(prefix)) if name.startswith(prefix) else None
+        if match is None:
             return None
-        rest = name[len(prefix) :]
-        series = Series.DATA if rest.startswith("data/") else Series.MODEL
-        version = Version.of(rest.removeprefix("data/"))
-        return cls(series, version, prefix) if version else None
+        data, major, minor = match.groups()
+        return data is not None, int(major), int(minor)
+
+    @classmethod
+    def at(cls, place: Place, prefix: str = "") -> TagName:
+        """The name that has this place."""
+        is_data, major, minor = place
+        return cls(Series.DATA if is_data else Series.MODEL, Version(major, minor), prefix)
 
     def __str__(self) -> str:
         return f"{self.prefix}{'data/' if self.series is Series.DATA else ''}{self.version}"

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -17,6 +17,7 @@ from cpvlib.base.typed import Any
 from cpvlib.base.values import NamedTuple
 
 OLDEST = "2.25"
+_PIECE_BYTES = 1 << 16  # what a pipe holds
 
 # `git rev-parse --local-env-vars`: they name one repository, and a hook of another one may have set them.
 # GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are local too, but `git -c key=value cpv …` speaks through them.
@@ -150,12 +151,27 @@ class Git:
         """A git that stays, to be talked with over its stdin and stdout; its stderr goes nowhere."""
         if self.trace:
             self.trace(args, 0.0, 0)
+        return self._begin(args, stdin=subprocess.PIPE)
+
+    def stream(self, *args: str) -> Iterator[bytes]:
+        """What git prints, in pieces, as it comes. Raises as `run` does, after the last piece."""
+        started = perf_counter()
+        with self._begin(args, stdin=subprocess.DEVNULL) as process:
+            assert process.stdout
+            while piece := process.stdout.read1(_PIECE_BYTES):  # type: ignore[attr-defined]
+                yield piece
+        if self.trace:
+            self.trace(args, perf_counter() - started, process.returncode)
+        if process.returncode:
+            raise failure(args, self.ask(*args))  # the second time for what it says
+
+    def _begin(self, args: Sequence[str], stdin: int) -> subprocess.Popen[bytes]:
         try:
             return _start(
                 ["git", *args],
                 cwd=self.cwd,
                 env=self.env,
-                stdin=subprocess.PIPE,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cpvlib.base.errors import GitError
 from cpvlib.base.regex import regex
@@ -61,27 +62,41 @@ class RefMovedError(GitError):
 
 
 def read_tags(repo: GitRepository, patterns: Sequence[str] = ()) -> list[TagRecord]:
-    """The tags that match, by name; without patterns all of them. One process. git-for-each-ref(1).
+    """The tags that match; without patterns all of them. One process. git-for-each-ref(1).
 
     A pattern is relative to 'refs/tags/' unless it begins with 'refs/': 'v*', whose star does not cross a
     slash, or a folder, 'data'.
     """
-    wanted = _in_tags(patterns)
-    fields = _text(repo.git.run("for-each-ref", f"--format={_FORMAT}", *wanted)).split("\0")
-    width = len(_FIELDS)
-    tags = [_tag(fields[at : at + width]) for at in range(0, len(fields) - width, width)]
-    nested = [tag.object for tag in tags if tag.commit == _NESTED]
-    commits = peeled(repo, nested) if nested else {}
-    return [tag._replace(commit=commits.get(tag.object)) if tag.commit == _NESTED else tag for tag in tags]
+    return list(each_tag(repo, patterns))
 
 
-def _text(raw: bytes) -> str:
-    """What people wrote, with replacement characters where it isn't UTF-8, which git only recommends."""
-    return raw.decode(errors="replace")
+def each_tag(repo: GitRepository, patterns: Sequence[str] = ()) -> Iterator[TagRecord]:
+    """The same one by one while git still reads, by name; tags of tags come last."""
+    nested = []
+    for tag in _tags(repo.git.stream("for-each-ref", f"--format={_FORMAT}", *_in_tags(patterns))):
+        if tag.commit == _NESTED:
+            nested.append(tag)
+        else:
+            yield tag
+    commits = peeled(repo, [tag.object for tag in nested]) if nested else {}
+    for tag in nested:
+        yield tag._replace(commit=commits.get(tag.object))
 
 
-def _tag(fields: list[str]) -> TagRecord:
-    ref, oid, kind, named, named_kind, creator, contents = fields
+def _tags(pieces: Iterable[bytes]) -> Iterator[TagRecord]:
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    width, rest = len(_FIELDS), ""
+    for piece in pieces:
+        fields = (rest + decoder.decode(piece)).split("\0")
+        whole = (len(fields) - 1) // width * width  # what follows the last NUL is not whole yet
+        rest = "\0".join(fields[whole:])
+        for row in zip(*(fields[at:whole:width] for at in range(width)), strict=True):
+            yield _tag(*row)
+
+
+def _tag(
+    ref: str, oid: str, kind: str, named: str, named_kind: str, creator: str, contents: str
+) -> TagRecord:
     annotated = kind == "tag"
     if not annotated:
         named, named_kind = oid, kind
@@ -89,9 +104,11 @@ def _tag(fields: list[str]) -> TagRecord:
     who = _CREATOR.match(creator)
     name, email, date, zone = who.groups() if who else ("", "", "0", "+0000")
     message, signed = _message(contents)
-    full = ref.lstrip("\n")
-    short = full.removeprefix("refs/tags/")
-    return TagRecord(short, oid, commit, annotated, name, email, int(date), zone, message, signed, full)
+    ref = ref.removeprefix("\n")
+    short = ref.removeprefix("refs/tags/")
+    return TagRecord._make(
+        (short, oid, commit, annotated, name, email, int(date), zone, message, signed, ref)
+    )
 
 
 def _message(text: str) -> tuple[str, bool]:
@@ -102,6 +119,11 @@ def _message(text: str) -> tuple[str, bool]:
 
 def _in_tags(patterns: Sequence[str]) -> list[str]:
     return [each if each.startswith("refs/") else f"refs/tags/{each}" for each in patterns] or ["refs/tags"]
+
+
+def _text(raw: bytes) -> str:
+    """What people wrote, with replacement characters where it isn't UTF-8, which git only recommends."""
+    return raw.decode(errors="replace")
 
 
 def tag_objects(repo: GitRepository, oids: Iterable[str]) -> dict[str, TagRecord]:
