@@ -22,6 +22,7 @@ from pathlib import Path
 from cpvlib.base.errors import RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.regex import regex
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.listing import Listing, parse_listing
 from cpvlib.stores import files, hashing
 from cpvlib.stores.blocktables import BlockTables
@@ -29,10 +30,13 @@ from cpvlib.stores.cacherecords import Records
 from cpvlib.stores.files import StrPath, disk_error
 from cpvlib.stores.hashing import OnBytes, no_bytes
 from cpvlib.stores.incoming import Incoming
-from cpvlib.stores.partials import Partials
+from cpvlib.stores.partials import WORTH_BYTES, Partials
 from cpvlib.stores.receiver import Receiver
 from cpvlib.stores.sources import FileSource, changed_while_read
 from cpvlib.stores.statindex import FileStat
+
+if TYPE_CHECKING:
+    from cpvlib.stores.following import Following
 
 _OID = regex(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 _LISTINGS = 8
@@ -339,8 +343,21 @@ class ObjectCache:
     def _partial_name(self, oid: str) -> str:
         return self._key(oid).replace("/", "-")
 
-    def _prove_received(self, temporary: StrPath, oid: str, data: bytes | None) -> None:
-        md5 = self._hash(temporary) if data is None or self.is_legacy else hashing.md5_of(data)
+    def _follow(self, path: StrPath) -> Following | None:
+        """Hashes a large file while its bytes come; None where its name is not their md5."""
+        if self.is_legacy:
+            return None
+        from cpvlib.stores.following import Following
+
+        return Following(path, lambda stream: self.tables.md5_of_stream(stream, WORTH_BYTES)[0])
+
+    def _prove_received(
+        self, temporary: StrPath, oid: str, data: bytes | None, following: Following | None
+    ) -> None:
+        if following is not None:
+            md5 = following.md5()
+        else:
+            md5 = self._hash(temporary) if data is None or self.is_legacy else hashing.md5_of(data)
         if md5 != oid.removesuffix(".dir"):
             raise StorageError(
                 f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",

@@ -14,13 +14,15 @@ from cpvlib.stores.incoming import OBJECT_MODE, Incoming
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
+    from cpvlib.stores.following import Following
     from cpvlib.stores.partials import Partial
 
 
 class Receiver:
     """Where one object's bytes arrive: nothing takes an object's name before its md5 is checked.
 
-    A large one whose download is interrupted may be kept, and then begins with what it `have`s.
+    A large one is hashed behind its bytes as they come. If its download is interrupted it may be kept, and
+    then begins with what it `have`s.
     """
 
     def __init__(self, cache: ObjectCache, oid: str, partial: Partial | None, incoming: Incoming) -> None:
@@ -29,7 +31,8 @@ class Receiver:
         self._incoming = incoming
         self._partial = partial
         self._path = partial.path if partial else Path(incoming.scratch.new())
-        self._spans: list[Span] | None = []
+        self._spans: list[Span] | None = list(self.have)  # None once it is large
+        self._following: Following | None = None
         self._lock = threading.Lock()
         self._is_done = False
 
@@ -46,28 +49,39 @@ class Receiver:
     def note(self, span: Span) -> None:
         """These bytes are written. Called from worker threads."""
         with self._lock:
-            if self._partial is None and self._spans is not None:
+            if self._spans is not None:
                 self._spans.append(span)
                 if sum(each.size for each in self._spans) >= partials.WORTH_BYTES:
-                    self._begin_partial(self._spans)
+                    self._become_large(self._spans)
+                elif self._partial is not None:
+                    self._partial.note(span)
                 return
         if self._partial is not None:
             self._partial.note(span)
+        if self._following is not None:
+            self._following.note(span)
 
-    def _begin_partial(self, spans: list[Span]) -> None:
-        name = self._cache._partial_name(self._oid)
-        self._partial = self._cache.partials.begin(name, self._path, spans)
+    def _become_large(self, spans: list[Span]) -> None:
         self._spans = None
         if self._partial is not None:
-            self._path = self._partial.path
+            self._partial.note(spans[-1])
+        else:
+            name = self._cache._partial_name(self._oid)
+            self._partial = self._cache.partials.begin(name, self._path, spans)
+            if self._partial is not None:
+                self._path = self._partial.path
+        self._following = self._cache._follow(self._path)
+        if self._following is not None:
+            for span in spans:
+                self._following.note(span)
 
     def begin_anew(self) -> None:
         """What came before was wrong: nothing is there."""
         with self._lock:
+            self._end_following()
+            self._spans = []
             if self._partial is not None:
                 self._partial.forget_what_came()
-            elif self._spans is not None:
-                self._spans = []
 
     def accept(self, data: bytes | None = None) -> None:
         """Check the md5 of the file, or of these bytes; the object takes its name when the cache settles.
@@ -79,7 +93,7 @@ class Receiver:
                 files.write_new(self._path, data, OBJECT_MODE)
             elif self._partial is not None:
                 self._partial.flush()  # an interruption while it is hashed costs no byte either
-            self._cache._prove_received(self._path, self._oid, data)
+            self._cache._prove_received(self._path, self._oid, data, self._following)
             if self._partial is not None:
                 self._path = Path(self._incoming.scratch.new())
                 self._partial.hand_over(str(self._path))
@@ -92,6 +106,7 @@ class Receiver:
     def keep(self) -> None:
         """The download was interrupted: what came of a large object stays for the next process."""
         if self._partial is not None and not self._is_done:
+            self._end_following()
             self._partial.keep()
             self._is_done = True
 
@@ -99,7 +114,13 @@ class Receiver:
         """Remove the temporary file, if it is there and was neither accepted nor kept."""
         if self._is_done:
             return
+        self._end_following()
         if self._partial is not None:
             self._partial.drop()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+    def _end_following(self) -> None:
+        if self._following is not None:
+            self._following.drop()
+            self._following = None
