@@ -12,8 +12,8 @@ from cpvlib.domain.text import plural
 from cpvlib.domain.version import Series, TagName, Version
 
 if TYPE_CHECKING:
+    from cpvlib.managers.destination import Publication
     from cpvlib.managers.pending import PendingVersion
-    from cpvlib.managers.publish import Publication
     from cpvlib.managers.tagging import TagPlan
 
 

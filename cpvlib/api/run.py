@@ -245,7 +245,7 @@ class Run:
         from cpvlib.api.uploading import carry_out, with_outs
         from cpvlib.domain.version import Series
         from cpvlib.managers.importing import own_out
-        from cpvlib.managers.push import PushRequest
+        from cpvlib.managers.pushplan import PushRequest
 
         assert self._start is not None
         with self._manager._work("run.checkpoint", self._options, changes=True) as work:

@@ -14,7 +14,8 @@ from cpvlib.domain.version import Series
 
 if TYPE_CHECKING:
     from cpvlib.domain.checkpoint import Number
-    from cpvlib.managers.push import PushRequest, PushResult
+    from cpvlib.managers.push import PushResult
+    from cpvlib.managers.pushplan import PushRequest
     from cpvlib.managers.workspace import Workspace
 
 
@@ -85,7 +86,7 @@ def _storage(manager: Manager, given: str | None) -> str | None:
 
 def _import_data(work: Work, source: Path) -> str:
     from cpvlib.managers.importing import import_data
-    from cpvlib.managers.push import PushRequest
+    from cpvlib.managers.pushplan import PushRequest
 
     ws = with_outs(work, source, Series.DATA)
     request = PushRequest(frozenset({Series.DATA}), message=f"Import data from {source.name}", jobs=work.jobs)
@@ -112,7 +113,8 @@ def upload(
 
 def carry_out(ws: Workspace, work: Work, request: PushRequest) -> str:
     """One push, told as it goes; the commit, '' in a dry run before the first."""
-    from cpvlib.managers.push import plan_push, push
+    from cpvlib.managers.push import push
+    from cpvlib.managers.pushplan import plan_push
 
     plan = plan_push(ws, request, dry_run=work.dry_run, progress=work.voice)
     for warning in plan.warnings:
@@ -135,7 +137,7 @@ def _request(
     from cpvlib.domain.checkpoint import flat
     from cpvlib.domain.numbers import plain
     from cpvlib.managers.importing import own_out
-    from cpvlib.managers.push import PushRequest
+    from cpvlib.managers.pushplan import PushRequest
 
     options = work.options
     if path is not None and not path.exists():

@@ -7,7 +7,7 @@ from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:
     from cpvlib.cli.ui import UI
-    from cpvlib.managers.publish import Publication
+    from cpvlib.managers.destination import Publication
 
 
 def tell_lost_races(ui: UI, publication: Publication) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from cpvlib.cli.ui import UI
     from cpvlib.managers.aliases import AliasPlan, AliasRequest
+    from cpvlib.managers.destination import Publication
     from cpvlib.managers.pending import Pending
-    from cpvlib.managers.publish import Publication
     from cpvlib.managers.versions import AliasRecord
     from cpvlib.managers.workspace import Workspace
 

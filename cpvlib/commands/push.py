@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from cpvlib.cli.ui import UI
     from cpvlib.managers.gathering import Change
     from cpvlib.managers.outlook import Outlook
-    from cpvlib.managers.push import PushPlan, PushRequest, PushResult
+    from cpvlib.managers.push import PushResult
+    from cpvlib.managers.pushplan import PushPlan, PushRequest
     from cpvlib.managers.workspace import Workspace
 
 
@@ -33,7 +34,8 @@ def _push(args: Namespace, ui: UI, ws: Workspace, request: PushRequest) -> int:
     import time
 
     from cpvlib.cli.opening import from_top
-    from cpvlib.managers.push import plan_push, push
+    from cpvlib.managers.push import push
+    from cpvlib.managers.pushplan import plan_push
 
     started = time.monotonic()
     progress = ui.progress()
@@ -53,7 +55,7 @@ def _request(args: Namespace) -> PushRequest:
     from cpvlib.cli.series import chosen
     from cpvlib.domain import checkpoint
     from cpvlib.domain.version import Series
-    from cpvlib.managers.push import PushRequest
+    from cpvlib.managers.pushplan import PushRequest
 
     if args.message is not None and not args.message.strip():
         raise UsageError("the message is empty", hint="leave -m out for one that names series and metrics")
@@ -94,7 +96,7 @@ def _read(name: str) -> bytes:
 
 def _tell_plan(ui: UI, ws: Workspace, plan: PushPlan, request: PushRequest) -> None:
     from cpvlib.domain.text import printable
-    from cpvlib.managers import publish
+    from cpvlib.managers.destination import is_published
     from cpvlib.managers.outlook import look_ahead
     from cpvlib.managers.pending import ready
     from cpvlib.stores.git import trees
@@ -103,7 +105,7 @@ def _tell_plan(ui: UI, ws: Workspace, plan: PushPlan, request: PushRequest) -> N
     publishes, versions = False, []
     if plan.git_remote and plan.tip:
         versions = [str(each.name) for each in ready(ws, plan.tip)]
-        publishes = bool(versions) or not publish.is_published(ws, plan.git_remote, plan.branch, plan.tip)
+        publishes = bool(versions) or not is_published(ws, plan.git_remote, plan.branch, plan.tip)
     ahead = look_ahead(ws, plan.changes, check=request.check)
     if ui.json_wanted:
         amounts = {"send": ahead.send, "copy": ahead.copy, "skip": ahead.skip}

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from cpvlib.cli.ui import UI
     from cpvlib.domain.version import Series, TagName
+    from cpvlib.managers.destination import Publication
     from cpvlib.managers.pending import PendingVersion
-    from cpvlib.managers.publish import Publication
     from cpvlib.managers.tagging import TagPlan, TagRequest
     from cpvlib.managers.workspace import Workspace
 

@@ -18,7 +18,7 @@ from cpvlib.managers.outs import CHECKPOINT, LOG, Out
 
 if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
-    from cpvlib.managers.push import PushRequest
+    from cpvlib.managers.pushplan import PushRequest
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.cache import ObjectCache
     from cpvlib.stores.worktree import Content

@@ -18,7 +18,7 @@ from cpvlib.managers.outs import LOG, Out
 
 if TYPE_CHECKING:
     from cpvlib.managers.facts import LogAppend
-    from cpvlib.managers.push import PushRequest
+    from cpvlib.managers.pushplan import PushRequest
     from cpvlib.managers.standing import Standing
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.reading import Reading

@@ -14,7 +14,8 @@ from cpvlib.base.values import replace
 from cpvlib.domain.version import Series
 from cpvlib.managers import restoring, templates, tracking
 from cpvlib.managers.outs import in_series, outs_here
-from cpvlib.managers.push import PushRequest, PushResult, plan_push, push
+from cpvlib.managers.push import PushResult, push
+from cpvlib.managers.pushplan import PushRequest, plan_push
 from cpvlib.managers.standing import Standing, standings
 
 if TYPE_CHECKING:

@@ -12,8 +12,6 @@ from cpvlib.domain.blocks import WORTH_BYTES
 from cpvlib.domain.pointer import OutEntry, Pointer
 from cpvlib.domain.text import listed, plural, printable
 from cpvlib.managers import generation
-from cpvlib.managers.beginnings import Beginnings
-from cpvlib.managers.likeness import Likenesses
 
 if TYPE_CHECKING:
     from cpvlib.domain.listing import Listing
@@ -88,6 +86,7 @@ class _Lane:
         return found
 
     def download(self, wanted: Mapping[str, int | None], progress: Progress, jobs: int | None) -> int:
+        from cpvlib.managers.beginnings import Beginnings
         from cpvlib.stores import transfer
 
         storage = self.ws.storage()
@@ -257,6 +256,7 @@ def _store(
     progress: Progress,
     jobs: int | None,
 ) -> Stored:
+    from cpvlib.managers.likeness import Likenesses
     from cpvlib.stores import transfer
 
     wanted = lane.objects(known)

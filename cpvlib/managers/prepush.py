@@ -15,7 +15,8 @@ from cpvlib.base.values import dataclass
 from cpvlib.domain.cpvconfig import FILE
 from cpvlib.domain.pointer import parse_pointer, past_pointer
 from cpvlib.domain.version import TagName
-from cpvlib.managers import generation, objects, publish
+from cpvlib.managers import generation, objects
+from cpvlib.managers.destination import refuse_private_storage
 
 if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
@@ -96,7 +97,7 @@ def see_to_objects(
         sites = _sites(ws, git_remote, tips, there) if tips else {}
         if not commits or (tips and not sites):
             return stored, lost
-        publish.refuse_private_storage(ws, git_remote, url)
+        refuse_private_storage(ws, git_remote, url)
         more, lost = _store(ws, tips, sites, progress, jobs)
         stored += more
         if is_refused(ws, lost) or not generation.renew(ws):

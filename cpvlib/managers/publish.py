@@ -8,18 +8,20 @@ the winner names the same objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.errors import GitError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
-from cpvlib.base.values import dataclass, field
+from cpvlib.base.values import dataclass
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series, TagName, Version
 from cpvlib.managers import generation, moved
-from cpvlib.managers.claims import Outcome, Replaced, after_loss
+from cpvlib.managers.claims import Outcome, after_loss
+from cpvlib.managers.destination import Publication, destination, follow
+from cpvlib.managers.history import store_history
 from cpvlib.managers.inturn import push_in_turn
 from cpvlib.managers.pending import (
     Pending,
@@ -32,135 +34,16 @@ from cpvlib.managers.pending import (
     settle,
     versions_of,
 )
-from cpvlib.managers.place import is_folder
 
 if TYPE_CHECKING:
-    from cpvlib.domain.alias import Setting
-    from cpvlib.domain.pointer import OutEntry
-    from cpvlib.managers.objects import Stored
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.remotes import RefPush
-    from cpvlib.stores.storage.protocol import Source
 
 _ATTEMPTS = 30
 
 
 class RefusedError(GitError):
     """The git remote has a rule, or a hook, against what was pushed."""
-
-
-@dataclass(frozen=True)
-class Publication:
-    """What was made visible: `git_remote` is None where there is none to publish to.
-
-    `renamed` maps a version's old name to its new one; `dropped` to the version, of the same objects, that
-    won. `aliases` are the settings that were published; `replaced` and `agreed` as in claims.Outcome.
-    """
-
-    git_remote: str | None
-    branch: str | None = None
-    branch_moved: bool = False
-    published: tuple[TagName, ...] = ()
-    renamed: Mapping[TagName, TagName] = field(default_factory=dict)
-    dropped: Mapping[TagName, TagName] = field(default_factory=dict)
-    aliases: tuple[Setting, ...] = ()
-    replaced: Mapping[str, Replaced] = field(default_factory=dict)
-    agreed: Mapping[str, Replaced] = field(default_factory=dict)
-
-    @property
-    def is_news(self) -> bool:
-        """Whether the git remote learned of anything."""
-        return bool(self.branch_moved or self.published or self.aliases)
-
-
-def destination(ws: Workspace) -> str | None:
-    """The git remote to publish to: the upstream's, else `cpv.remote`, else `origin`, else None.
-
-    Raises RepositoryError where others would see pointers whose objects lie in a folder of this machine only.
-    """
-    from cpvlib.stores.git import remotes
-
-    git_remote = remotes.choose_remote(ws.repo, ws.settings.remote)
-    if git_remote is not None:
-        refuse_private_storage(ws, git_remote, remotes.url_of(ws.repo, git_remote))
-    return git_remote
-
-
-def refuse_private_storage(ws: Workspace, git_remote: str, url: str) -> None:
-    """Raises RepositoryError where a push to `url` would show others pointers whose objects they can't
-    get."""
-    from cpvlib.stores.git import remotes
-
-    place = ws.found_place.place
-    elsewhere = not remotes.is_local(url)
-    if elsewhere and is_folder(place) and not ws.settings.storage_shared:
-        raise RepositoryError(
-            f"git remote '{git_remote}' is on another machine, but the storage is a folder of this one: "
-            f"'{place.url}'",
-            hint=(
-                "git cpv storage move s3://BUCKET; or, for a shared filesystem, git config "
-                "cpv.storageShared true"
-            ),
-        )
-
-
-def store_history(
-    ws: Workspace,
-    git_remote: str | None,
-    tip: str,
-    *,
-    sources: Mapping[str, Source] | None = None,
-    check: bool = False,
-    progress: Progress | None = None,
-    jobs: int | None = None,
-) -> Stored:
-    """P1 for a branch: storage holds all that the pointers of `tip`, and of every commit that the remote
-    would learn of with it, name. `sources` are as for `store`.
-
-    Commits that the remote has were proved when they were published; those from before the adoption may name
-    objects long gone.
-    """
-    from cpvlib.managers.objects import Stored, store
-
-    if not check and ws.confirmed.has(tip):
-        return Stored()
-    entries = _history_entries(ws, git_remote, tip)
-    stored = store(ws, entries, sources=sources, check=check, progress=progress, jobs=jobs)
-    ws.confirmed.add([tip])
-    return stored
-
-
-def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[OutEntry]:
-    from cpvlib.domain.pointer import parse_pointer, past_pointer
-    from cpvlib.managers.objects import storable
-    from cpvlib.stores.git import trees
-
-    exclude = [f"--remotes={git_remote}"] if git_remote else []
-    adopted = ws.repo.resolve(ws.settings.adopted or "")
-    if adopted is not None:
-        exclude.append(adopted)
-    blobs = {found.blob: found.path for found in trees.introduced(ws.repo, [tip], exclude)}
-    blobs |= {blob: path for path, blob in ws.pointer_blobs(tip).items()}
-    contents = trees.read_blobs(ws.repo, blobs)
-    today = set(ws.pointer_blobs(tip).values())
-    pointers = (
-        (parse_pointer if blob in today else past_pointer)(blobs[blob], data)
-        for blob, data in contents.items()
-    )
-    return [entry for pointer in pointers if pointer for entry in storable(pointer)]
-
-
-def follow(ws: Workspace, git_remote: str, branch: str) -> None:
-    """The first publication of a branch sets what it follows, as `git push --set-upstream` does."""
-    from cpvlib.stores.git import remotes
-
-    if remotes.upstream(ws.repo, branch) is None:
-        remotes.set_upstream(ws.repo, branch, git_remote, f"refs/heads/{branch}")
-
-
-def is_published(ws: Workspace, git_remote: str, branch: str, tip: str) -> bool:
-    """Whether the git remote had exactly this tip when it was last asked, and the branch follows it."""
-    return ws.repo.resolve(f"refs/remotes/{git_remote}/{branch}") == tip
 
 
 def publish_branch(

@@ -7,105 +7,24 @@ before it whole, and typed again goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-from cpvlib.base.errors import CPVError, CredentialError, GitError, RepositoryError
+from cpvlib.base.errors import CredentialError, GitError, RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress, Silent
-from cpvlib.base.typed import TYPE_CHECKING, Any
-from cpvlib.base.values import dataclass, field
-from cpvlib.domain.text import printable
-from cpvlib.domain.version import Series
-from cpvlib.managers import absence, facts, marked, objects, publish
-from cpvlib.managers.editing import pointer_edit, starting_from, then
-from cpvlib.managers.gathering import Change, Gathering
-from cpvlib.managers.outs import (
-    CHECKPOINT,
-    LOG,
-    Out,
-    checkpoint_at,
-    outs_at,
-    outs_here,
-    refuse_held_by_git,
-)
-from cpvlib.managers.pending import PendingVersion, ready
-from cpvlib.managers.standing import Standing, State, standings
+from cpvlib.base.typed import TYPE_CHECKING
+from cpvlib.base.values import dataclass
+from cpvlib.managers import absence, objects
+from cpvlib.managers.destination import Publication, follow, is_published
+from cpvlib.managers.history import store_history
+from cpvlib.managers.pushplan import PushPlan, PushRequest
+from cpvlib.managers.standing import State
 
 if TYPE_CHECKING:
-    from cpvlib.domain.checkpoint import Checkpoint, Code, Number
-    from cpvlib.domain.gate import Gate
-    from cpvlib.managers.gating import Decision
-    from cpvlib.managers.tagging import Written
-    from cpvlib.managers.tracking import TrackPlan
+    from cpvlib.managers.pending import PendingVersion
     from cpvlib.managers.workspace import Workspace
-    from cpvlib.stores.git.commits import Edit, PreparedCommit
-    from cpvlib.stores.storage.protocol import Source
     from cpvlib.stores.worktree import Content
-
-
-@dataclass(frozen=True)
-class PushRequest:
-    """What the user asked of a push. `source` is the path of `--from`, whose content becomes the model, or
-    the data where only data is pushed; `source_is_own` tells that it is a copy of the worktree's own file.
-
-    `remove` are absent files and folders of outs that are to be no part of them any more. `metrics` and
-    `params` are None where none were given: then the training's own log is asked. `code` is
-    what the training started from, where somebody took it down then.
-    """
-
-    series: frozenset[Series] = frozenset(Series)
-    source: Path | None = None
-    source_is_own: bool = False
-    message: str | None = None
-    metrics: Mapping[str, Number] | None = None
-    params: Mapping[str, Any] | None = None
-    code: Code | None = None
-    also_tracked: bool = False
-    branch: str | None = None
-    check: bool = False
-    force: bool = False
-    remove: tuple[str, ...] = ()
-    jobs: int | None = None
-
-    @property
-    def source_series(self) -> Series:
-        """The series that `source` is the content of."""
-        return Series.DATA if self.series == {Series.DATA} else Series.MODEL
-
-
-@dataclass(frozen=True)
-class PushPlan:
-    """All that a push would do, decided before it does any of it.
-
-    `branch` is the one that gets the commit, `tip` its commit now (None: none yet), `in_place` whether it is
-    the branch of the worktree. `checkpoint` is the new `checkpoint.json`, None where it stays. `sources` are
-    the contents to store, by oid; empty in a dry run. `mends` are outs that did not change and whose pointers
-    in the worktree are missing, or name nothing. `first_out` makes the out that `source` is the content of,
-    where its series had none. `gate` is what `cpv.autotag` says, None for off.
-    """
-
-    branch: str
-    tip: str | None
-    in_place: bool
-    changes: tuple[Change, ...]
-    standings: Mapping[str, Standing]
-    checkpoint: Checkpoint | None
-    log: facts.LogAppend | None
-    message: str
-    git_remote: str | None
-    sources: Mapping[str, Source] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    mends: tuple[Change, ...] = ()
-    first_out: TrackPlan | None = None
-    gate: Gate | None = None
-
-    @property
-    def writes(self) -> bool:
-        """Whether pointers or facts change; with `also_tracked`, code alone may make a commit all the
-        same."""
-        return bool(self.changes) or self.checkpoint is not None
 
 
 @dataclass(frozen=True)
@@ -120,7 +39,7 @@ class PushResult:
     commit: str | None
     created: bool
     stored: objects.Stored
-    publication: publish.Publication | None
+    publication: Publication | None
     versions: tuple[PendingVersion, ...] = ()
     reason: str = ""
 
@@ -128,52 +47,6 @@ class PushResult:
     def up_to_date(self) -> bool:
         published = self.publication is not None and self.publication.is_news
         return not (self.created or self.stored.n_sent or published)
-
-
-def plan_push(
-    ws: Workspace, request: PushRequest, *, dry_run: bool = False, progress: Progress | None = None
-) -> PushPlan:
-    """Decides the push. Contents are hashed and, unless in a dry run, put into the cache while they are read.
-
-    Raises RepositoryError where the worktree is in no state to push from: detached, merging, behind its
-    pointers, an out missing or unreadable.
-    """
-    branch, tip, in_place = _target(ws, request)
-    gate = _gate(ws)
-    git_remote = publish.destination(ws)
-    committed = outs_at(ws, tip) if tip else {}
-    outs = _selected(ws, request)
-    first_out = _first_out(ws, request, outs)
-    read = [out for out in outs.values() if not (request.source and out.series is request.source_series)]
-    removed = _removed({out.path: out for out in read}, request)
-    absence.prepare(ws, read, wanted=removed.keys(), dry_run=dry_run)
-    gathered = Gathering(
-        ws, request, committed, removed=removed, dry_run=dry_run, progress=progress or Silent()
-    )
-    found = standings(ws, read, read=gathered.read)
-    _refuse(found, force=request.force)
-    changes = gathered.changes(outs, found)
-    refuse_held_by_git(ws, [change.out.path for change in changes], "push again")
-    before = checkpoint_at(ws, tip) if tip else None
-    decision = facts.decide(ws, request, _oids(outs, found, changes), committed, before)
-    if decision.log is not None and not dry_run:
-        changes = gathered.with_log(changes, outs[LOG], decision.log)
-    return PushPlan(
-        branch=branch,
-        tip=tip,
-        in_place=in_place,
-        changes=tuple(changes),
-        standings=found,
-        checkpoint=decision.checkpoint,
-        log=decision.log,
-        message=request.message or facts.default_message([c.out for c in changes], decision.checkpoint),
-        git_remote=git_remote,
-        sources=gathered.sources,
-        warnings=(*_oddities(changes, committed), *decision.warnings),
-        mends=_mends(outs, found, committed) if in_place else (),
-        first_out=first_out,
-        gate=gate,
-    )
 
 
 def push(
@@ -191,12 +64,16 @@ def push(
         jobs=request.jobs,
     )
     step("push:stored")
-    prepared = _prepare(ws, plan, request)
+    prepared = None
+    if plan.writes or request.also_tracked:
+        from cpvlib.managers import landing
+
+        prepared = landing.prepare(ws, plan, request)
     tip = prepared.commit if prepared else plan.tip
     if tip is None:
         raise RepositoryError("nothing to push: no out has any content yet", hint="git cpv status")
     store = partial(
-        publish.store_history,
+        store_history,
         ws,
         plan.git_remote,
         tip,
@@ -209,247 +86,20 @@ def push(
     versions: tuple[PendingVersion, ...] = ()
     reason = ""
     if prepared:
-        decision, reason = _decide(ws, plan, prepared)
-        versions = _land(ws, plan, prepared, decision)
+        decision, reason = landing.decide(ws, plan, prepared)
+        versions = landing.land(ws, plan, prepared, decision)
         reason = reason if versions or decision is None or decision.plan is None else ""
     elif not plan.in_place:
         _begin_branch(ws, plan.branch, tip)
-    _mend(ws, plan, tip)
+    if plan.mends:
+        from cpvlib.managers import landing
+
+        landing.mend(ws, plan, tip)
     if plan.in_place:
         absence.settle(ws, _replaced(plan))
     step("push:landed")
     publication = _publish(ws, plan, tip, store)
     return PushResult(plan, tip, prepared is not None, stored + history, publication, versions, reason)
-
-
-def _target(ws: Workspace, request: PushRequest) -> tuple[str, str | None, bool]:
-    """The branch that gets the commit, its tip, and whether it is the worktree's own."""
-    ws.refuse_unfinished()
-    marked.refuse(ws)
-    head = ws.repo.head()
-    if request.branch is not None and request.branch != head.branch:
-        from cpvlib.stores.git.commits import check_branch
-
-        check_branch(ws.repo, request.branch)
-        return request.branch, ws.repo.resolve(f"refs/heads/{request.branch}") or head.commit, False
-    if head.branch is None:
-        raise RepositoryError(
-            "HEAD is detached: a checkpoint committed here would belong to no branch",
-            hint="git switch -c NAME, or push onto a branch with --branch NAME",
-        )
-    return head.branch, head.commit, True
-
-
-def _gate(ws: Workspace) -> Gate | None:
-    """What decides on automatic versions; None where they are off, which most pushes are quick to see."""
-    if ws.settings.autotag == "off":
-        return None
-    from cpvlib.managers import gating
-
-    return gating.load(ws)
-
-
-def _selected(ws: Workspace, request: PushRequest) -> dict[str, Out]:
-    with_log = Series.MODEL in request.series
-    return {
-        path: out
-        for path, out in outs_here(ws).items()
-        if out.series in request.series or (out.is_log and with_log)
-    }
-
-
-def _removed(outs: Mapping[str, Out], request: PushRequest) -> dict[str, list[str]]:
-    """The paths of `--remove`, by the out that they lie in."""
-    removed: dict[str, list[str]] = {}
-    for path in request.remove:
-        out = next((each for each in outs if path.startswith(f"{each}/")), None)
-        if out is None:
-            raise RepositoryError(
-                f"'{path}' lies in no out",
-                hint="git cpv untrack lets an out go; --remove takes files out of one",
-            )
-        removed.setdefault(out, []).append(path)
-    return removed
-
-
-def _first_out(ws: Workspace, request: PushRequest, outs: dict[str, Out]) -> TrackPlan | None:
-    """Where `--from` is the first content that its series gets, the plan of an out for it, which joins
-    `outs`."""
-    series = request.source_series
-    if request.source is None or any(out.series is series for out in outs.values()):
-        return None
-    from cpvlib.managers import tracking
-
-    path = tracking.default_out(series, request.source)
-    place = ws.top / path
-    if place.exists() and not (request.source.exists() and place.samefile(request.source)):
-        raise RepositoryError(
-            f"no out belongs to the {series}, and '{path}' holds something else",
-            hint=f"git cpv track --{series} PATH names one, then push again",
-        )
-    outs[path] = Out(path, series, f"{path}.dvc", None)
-    return tracking.plan_track(ws, [path], series, commit=False)
-
-
-def _refuse(found: Mapping[str, Standing], *, force: bool) -> None:
-    for path, standing in found.items():
-        if standing.state is State.BEHIND:
-            raise RepositoryError(
-                f"'{path}' is behind its pointer: a newer one was committed, "
-                "and the file is still the old one",
-                hint="git cpv pull",
-            )
-        if standing.state is State.CONFLICT and not force:
-            raise RepositoryError(
-                f"'{path}' changed here, and so did its pointer",
-                hint="publish yours with git cpv push --force, or take theirs with git cpv pull --force "
-                "(which keeps a copy of yours)",
-            )
-        if standing.state is State.MISSING:
-            from shlex import quote
-
-            untrack = "" if standing.out.is_log else f"; git cpv untrack {quote(path)} lets it go"
-            raise RepositoryError(
-                f"'{path}' is missing from the worktree", hint=f"git cpv pull brings it back{untrack}"
-            )
-
-
-def _oids(
-    outs: Mapping[str, Out], found: Mapping[str, Standing], changes: Iterable[Change]
-) -> dict[Out, str]:
-    """What each out will name once this push is done."""
-    oids = {out: found[path].oid if path in found else out.oid for path, out in outs.items()}
-    oids |= {change.out: change.content.oid for change in changes}
-    return {out: oid or out.oid or "" for out, oid in oids.items() if oid or out.oid}
-
-
-def _prepare(ws: Workspace, plan: PushPlan, request: PushRequest) -> PreparedCommit | None:
-    if not plan.writes and not request.also_tracked:
-        return None
-    from cpvlib.stores.git import commits
-
-    branch = None if plan.in_place else plan.branch
-    return commits.prepare(
-        ws.repo, edits(plan), plan.message, branch=branch, also_tracked=request.also_tracked
-    )
-
-
-def edits(plan: PushPlan) -> dict[str, Edit]:
-    """The committed files that the plan changes: pointers, `checkpoint.json`, and for a new out its line in
-    `.gitignore`."""
-    from cpvlib.stores.dvc import gitignore
-
-    changed: dict[str, Edit] = dict(plan.first_out.edits) if plan.first_out else {}
-    for change in plan.changes:
-        changed[change.out.pointer_path] = pointer_edit(change.out.pointer_path, change.entry)
-        if change.before is None:
-            place, line = gitignore.ignore_place(change.out.path)
-            changed[place] = then(changed.get(place), partial(gitignore.add_line, line=line))
-    if plan.checkpoint is not None:
-        content = plan.checkpoint.render()
-        changed[CHECKPOINT] = lambda _: content
-    return changed
-
-
-def _decide(ws: Workspace, plan: PushPlan, prepared: PreparedCommit) -> tuple[Decision | None, str]:
-    """What the gate says of the commit. It never stops the push: what goes wrong is told as its reason."""
-    if plan.gate is None:
-        return None, ""
-    from cpvlib.managers import gating
-
-    try:
-        decision = gating.decide(ws, plan.gate, prepared.commit)
-    except CPVError as error:
-        return None, error.message
-    return decision, decision.reason if decision else ""
-
-
-def _land(
-    ws: Workspace, plan: PushPlan, prepared: PreparedCommit, decision: Decision | None
-) -> tuple[PendingVersion, ...]:
-    """Moves the branch, and with it in one transaction the version that the gate wants."""
-    from cpvlib.managers.tagging import plan_tag, tag
-    from cpvlib.stores.git import commits
-    from cpvlib.stores.git.refs import RefMovedError
-
-    if plan.log is not None:
-        plan.log.apply(ws.top)
-        step("push:logged")
-    written = _write(ws, decision)
-    versions = written.pending if written else ()
-    with ws.dvc_lock():
-        try:
-            commits.land(ws.repo, prepared, written.updates if written else ())
-        except RefMovedError:
-            if written is None:
-                raise
-            commits.land(ws.repo, prepared)  # the number was taken, or the branch moved: then this says so
-            versions = ()
-    step("push:committed")
-    if plan.in_place:
-        absence.settle(ws, {c.out.path: c.content for c in plan.changes if not c.elsewhere})
-        step("push:settled")
-        ws.bases.update(
-            {change.out.path: change.content.oid for change in plan.changes if not change.elsewhere}
-        )
-    if decision and decision.plan and written and not versions:
-        _, again = tag(ws, plan_tag(ws, decision.request), decision.request)
-        versions = tuple(again)
-    return versions
-
-
-def _write(ws: Workspace, decision: Decision | None) -> Written | None:
-    """The version that the gate wants. One that can't be signed does not stop the push."""
-    from cpvlib.managers.tagging import write_tags
-
-    if decision is None or decision.plan is None:
-        return None
-    try:
-        return write_tags(ws, decision.plan)
-    except GitError as error:
-        ws.note(f"no version: {error.message}")
-        return None
-
-
-def _oddities(changes: Iterable[Change], committed: Mapping[str, Out]) -> Iterator[str]:
-    """What may be meant so, and is more often an accident of the training."""
-    for change in changes:
-        name, content, before = printable(change.out.path), change.content, committed.get(change.out.path)
-        is_folder = content.nfiles is not None
-        if before and before.entry and before.entry.is_dir != is_folder:
-            now, then = ("a folder", "a file") if is_folder else ("a file", "a folder")
-            yield f"'{name}' is {now} now, and was {then}"
-        if not content.size and not content.nfiles and not change.out.is_log:
-            yield f"'{name}' is empty"
-
-
-def _mends(
-    outs: Mapping[str, Out], found: Mapping[str, Standing], committed: Mapping[str, Out]
-) -> tuple[Change, ...]:
-    """Outs whose content is what is committed, and whose pointer in the worktree is another, or missing."""
-    contents = {path: s.content for path, s in found.items() if path in committed}
-    return tuple(
-        Change(outs[path], content, content.oid)
-        for path, content in contents.items()
-        if content is not None and outs[path].oid != content.oid == committed[path].oid
-    )
-
-
-def _mend(ws: Workspace, plan: PushPlan, tip: str) -> None:
-    """The worktree's pointers of those outs name their contents again."""
-    if not plan.mends:
-        return
-    from cpvlib.stores.git import commits, trees
-
-    committed = trees.read_files(ws.repo, tip, [change.out.pointer_path for change in plan.mends])
-    changed: dict[str, Edit] = {}
-    for change in plan.mends:
-        path = change.out.pointer_path
-        edit = starting_from(committed.get(path), pointer_edit(path, change.entry))
-        changed[path] = then(changed.get(path), edit)
-    with ws.dvc_lock():
-        commits.stage(ws.repo, changed)
-    ws.bases.update({change.out.path: change.content.oid for change in plan.mends})
 
 
 def _replaced(plan: PushPlan) -> dict[str, Content]:
@@ -469,20 +119,22 @@ def _begin_branch(ws: Workspace, branch: str, tip: str) -> None:
         update_refs(ws.repo, [RefUpdate(f"refs/heads/{branch}", tip)], f"branch: Created from {tip[:7]}")
 
 
-def _publish(
-    ws: Workspace, plan: PushPlan, tip: str, store: Callable[[], object]
-) -> publish.Publication | None:
+def _publish(ws: Workspace, plan: PushPlan, tip: str, store: Callable[[], object]) -> Publication | None:
     if plan.git_remote is None:
         return None
+    from cpvlib.managers.pending import ready
+
     versions = ready(ws, tip)
-    if not versions and publish.is_published(ws, plan.git_remote, plan.branch, tip):
-        return publish.Publication(plan.git_remote, plan.branch)
+    if not versions and is_published(ws, plan.git_remote, plan.branch, tip):
+        return Publication(plan.git_remote, plan.branch)
+    from cpvlib.managers.publish import publish
+
     try:
-        publication = publish.publish(ws, plan.git_remote, plan.branch, versions, store=store)
+        publication = publish(ws, plan.git_remote, plan.branch, versions, store=store)
     except (GitError, CredentialError) as error:
         if error.hint is None or "stored" not in error.hint:
             then = "what was committed is stored, and git cpv push publishes it then"
             error.hint = f"{error.hint or 'see to the git remote'}; {then}"
         raise
-    publish.follow(ws, plan.git_remote, plan.branch)
+    follow(ws, plan.git_remote, plan.branch)
     return publication

@@ -109,11 +109,11 @@ def resume(
 
 def unpublished(ws: Workspace, request: RevertRequest) -> str | None:
     """The tip of the branch that a revert would go onto, where the git remote does not have it."""
-    from cpvlib.managers import publish
+    from cpvlib.managers.destination import destination, is_published
 
-    tip, git_remote = _tip(ws, request), publish.destination(ws)
+    tip, git_remote = _tip(ws, request), destination(ws)
     branch = request.branch or ws.repo.head().branch
-    if git_remote is None or branch is None or publish.is_published(ws, git_remote, branch, tip):
+    if git_remote is None or branch is None or is_published(ws, git_remote, branch, tip):
         return None
     return tip
 

@@ -77,7 +77,7 @@ def _push(patient: Patient) -> Verdict:
 
 def _shared(patient: Patient) -> Verdict:
     """What push refuses: others would get pointers to bytes that they can't reach."""
-    from cpvlib.managers.publish import destination
+    from cpvlib.managers.destination import destination
 
     _remote(patient)
     try:
