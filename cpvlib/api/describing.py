@@ -62,6 +62,7 @@ class Description:
 
 def describe(ws: Workspace, found: Found, series: Series) -> Description:
     """Raises CheckpointNotFoundError where the commit has nothing of the series."""
+    from cpvlib.managers.comparing import data_used
     from cpvlib.managers.outs import checkpoint_at, in_series, outs_at
     from cpvlib.managers.versions import Tags
     from cpvlib.stores.git.authorship import authorship
@@ -71,10 +72,11 @@ def describe(ws: Workspace, found: Found, series: Series) -> Description:
     if not outs:
         raise CheckpointNotFoundError(f"'{found}' names no {series}", hint=f"git cpv list --{series}")
     record = found.record if found.record and found.record.series is series else None
-    record = record or _naming(Tags(ws), found.commit, series, outs)
+    tags = Tags(ws)
+    record = record or _naming(tags, found.commit, series, outs)
     made = authorship(ws.repo, found.commit)
     facts = (checkpoint_at(ws, found.commit) if series is Series.MODEL else None) or Checkpoint()
-    used = (record.manifest.data if record else None) or facts.data
+    used = data_used(tags, facts, record)
     return Description(
         commit=found.commit,
         tag=str(record.version) if record else "",

@@ -17,7 +17,15 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass, replace
 from cpvlib.domain.paths import check_relative
-from cpvlib.domain.pointeryaml import Fields, broken, comes_back, dump, load, load_keeping_form
+from cpvlib.domain.pointeryaml import (
+    BrokenPointerError,
+    Fields,
+    broken,
+    comes_back,
+    dump,
+    load,
+    load_keeping_form,
+)
 from cpvlib.domain.text import printable
 
 SUFFIX = ".dvc"
@@ -97,7 +105,7 @@ class Pointer:
         return out
 
     def _unfit(self, message: str) -> RepositoryError:
-        return RepositoryError(message, hint=comes_back(self.path))
+        return BrokenPointerError(message, self.path)
 
 
 def parse_pointer(path: str, data: bytes) -> Pointer:

@@ -100,11 +100,17 @@ def dump(document: Document) -> bytes:
     return text.encode("utf-8")
 
 
-def broken(path: str, reason: str) -> RepositoryError:
+class BrokenPointerError(RepositoryError):
+    """The pointer file at `path` can't be read, or names what can't be an out."""
+
+    def __init__(self, message: str, path: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or comes_back(path))
+        self.path = path
+
+
+def broken(path: str, reason: str) -> BrokenPointerError:
     """`reason` may quote the file."""
-    return RepositoryError(
-        f"'{printable(path)}' cannot be read as a pointer: {printable(reason)}", hint=comes_back(path)
-    )
+    return BrokenPointerError(f"'{printable(path)}' cannot be read as a pointer: {printable(reason)}", path)
 
 
 def comes_back(path: str) -> str:

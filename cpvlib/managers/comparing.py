@@ -8,7 +8,7 @@ from cpvlib.base.errors import CheckpointNotFoundError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, replace
-from cpvlib.domain.checkpoint import Checkpoint
+from cpvlib.domain.checkpoint import Checkpoint, DataUsed, data_md5
 from cpvlib.domain.comparison import FileChange, ValueChange, compare_files, compare_values, new_content
 from cpvlib.domain.version import Series
 from cpvlib.managers.outs import Out, checkpoint_at, in_series, outs_at
@@ -106,19 +106,27 @@ def details(ws: Workspace, text: str, series: Series | None = None) -> Details:
     if not named:
         raise CheckpointNotFoundError(f"'{text}' names no checkpoint: its commit has no pointers")
     checkpoint = checkpoint_at(ws, found.commit) if Series.MODEL in wanted else None
-    if checkpoint and record:
-        checkpoint = _with_data_version(checkpoint, record)
+    if checkpoint:
+        checkpoint = replace(checkpoint, data=data_used(tags, checkpoint, record))
     mismatches = _mismatches(record, named) if record else ()
     aliases = tuple(tags.names.get(record.name, ())) if record else ()
     return Details(found, authorship(ws.repo, found.commit), checkpoint, named, mismatches, aliases)
 
 
-def _with_data_version(checkpoint: Checkpoint, record: VersionRecord) -> Checkpoint:
-    """The data may have had no version at the push, and one when the model's was made."""
-    known, used = checkpoint.data, record.manifest.data
-    if known and used and known.md5 == used.md5 and known.version is None:
-        return replace(checkpoint, data=used)
-    return checkpoint
+def data_used(tags: Tags, checkpoint: Checkpoint, record: VersionRecord | None) -> DataUsed | None:
+    """The data that a model goes with, by the number that it has now: at the push it may have had none, or
+    one that was changed when it was published."""
+    known, used = checkpoint.data, record.manifest.data if record else None
+    if known is None or (used and used.md5 == known.md5):
+        return used
+    if known.version is None:
+        return known
+    named = [
+        str(data.version)
+        for data in tags.versions([Series.DATA])
+        if data_md5({out.path: out.oid for out in data.manifest.outs}) == known.md5
+    ]
+    return known if known.version in named else replace(known, version=named[-1] if named else None)
 
 
 def compare(

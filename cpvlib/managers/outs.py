@@ -10,7 +10,8 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.pointer import OutEntry, Pointer, parse_pointer
-from cpvlib.domain.text import listed
+from cpvlib.domain.pointeryaml import BrokenPointerError
+from cpvlib.domain.text import listed, printable
 from cpvlib.domain.version import Series
 
 if TYPE_CHECKING:
@@ -79,11 +80,16 @@ def outs_here(ws: Workspace, instead: Mapping[str, bytes | None] = MappingProxyT
     names = {f"{path}.dvc" for path in roles.paths} | (ws.pointer_blobs(head).keys() if head else set())
     names |= {path for path in instead if path.endswith(".dvc")}
     pointers = {}
-    for path in sorted(names):
-        data = instead[path] if path in instead else ws.read_worktree(path)
-        if data is not None:
-            pointers[path] = parse_pointer(path, data)
-    return _collect(pointers, roles)
+    try:
+        for path in sorted(names):
+            data = instead[path] if path in instead else ws.read_worktree(path)
+            if data is not None:
+                pointers[path] = parse_pointer(path, data)
+        return _collect(pointers, roles)
+    except BrokenPointerError as error:
+        if head is None or not _is_as_committed(ws, head, error.path):
+            raise
+        raise _committed(ws, head, error) from error
 
 
 def outs_at(
@@ -99,8 +105,38 @@ def outs_at(
     blobs = ws.pointer_blobs(commit)
     contents = trees.read_blobs(ws.repo, blobs.values())
     files = {path: instead[path] if path in instead else contents[blob] for path, blob in blobs.items()}
-    pointers = {path: parse_pointer(path, data) for path, data in files.items() if data is not None}
-    return _collect(pointers, ws.roles_at(commit), all_listed=False)
+    try:
+        pointers = {path: parse_pointer(path, data) for path, data in files.items() if data is not None}
+        return _collect(pointers, ws.roles_at(commit), all_listed=False)
+    except BrokenPointerError as error:
+        raise _committed(ws, commit, error) from error
+
+
+def _is_as_committed(ws: Workspace, head: str, path: str) -> bool:
+    from cpvlib.stores.git import trees
+
+    return trees.read_file(ws.repo, head, path) == ws.read_worktree(path)
+
+
+def _committed(ws: Workspace, commit: str, error: BrokenPointerError) -> RepositoryError:
+    """The same error of a pointer that `commit` has, with a way out: an earlier one, or who can help."""
+    from shlex import quote
+
+    from cpvlib.stores.git import remotes
+
+    head, path = ws.repo.head().commit, error.path
+    blob = ws.pointer_blobs(commit).get(path)
+    if head is None or (ws.pointer_blobs(head).get(path) != blob and ws.repo.is_ancestor(commit, head)):
+        return BrokenPointerError(error.message, path, hint="git cpv list shows the other versions")
+    came = ws.repo.git.text("log", "-1", "--format=%h", commit, "--", f":(top,literal){path}")
+    if ws.pointer_blobs(head).get(path) != blob:
+        who = remotes.log(ws.repo, f"{came}^!", limit=1)[0].author
+        hint = f"it came with {came} by {printable(who)}, who can take it back: git revert {came}"
+    elif ws.repo.objects.read(f"{came}^:{path}") is None:
+        hint = f"it came with {came}; to be without it: git rm {quote(path)}"
+    else:
+        hint = f"it came with {came}; the one before: git checkout {came}^ -- {quote(path)}"
+    return BrokenPointerError(error.message, path, hint=hint)
 
 
 def _collect(pointers: Mapping[str, Pointer], roles: Roles, *, all_listed: bool = True) -> dict[str, Out]:

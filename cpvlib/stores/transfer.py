@@ -262,8 +262,8 @@ def fetch(storage: Storage, key: str, receiver: Receiver, have: Collection[Span]
     """The bytes alone; nothing is checked but their number. Raises OSError for this machine's disk."""
     try:
         storage.get(key, receiver.path, have=have, on_span=receiver.note, on_bytes=on_bytes)
-    except OSError:
-        raise  # what can't be written is not kept on a disk that may be full
+    except (OSError, DamagedError):
+        raise  # what can't be written is not kept on a disk that may be full, nor what is wrong
     except BaseException:
         receiver.keep()
         raise
@@ -327,7 +327,7 @@ def _at_most(told: int, on_bytes: OnBytes, storage: Storage, key: str) -> OnByte
         with lock:
             left -= n_bytes
         if left < 0:
-            raise StorageError(
+            raise DamagedError(
                 f"object '{key}' in '{storage.url}' is damaged: it has more than {told} bytes",
                 hint="push it again from a clone that has it: 'git cpv push --check'",
             )

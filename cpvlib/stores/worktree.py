@@ -150,7 +150,7 @@ class Worktree:
 
         reading = self._read(out_path, None, progress, jobs, legacy=cache.is_legacy)
         content = reading.content()[0] if reading else None
-        if was not in (ANY, content and content.oid):
+        if was not in (ANY, content and content.oid) and not _is_listed(content, was, cache):
             raise RepositoryError(
                 f"'{out_path}' changed while this was under way, and is left as it is",
                 hint="run the command again when nothing writes to it any more",
@@ -292,6 +292,15 @@ class Worktree:
 def _key(out_path: str, source: Path | None) -> str:
     """What the stat index calls the files: an absolute path is no out's."""
     return out_path if source is None else os.path.realpath(source)
+
+
+def _is_listed(content: Content | None, oid: str | None, cache: ObjectCache) -> bool:
+    """Whether a folder holds just what a listing names that somebody wrote in another form than DVC does,
+    which reads it, too. By its own listing the folder has another oid."""
+    if content is None or oid is None or not oid.endswith(".dir"):
+        return False
+    listing = cache.read_listing(oid)
+    return listing is not None and dict(listing.entries) == dict(content.files)
 
 
 def _is_inside(path: Path, top: Path) -> bool:

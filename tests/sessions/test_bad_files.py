@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 from pathlib import Path
 
@@ -66,16 +68,57 @@ def test_a_broken_pointer_that_was_committed(repo: Shell) -> None:
     """The versions before it stay in reach."""
     repo.write("model.bin.dvc", "broken: [\n")
     repo.git("commit", "-qam", "break it")
+    came = repo.git("rev-parse", "--short", "HEAD")
+    back = f"git checkout {came}^ -- model.bin.dvc"
     said = (
         "error: 'model.bin.dvc' cannot be read as a pointer: line 2: expected the node content, but found "
-        f"'<stream end>'\n{BACK}"
+        f"'<stream end>'\nhint: it came with {came}; the one before: {back}"
     )
     with unharmed(repo):
         for command in ("push", "pull", "status", "tag --force", "show", "diff"):
             assert repo.fails(f"git cpv {command}") == said
         assert "v0.1" in repo.ok("git cpv list")
         assert "loss  0.5" in repo.ok("git cpv show v0.1")
-    repo.ok("git checkout v0.1 -- model.bin.dvc && git commit -qm mended && git cpv push")
+    repo.ok(f"{back} && git commit -qm mended && git cpv push")
+    assert repo.fails(f"git cpv show {came}").endswith("\nhint: git cpv list shows the other versions")
+
+
+@pytest.mark.parametrize("text", ["[{1}, {0}]", " [\n {0} , {1} ]\n"], ids=["order", "space"])
+def test_a_listing_that_another_program_wrote(repo: Shell, text: str) -> None:
+    """Read as DVC reads it: the files come, and are a change until they are pushed, for DVC names the folder
+    by a listing of its own."""
+    storage = Path(json.loads(repo.ok("git cpv storage show --json"))["url"])
+    rows = []
+    for name in ("a", "b"):
+        oid = hashlib.md5(name.encode()).hexdigest()
+        repo.write(f"{storage}/files/md5/{oid[:2]}/{oid[2:]}", name)
+        rows.append(json.dumps({"md5": oid, "relpath": name}))
+    listing = text.format(*rows)
+    oid = hashlib.md5(listing.encode()).hexdigest()
+    repo.write(f"{storage}/files/md5/{oid[:2]}/{oid[2:]}.dir", listing)
+    repo.write("data.dvc", f"outs:\n- md5: {oid}.dir\n  size: 2\n  nfiles: 2\n  hash: md5\n  path: data\n")
+    repo.ok(
+        "git add -f data.dvc && git commit -qm 'by another program' && git clone -q . ../other.git --bare"
+    )
+    repo.ok("git cpv clone -q ../other.git ../clone")
+    clone = repo.at("../clone")
+    assert clone.files("data") == {"a": b"a", "b": b"b"}
+    assert "data   data         modified" in clone.ok("git cpv status")
+    clone.ok("git cpv push -q")
+    assert "data   data         in step" in clone.ok("git cpv status")
+    clone.write("data/a", "other")
+    clone.ok("git cpv push -q && git cpv revert -q --data HEAD~2 && git cpv revert -q --data HEAD~1")
+    assert clone.files("data") == {"a": b"other", "b": b"b"}
+
+
+def test_a_broken_pointer_that_is_new(repo: Shell) -> None:
+    repo.write("more.dvc", "broken: [\n")
+    repo.ok("git add more.dvc && git commit -qm 'break it'")
+    came = repo.git("rev-parse", "--short", "HEAD")
+    assert repo.fails("git cpv push").endswith(
+        f"\nhint: it came with {came}; to be without it: git rm more.dvc"
+    )
+    repo.ok("git rm -q more.dvc && git commit -qm mended && git cpv push")
 
 
 def test_a_pointer_that_is_gone_comes_back(repo: Shell) -> None:

@@ -61,6 +61,22 @@ def test_a_combined_version_that_is_renumbered_names_its_data_by_the_new_number(
     assert published(ada) == ["data/v0.3", "v0.1", "v0.2", "v0.3"]
 
 
+def test_a_checkpoint_tells_of_its_data_by_the_number_that_it_has_now(ada: Shell, bob: Shell) -> None:
+    """`checkpoint.json` was committed before the data's number was changed."""
+    ada.write("data/train/a.txt", "two\n")
+    ada.ok("git cpv push -q && git cpv tag -q --data")
+    bob.ok("git cpv tag -q --data --push")
+    push(ada, "weights 2", 0.4)
+    assert json.loads(ada.read("checkpoint.json"))["data"]["version"] == "v0.1"
+    assert published(ada) == ["data/v0.1", "data/v0.2", "v0.1"]
+    shown = json.loads(ada.ok("git cpv show --json"))["data"]
+    assert (shown["version"], shown["md5"]) == (
+        "v0.2",
+        json.loads(ada.ok("git cpv show --json data/v0.2"))["outs"][0]["md5"],
+    )
+    assert f"data    v0.2 ({shown['md5']})" in ada.ok("git cpv show")
+
+
 def test_a_pruned_version_is_back_once_it_is_published(ada: Shell) -> None:
     push(ada, "weights 2", 0.4)
     ada.ok("git cpv tag -q")

@@ -9,6 +9,7 @@ import pytest
 
 from cpvlib.base.errors import StorageError
 from cpvlib.stores import transfer
+from cpvlib.stores.cache import ObjectCache
 from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.protocol import ObjectMissingError, Storage, files_key, legacy_key
 from servers.s3 import S3Server
@@ -164,6 +165,15 @@ def test_a_damaged_object_is_named_and_never_accepted(storage: Storage, tmp_path
         transfer.download(storage, {md5(model): len(model)}, shelf)
     assert caught.value.message.startswith(f"object '{files_key(md5(model))}' in '{storage.url}' is damaged")
     assert shelf.names() == set()
+
+
+def test_nothing_is_left_of_an_object_that_goes_on_and_on(storage: Storage, tmp_path: Path) -> None:
+    model = b"model" * (4 << 20)
+    cache = ObjectCache(tmp_path / "cache", tmp_path / "cache.db")
+    storage.put_bytes(files_key(md5(model)), model * 3)
+    with pytest.raises(StorageError, match="damaged: it has "):
+        transfer.download(storage, {md5(model): len(model)}, cache)
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
 def test_the_first_failure_ends_the_rest(moto_server: S3Server) -> None:
