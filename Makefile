@@ -40,7 +40,7 @@ torture: $(VENV)/develop
 	$(VENV)/bin/python tests/faults/torture.py $(TORTURE)
 
 hostile: $(VENV)/develop
-	CPVTEST_HOSTILE=all $(VENV)/bin/pytest -n auto -q tests/security/test_hostile.py
+	CPVTEST_HOSTILE=all $(VENV)/bin/pytest -n auto -q tests/security
 
 judges: $(VENV)/create
 	sh tests/judges/install

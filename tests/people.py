@@ -1,10 +1,35 @@
-"""Ada and Bob, who work on one branch of one model, each in a clone of their own."""
+"""Ada and Bob, who work on one branch of one model, each in a clone of their own; a plugin of pytest's."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from shell import Shell
+from template import MakeTemplate, Template
+
+Pair = tuple[Shell, Shell]
+
+
+@pytest.fixture(scope="session")
+def made_pair(make_template: MakeTemplate) -> Template:
+    return make_template(make_pair)
+
+
+@pytest.fixture
+def pair(made_pair: Template, shell: Shell, sealed: Path) -> Pair:
+    """Ada and Bob, who have published and changed nothing yet."""
+    return copied(made_pair, shell, sealed)
+
+
+def copied(template: Template, shell: Shell, sealed: Path) -> Pair:
+    """Ada and Bob as a template has them."""
+    template.copy(sealed, shell.cwd)
+    for name in ("ada", "bob"):
+        shell.at(name).git("remote", "set-url", "origin", "../hub.git")
+    return shell.at("ada"), shell.at("bob")
 
 
 def make_pair(shell: Shell) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from servers import ceph, moto, sshd
+from servers.front import Front, front_of
 from servers.processes import FOLDER_VARIABLE, keeper, shared
 from servers.s3 import S3Server
 
@@ -76,6 +77,13 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """The test runs with each way to S3."""
     monkeypatch.setenv("CPV_ENGINE", request.param)
     return str(request.param)
+
+
+@pytest.fixture
+def front(moto_server: S3Server) -> Iterator[Front]:
+    """What passes to moto may be broken here."""
+    with front_of(moto_server.endpoint) as front:
+        yield front
 
 
 @pytest.fixture

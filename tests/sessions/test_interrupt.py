@@ -6,13 +6,12 @@ What is interrupted would go on for hours: nothing but Ctrl-C ends it before the
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harm import unharmed
-from servers.front import Fault, Front, front_of
+from servers.front import Fault, Front
 from servers.s3 import S3Server
 from shell import Shell
 from template import MakeTemplate, Template
@@ -90,11 +89,6 @@ def test_while_the_git_remote_thinks(repo: Shell) -> None:
 
 
 class TestS3:
-    @pytest.fixture
-    def front(self, moto_server: S3Server) -> Iterator[Front]:
-        with front_of(moto_server.endpoint) as front:
-            yield front
-
     @pytest.fixture
     def remote(self, shell: Shell, moto_server: S3Server, front: Front) -> Shell:
         shell.ok(f"git cpv init -q --team T --model m --storage s3://{moto_server.new_bucket()} repo")

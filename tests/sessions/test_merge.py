@@ -7,24 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from people import clone, data, logged, logged_in_time, loss, make_pair, push, push_data, settled
+from people import Pair, clone, data, logged, logged_in_time, loss, push, push_data, settled
 from shell import Shell
-from template import MakeTemplate, Template
-
-Pair = tuple[Shell, Shell]
-
-
-@pytest.fixture(scope="module")
-def template(make_template: MakeTemplate) -> Template:
-    return make_template(make_pair)
-
-
-@pytest.fixture
-def pair(template: Template, shell: Shell, sealed: Path) -> Pair:
-    template.copy(sealed, shell.cwd)
-    for name in ("ada", "bob"):
-        shell.at(name).git("remote", "set-url", "origin", "../hub.git")
-    return shell.at("ada"), shell.at("bob")
 
 
 def test_what_each_changed_is_taken_and_the_data_merges_file_by_file(pair: Pair) -> None:

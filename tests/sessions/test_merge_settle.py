@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from people import data, logged_in_time, loss, make_pair, push, push_data, settled
+from people import Pair, copied, data, logged_in_time, loss, make_pair, push, push_data, settled
 from shell import Shell
 from template import MakeTemplate, Template
-
-Pair = tuple[Shell, Shell]
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +32,7 @@ def went_apart(shell: Shell) -> None:
 
 @pytest.fixture
 def pair(template: Template, shell: Shell, sealed: Path) -> Pair:
-    template.copy(sealed, shell.cwd)
-    for name in ("ada", "bob"):
-        shell.at(name).git("remote", "set-url", "origin", "../hub.git")
-    return shell.at("ada"), shell.at("bob")
+    return copied(template, shell, sealed)
 
 
 BOTH = {"a": "from ada", "b": "from bob", "d": "d"}

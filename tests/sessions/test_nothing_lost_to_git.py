@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from people import make_pair, push
+from people import Pair, push
 from shell import Shell
-from template import MakeTemplate, Template
-
-
-@pytest.fixture(scope="module")
-def template(make_template: MakeTemplate) -> Template:
-    return make_template(make_pair)
-
-
-@pytest.fixture
-def pair(template: Template, shell: Shell, sealed: Path) -> tuple[Shell, Shell]:
-    template.copy(sealed, shell.cwd)
-    for name in ("ada", "bob"):
-        shell.at(name).git("remote", "set-url", "origin", "../hub.git")
-    return shell.at("ada"), shell.at("bob")
 
 
 def commit_by_mistake(person: Shell, path: str, content: str) -> str:
@@ -31,9 +15,7 @@ def commit_by_mistake(person: Shell, path: str, content: str) -> str:
 
 
 @pytest.mark.parametrize("behind", ["", "notes.txt", "train.py"])
-def test_an_out_that_a_teammate_committed_does_not_take_the_place_of_ours(
-    pair: tuple[Shell, Shell], behind: str
-) -> None:
+def test_an_out_that_a_teammate_committed_does_not_take_the_place_of_ours(pair: Pair, behind: str) -> None:
     """Whether the branch only goes forward, is merged, or is merged with a conflict in code."""
     ada, bob = pair
     if behind:
@@ -51,14 +33,14 @@ def test_an_out_that_a_teammate_committed_does_not_take_the_place_of_ours(
     assert bob.git("status", "--short") == ""
 
 
-def test_a_file_of_the_same_content_is_not_in_the_way(pair: tuple[Shell, Shell]) -> None:
+def test_a_file_of_the_same_content_is_not_in_the_way(pair: Pair) -> None:
     ada, bob = pair
     commit_by_mistake(ada, "data/a.txt", "a\n")
     bob.ok("git cpv pull")
     assert bob.git("ls-files", "data") == "data/a.txt"
 
 
-def test_a_detached_revert_asks_too(pair: tuple[Shell, Shell]) -> None:
+def test_a_detached_revert_asks_too(pair: Pair) -> None:
     ada, _ = pair
     ada.ok("git mv train.py old.py && git commit -q -m moved && echo /train.py >> .gitignore")
     push(ada, "weights 2", 0.4)
@@ -68,7 +50,7 @@ def test_a_detached_revert_asks_too(pair: tuple[Shell, Shell]) -> None:
     assert ada.read("train.py") == "mine, and ignored"
 
 
-def test_what_git_holds_here_may_become_a_folder(pair: tuple[Shell, Shell]) -> None:
+def test_what_git_holds_here_may_become_a_folder(pair: Pair) -> None:
     ada, bob = pair
     ada.ok("git rm -q train.py")
     commit_by_mistake(ada, "train.py/main.py", "one\n")

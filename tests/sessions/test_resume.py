@@ -7,11 +7,10 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from servers.front import Fault, Front, front_of
+from servers.front import Fault, Front
 from servers.s3 import S3Server
 from shell import Shell
 from terminal import Terminal
@@ -19,12 +18,6 @@ from terminal import Terminal
 MIB = 1 << 20
 PART = 8 * MIB
 SIZE = 3 * PART
-
-
-@pytest.fixture
-def front(moto_server: S3Server) -> Iterator[Front]:
-    with front_of(moto_server.endpoint) as front:
-        yield front
 
 
 @pytest.fixture

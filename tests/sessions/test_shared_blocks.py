@@ -6,11 +6,10 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from servers.front import Fault, Front, front_of
+from servers.front import Fault, Front
 from servers.s3 import S3Server
 from shell import Shell
 
@@ -24,12 +23,6 @@ def some_bytes(size: int, seed: int = 1) -> bytes:
 
 MODEL = some_bytes(3 * BLOCK + 5)
 TUNED = MODEL[:BLOCK] + some_bytes(100, seed=2) + MODEL[BLOCK + 100 :]
-
-
-@pytest.fixture
-def front(moto_server: S3Server) -> Iterator[Front]:
-    with front_of(moto_server.endpoint) as front:
-        yield front
 
 
 @pytest.fixture

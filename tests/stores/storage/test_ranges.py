@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from cpvlib.stores import transfer
 from cpvlib.stores.cache import ObjectCache
 from cpvlib.stores.storage.open import StoragePlace, open_storage
 from cpvlib.stores.storage.protocol import Storage
-from servers.front import Fault, Front, front_of
+from servers.front import Fault, Front
 from servers.s3 import S3Server
 
 from .places import MIB, Bytes, at, key_of, md5, s3_place, some_bytes
@@ -30,12 +29,6 @@ def place(moto_server: S3Server) -> StoragePlace:
     place = s3_place(moto_server, read_timeout="1")
     open_storage(place).put(key_of(MODEL), Bytes(MODEL), md5=md5(MODEL), on_bytes=lambda _: None)
     return place
-
-
-@pytest.fixture
-def front(moto_server: S3Server) -> Iterator[Front]:
-    with front_of(moto_server.endpoint) as front:
-        yield front
 
 
 @pytest.fixture

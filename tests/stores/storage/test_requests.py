@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cpvlib.stores import transfer
 from cpvlib.stores.storage.protocol import Storage, files_key
-from servers.front import Front, front_of
+from servers.front import Front
 from servers.s3 import S3Server
 from shell import Shell
 
@@ -19,12 +18,6 @@ from .places import Bytes, md5, open_s3, some_bytes
 
 IN_FLIGHT = 32
 FILES = {md5(name.encode()) for name in "abcdef"}
-
-
-@pytest.fixture
-def front(moto_server: S3Server) -> Iterator[Front]:
-    with front_of(moto_server.endpoint) as made:
-        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,18 +15,12 @@ from cpvlib.domain.spans import Span
 from cpvlib.stores.storage.open import open_storage
 from cpvlib.stores.storage.parts import parts_of
 from cpvlib.stores.storage.s3_settings import S3Settings
-from servers.front import Fault, Front, front_of
+from servers.front import Fault, Front
 from servers.s3 import S3Server
 
 from .places import MIB, Bytes, Count, at, fetch, key_of, md5, open_s3, s3_place, some_bytes, store
 
 pytestmark = pytest.mark.usefixtures("engine")
-
-
-@pytest.fixture
-def front(moto_server: S3Server) -> Iterator[Front]:
-    with front_of(moto_server.endpoint) as front:
-        yield front
 
 
 @pytest.mark.parametrize("kind", ["refuse", "reset", "lose"])

@@ -6,7 +6,6 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,12 +31,6 @@ class Traced:
 
     def operations(self) -> list[str]:
         return [line.split()[1] for line in self.lines if not line.startswith("s3 engine")]
-
-
-@pytest.fixture
-def front(moto_server: S3Server) -> Iterator[Front]:
-    with front_of(moto_server.endpoint) as front:
-        yield front
 
 
 def use(storage: Storage, folder: Path) -> None:
