@@ -22,6 +22,7 @@ MAX_BYTES = 256 << 20
 
 _MD5 = regex("[0-9a-f]{32}")
 _MD5_LENGTH = 32
+_ROWS_AT_ONCE = 1 << 12  # as text: there may be hundreds of thousands
 
 # How DVC writes a row: what stands before the first, between two, after the last, and a row without that.
 _BEGIN, _BETWEEN, _END = b'[{"md5": "', '"}, {"md5": "', b'"}]'
@@ -90,8 +91,12 @@ def _entries(data: bytes) -> dict[str, str]:
 
 def render_listing(entries: Mapping[str, str]) -> bytes:
     """The bytes that DVC writes for these files (path → md5), whatever their order here."""
-    rows = [f'{{"md5": "{entries[path]}", "relpath": {_quoted(path)}}}' for path in sorted(entries)]
-    return f"[{', '.join(rows)}]".encode("ascii")
+    paths, parts = sorted(entries), []
+    for start in range(0, len(paths), _ROWS_AT_ONCE):
+        part = paths[start : start + _ROWS_AT_ONCE]
+        rows = ", ".join([f'{{"md5": "{entries[path]}", "relpath": {_quoted(path)}}}' for path in part])
+        parts.append(rows.encode("ascii"))
+    return b"[%b]" % b", ".join(parts)
 
 
 def listing_oid(data: bytes) -> str:

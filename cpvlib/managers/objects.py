@@ -225,7 +225,8 @@ def store(
     pending = [entry for entry in named if check or not ws.confirmed.has(entry.oid or "")]
     if pending:
         look_for_folder(ws, check=check)
-    known = set() if check or not pending else confirmed_before(ws, since)
+    asks_folders = not check and any(entry.is_dir for entry in pending)
+    known = confirmed_before(ws, dict.fromkeys([*since, *ws.confirmed.lately])) if asks_folders else set()
     stored = Stored()
     for lane in _lanes(ws, pending):
         stored += _store(lane, sources or {}, known, check, progress or Silent(), jobs)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.restoring import Restoration
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.cache import ObjectCache
 
 
 class _Coming(NamedTuple):
@@ -26,7 +27,11 @@ class _Coming(NamedTuple):
     out: Out
     name: str
     md5: str
-    place: Path
+    cache: ObjectCache
+
+    @property
+    def place(self) -> Path:
+        return self.cache.path(self.md5)
 
     @property
     def path(self) -> str:
@@ -90,9 +95,9 @@ def _of_steps(ws: Workspace, plan: Restoration) -> Iterator[_Coming]:
         if step.target is None:
             continue
         had = step.standing.content.here if step.standing.content else {}
-        for name, md5, place in _files(ws, step.path, step.target):
+        for name, md5, cache in _files(ws, step.path, step.target):
             if name not in step.absent and had.get(name) != md5:
-                yield _Coming(step.standing.out, name, md5, place)
+                yield _Coming(step.standing.out, name, md5, cache)
 
 
 def _of_fills(ws: Workspace, plan: Restoration) -> Iterator[_Coming]:
@@ -100,11 +105,11 @@ def _of_fills(ws: Workspace, plan: Restoration) -> Iterator[_Coming]:
     for fill in plan.fills:
         out = Out(fill.path, roles(fill.path), f"{fill.path}.dvc", None)
         for name, md5 in fill.files.items():
-            yield _Coming(out, name, md5, ws.cache.path(md5))
+            yield _Coming(out, name, md5, ws.cache)
 
 
-def _files(ws: Workspace, path: str, entry: OutEntry) -> Iterator[tuple[str, str, Path]]:
-    """Name in the out ('' for one that is a file), md5 and cached object of each."""
+def _files(ws: Workspace, path: str, entry: OutEntry) -> Iterator[tuple[str, str, ObjectCache]]:
+    """Name in the out ('' for one that is a file), md5 and cache of each."""
     from cpvlib.managers import objects
 
     if path == LOG or entry.oid is None:
@@ -112,7 +117,7 @@ def _files(ws: Workspace, path: str, entry: OutEntry) -> Iterator[tuple[str, str
     cache = objects.cache_of(ws, entry)
     names = objects.listing_of(ws, entry).entries if entry.is_dir else {"": entry.oid}
     for name, md5 in names.items():
-        yield name, md5, cache.path(md5)
+        yield name, md5, cache
 
 
 def _look(ws: Workspace, coming: Iterable[_Coming], progress: Progress) -> Pickles:

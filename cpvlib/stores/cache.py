@@ -172,6 +172,20 @@ class ObjectCache:
         with self._writing(oid):
             return Receiver(self, oid, self.partials.take(self._partial_name(oid)), self._incoming)
 
+    def take(self, oid: str, data: bytes) -> None:
+        """Accept these bytes for an object. StorageError if they are wrong."""
+        if self.is_legacy:  # whose md5 is that of a file
+            receiver = self.receiver(oid)
+            try:
+                receiver.path.write_bytes(data)
+                receiver.accept()
+            finally:
+                receiver.discard()
+            return
+        _refuse_wrong(oid, hashing.md5_of(data))
+        with self._writing(oid):
+            self._incoming.write(oid, data)
+
     def snapshot(
         self, file: StrPath, *, seen: FileStat | None = None, on_bytes: OnBytes = no_bytes
     ) -> tuple[str, FileStat]:
@@ -265,10 +279,11 @@ class ObjectCache:
 
     def _there(self, oids: Sequence[str]) -> Iterator[tuple[str, FileStat]]:
         """Those of one folder's objects that are here, right or wrong."""
+        begin = oids[0][:2]
         place = self._where(oids[0])[: -len(oids[0]) + 2]
-        for name in files.names_in(place, [self._key(oid)[-len(oid) + 2 :] for oid in oids]):
-            if found := _stat(place + name):
-                yield oids[0][:2] + name, found
+        for name in files.names_in(place, [oid[2:] for oid in oids]):
+            if found := self._stat(begin + name):
+                yield begin + name, found
 
     def _sound(self, oid: str) -> FileStat | None:
         """The stat of an object that is here and is what its name says."""
@@ -351,18 +366,16 @@ class ObjectCache:
 
         return Following(path, lambda stream: self.tables.md5_of_stream(stream, WORTH_BYTES)[0])
 
-    def _prove_received(
-        self, temporary: StrPath, oid: str, data: bytes | None, following: Following | None
-    ) -> None:
-        if following is not None:
-            md5 = following.md5()
-        else:
-            md5 = self._hash(temporary) if data is None or self.is_legacy else hashing.md5_of(data)
-        if md5 != oid.removesuffix(".dir"):
-            raise StorageError(
-                f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",
-                hint="push it again where it is whole: git cpv push --check",
-            )
+    def _prove_received(self, temporary: StrPath, oid: str, following: Following | None) -> None:
+        _refuse_wrong(oid, following.md5() if following is not None else self._hash(temporary))
+
+
+def _refuse_wrong(oid: str, md5: str) -> None:
+    if md5 != oid.removesuffix(".dir"):
+        raise StorageError(
+            f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",
+            hint="push it again where it is whole: git cpv push --check",
+        )
 
 
 def _stat(path: str) -> FileStat | None:

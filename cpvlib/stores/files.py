@@ -203,6 +203,16 @@ def read_whole(path: StrPath, size: int) -> tuple[bytes, os.stat_result]:
         os.close(fd)
 
 
+def read_at_most(path: StrPath, limit: int) -> bytes:
+    """The bytes of a file, or the first of them. Raises OSError."""
+    with FileIO(path) as file:
+        left = min(limit, os.fstat(file.fileno()).st_size + 1)
+        data = file.read(left) or b""
+        while data and len(data) < left - 1 and (more := file.read(left - len(data))):
+            data += more
+        return data
+
+
 def write_all(file: FileIO, data: bytes | memoryview) -> None:
     """All of `data`, to an unbuffered file, which may take less at a time."""
     view = memoryview(data)
@@ -317,15 +327,16 @@ def is_part(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
-def move(temporary: str, path: str) -> None:
-    """Rename over `path`; from another file system, through a copy in the same folder."""
+def move(temporary: str, path: str, *, is_link: bool = True) -> None:
+    """Rename over `path`; from another file system, through a copy in the same folder. `is_link`: whether the
+    two may be hard links of one file."""
     try:
         os.replace(temporary, path)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         _move_across(Path(temporary), Path(path))
-    if os.path.lexists(temporary):  # rename(2) leaves both names where they are links of one file
+    if is_link and os.path.lexists(temporary):  # rename(2) leaves both names where they are links of one file
         os.unlink(temporary)
 
 

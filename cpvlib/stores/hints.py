@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from cpvlib.base.typed import Any
 
 Row = tuple[Any, ...]
 _BUSY_S = 0.5
+_ROWS_AT_ONCE = 1000
 _PARAMETERS = 500  # sqlite < 3.32 takes at most 999 in one statement
 
 
@@ -45,6 +46,23 @@ class Hints:
             except (sqlite3.Error, OSError):
                 return []
 
+    def each(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Row]:
+        """The same, without holding all of them; they end where the file can't tell more."""
+        cursor: sqlite3.Cursor | None = None
+        while True:
+            with self._lock:
+                try:
+                    if cursor is None:
+                        if self._connection is None and not self._path.exists():
+                            return
+                        cursor = self._connected().execute(sql, parameters)
+                    rows = cursor.fetchmany(_ROWS_AT_ONCE)
+                except (sqlite3.Error, OSError):
+                    return
+            if not rows:
+                return
+            yield from rows
+
     def read_for(self, sql: str, keys: Iterable[str]) -> Iterator[Row]:
         """Rows for many keys; `sql` holds one `{keys}` where their list of placeholders goes."""
         wanted = list(keys)
@@ -52,9 +70,10 @@ class Hints:
             part = wanted[start : start + _PARAMETERS]
             yield from self.read(sql.format(keys=",".join("?" * len(part))), part)
 
-    def write(self, *changes: tuple[str, Iterable[Row]]) -> bool:
-        """Each statement for each of its rows, all in one transaction; whether it was written."""
-        prepared = [(sql, list(rows)) for sql, rows in changes]
+    def write(self, *changes: tuple[str, Iterable[Row] | Callable[[], Iterable[Row]]]) -> bool:
+        """Each statement for each of its rows, all in one transaction; whether it was written. Rows may be
+        asked for twice: a function makes them anew."""
+        prepared = [(sql, rows if callable(rows) else list(rows).__iter__) for sql, rows in changes]
         with self._lock:
             try:
                 return self._write(prepared)
@@ -68,14 +87,14 @@ class Hints:
                 return self._write(prepared)
             return False
 
-    def _write(self, changes: Iterable[tuple[str, list[Row]]]) -> bool:
+    def _write(self, changes: Iterable[tuple[str, Callable[[], Iterable[Row]]]]) -> bool:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = self._connected()
         with connection:
             for statement in self._schema.split(";"):
                 connection.execute(statement)
             for sql, rows in changes:
-                connection.executemany(sql, rows)
+                connection.executemany(sql, rows())
         return True
 
     def _connected(self) -> sqlite3.Connection:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STAGING = ".cpv-tmp"
 """The folder, at the top of a place that has no `.dvc`, in which files wait for their names."""
 
-_BATCH_FILES = 512
+_BATCH_FILES = 4096
 _BATCH_BYTES = 1 << 30
 _FEW = 8
 _NO_STAT = FileStat(0, 0, 0, 0, 0)
@@ -42,9 +42,9 @@ def execute(
     if not plan and not plan.makes_folder:
         return
     run = _Run(worktree.top, worktree.place(plan.out_path), plan, cache, link, progress, jobs)
-    sizes = {md5: cache.size(md5) or 0 for md5 in plan.write.values()}
+    sizes = cache.sizes(set(plan.write.values()))
     progress.begin(
-        f"writing {plan.out_path}", sum(sizes[md5] for md5 in plan.write.values()), len(plan.write)
+        f"writing {plan.out_path}", sum(sizes.get(md5, 0) for md5 in plan.write.values()), len(plan.write)
     )
     try:
         run.write_early(sizes)
@@ -110,7 +110,7 @@ class _Run:
     def write_early(self, sizes: Mapping[str, int]) -> None:
         """What nothing is in the way of, in batches: room is needed for one, and each is synced at once."""
         early = [path for path in self._plan.write if path not in self._plan.late]
-        for batch in _batches(early, lambda path: sizes[self._plan.write[path]]):
+        for batch in _batches(early, lambda path: sizes.get(self._plan.write[path], 0)):
             self._stage(batch, sizes)
             self._rename(batch)
         self._sync_folders()
@@ -146,38 +146,42 @@ class _Run:
         return f"{self._place}/{relpath}" if relpath else self._place
 
     def _stage(self, relpaths: list[str], sizes: Mapping[str, int]) -> None:
-        names = [(relpath, self._scratch.new()) for relpath in relpaths]
-        for relpath, temporary in names:
+        write = self._plan.write
+        self._cache.load(write[relpath] for relpath in relpaths)
+
+        def fill(relpath: str) -> None:
+            temporary = self._scratch.new()
             self._staged[relpath] = (temporary, _NO_STAT)
-
-        def fill(item: tuple[str, str]) -> tuple[str, str]:
-            self._fill(item[1], self._plan.write[item[0]])
+            self._staged[relpath] = (temporary, self._fill(temporary, write[relpath]))
             self._progress.advance(n_files=1)
-            return item
 
-        def size_of(item: tuple[str, str]) -> int:
-            return sizes[self._plan.write[item[0]]]
+        def size_of(relpath: str) -> int:
+            return sizes.get(write[relpath], 0)
 
-        for relpath, temporary in hashing.in_parallel(fill, names, self._jobs, size_of):
-            self._staged[relpath] = (temporary, FileStat.of(os.stat(temporary)))
-        if names and self._link != "symlink":
-            files.sync_files([temporary for _, temporary in names], self._scratch.folder, few=_FEW)
+        for _ in hashing.in_parallel(fill, relpaths, self._jobs, size_of):
+            pass
+        if relpaths and self._link != "symlink":
+            names = [self._staged[relpath][0] for relpath in relpaths]
+            files.sync_files(names, self._scratch.folder, few=_FEW)
 
-    def _fill(self, temporary: str, md5: str) -> None:
+    def _fill(self, temporary: str, md5: str) -> FileStat:
         if self._link == "symlink":
             os.symlink(self._cache.path(md5).absolute(), temporary)
         elif self._link != "hardlink" or not self._cache.link(md5, temporary):
-            self._cache.copy_to(md5, temporary, isexec=self._plan.isexec, on_bytes=self._progress.advance)
+            advance = self._progress.advance
+            return self._cache.copy_to(md5, temporary, isexec=self._plan.isexec, on_bytes=advance)
+        return FileStat.of(os.stat(temporary))
 
     def _rename(self, relpaths: list[str]) -> None:
         for relpath in relpaths:
             path = self._path(relpath)
-            folder = os.path.dirname(path)
+            folder = path[: path.rindex("/")]
             temporary, staged = self._staged[relpath]
-            self._ensure_folder(folder)
+            if folder not in self._folders:
+                self._ensure_folder(folder)
             if relpath not in self._plan.late:
                 self._check(relpath)
-            files.move(temporary, path)
+            files.move(temporary, path, is_link=self._link == "hardlink")
             del self._staged[relpath]
             self._touched.add(folder)
             now = FileStat.of(os.stat(path))

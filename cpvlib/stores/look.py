@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
@@ -21,11 +21,16 @@ class Ignore(Protocol):
         """Whether a path, relative to the worktree's top, is content."""
 
 
+Kind = Literal["missing", "file", "folder"]
+Tell = Callable[[str, FileStat], object]
+"""Called with each file's path, relative to the out, and stat."""
+
+
 @dataclass(frozen=True)
 class Look:
     """What is there: each file's stat, by posix path relative to the out; '' for an out that is a file."""
 
-    kind: Literal["missing", "file", "folder"]
+    kind: Kind
     files: Mapping[str, FileStat]
     isexec: bool = False
 
@@ -44,23 +49,47 @@ def look_at(place: Path, out_path: str, ignore: Ignore, bounds: Bounds, shown: s
     `.dvcignore` inside an out is an error. Raises RepositoryError for a link that is broken or leaves
     `bounds`, for anything that is no file, folder or link, and for a name that is not UTF-8.
     """
-    shown = shown or out_path
+    files: dict[str, FileStat] = {}
+    kind, isexec = _look(place, out_path, ignore, bounds, shown or out_path, files.__setitem__)
+    return Look(kind, files, isexec) if kind != "missing" else MISSING
+
+
+def is_still(
+    look: Look, place: Path, out_path: str, ignore: Ignore, bounds: Bounds, shown: str | None = None
+) -> bool:
+    """Whether another look, which raises as the first, finds the very same."""
+    same: list[str] = []
+    others: list[str] = []
+
+    def compare(relpath: str, st: FileStat) -> None:
+        (same if look.files.get(relpath) == st else others).append(relpath)
+
+    kind, isexec = _look(place, out_path, ignore, bounds, shown or out_path, compare)
+    return (kind, isexec, len(same)) == (look.kind, look.isexec, len(look.files)) and not others
+
+
+def _look(
+    place: Path, out_path: str, ignore: Ignore, bounds: Bounds, shown: str, tell: Tell
+) -> tuple[Kind, bool]:
+    """What is there, and whether it is an executable file; tells of each file."""
     try:
         found = place.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        return MISSING
+        return "missing", False
     except OSError as error:
         raise disk_error(error, f"cannot look at '{shown}'") from error
     try:
         if stat.S_ISLNK(found.st_mode):
             found = bounds.follow(str(place), shown)
         if stat.S_ISDIR(found.st_mode):
-            return Look("folder", _Scan(out_path, ignore, bounds, shown).folder(str(place)))
+            _Scan(out_path, ignore, bounds, shown, tell).folder(str(place))
+            return "folder", False
     except OSError as error:
         raise disk_error(error, f"cannot look at '{shown}'") from error
     if not stat.S_ISREG(found.st_mode):
         raise _special(shown)
-    return Look("file", {"": FileStat.of(found)}, bool(found.st_mode & stat.S_IEXEC))
+    tell("", FileStat.of(found))
+    return "file", bool(found.st_mode & stat.S_IEXEC)
 
 
 class Bounds:
@@ -100,21 +129,20 @@ class Bounds:
 
 
 class _Scan:
-    def __init__(self, out_path: str, ignore: Ignore, bounds: Bounds, shown: str) -> None:
+    def __init__(self, out_path: str, ignore: Ignore, bounds: Bounds, shown: str, tell: Tell) -> None:
         self._out = out_path
         self._shown = shown
         self._ignore = ignore
         self._bounds = bounds
-        self._files: dict[str, FileStat] = {}
+        self._tell = tell
 
-    def folder(self, root: str) -> dict[str, FileStat]:
+    def folder(self, root: str) -> None:
         todo = [(root, "")]
         while todo:
             folder, prefix = todo.pop()
             with os.scandir(folder) as entries:
                 for entry in entries:
                     self._entry(entry, prefix, todo)
-        return self._files
 
     def _entry(self, entry: os.DirEntry[str], prefix: str, todo: list[tuple[str, str]]) -> None:
         relpath = prefix + entry.name
@@ -135,7 +163,7 @@ class _Scan:
                 return
         if not stat.S_ISREG(found.st_mode):
             raise _special(f"{self._shown}/{relpath}")
-        self._files[relpath] = FileStat.of(found)
+        self._tell(relpath, FileStat.of(found))
 
     def _check_name(self, relpath: str, name: str) -> None:
         if name == ".dvcignore":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from cpvlib.base.progress import Progress, Silent
@@ -16,12 +16,10 @@ from cpvlib.stores import hashing
 from cpvlib.stores.files import DiskFullError, StrPath
 from cpvlib.stores.look import Look
 from cpvlib.stores.sources import FileSource, changed_while_read, hash_unchanging
-from cpvlib.stores.statindex import FileStat, StatIndex
+from cpvlib.stores.statindex import FileStat, Known, StatIndex
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
-
-Named = dict[str, tuple[FileStat, str]]  # relpath → stat and md5
 
 
 @dataclass(frozen=True)
@@ -83,20 +81,23 @@ class Reading:
     """The naming of one look's files: some are vouched for by the stat index, the others are read."""
 
     def __init__(
-        self, place: Path, out_path: str, look: Look, known: Named, left: LeftOut | None = None
+        self, place: Path, out_path: str, look: Look, known: Iterable[Known], left: LeftOut | None = None
     ) -> None:
         self.place = place
         self.look = look
         self._left = left or LeftOut()
         self._out = out_path
         self._seen_ns = time.time_ns()
-        self._gone = known.keys() - look.files.keys()
-        self._fresh: Named = {}
+        self._gone: list[str] = []
+        self._fresh: list[str] = []
+        self._others: dict[str, FileStat] = {}  # files that were read, and had changed since the look
         self.named: dict[str, str] = {}
-        for relpath, st in look.files.items():
-            entry = known.get(relpath)
-            if entry is not None and entry[0] == st:
-                self.named[relpath] = entry[1]
+        for relpath, st, md5 in known:
+            looked = look.files.get(relpath)
+            if looked is None:
+                self._gone.append(relpath)
+            elif looked == st:
+                self.named[relpath] = md5
 
     @property
     def unnamed(self) -> list[str]:
@@ -141,17 +142,20 @@ class Reading:
         try:
             for relpath, md5, st in hashing.in_parallel(work, relpaths, jobs, lambda r: looked_at[r].size):
                 self.named[relpath] = md5
-                looked = looked_at[relpath]
-                self._fresh[relpath] = (looked if looked == st else st, md5)  # one, where both are the same
+                self._fresh.append(relpath)
+                if looked_at[relpath] != st:
+                    self._others[relpath] = st
         finally:
             listener.end()
 
     def save(self, index: StatIndex, key: str) -> None:
-        index.save(key, self._fresh, seen_ns=self._seen_ns, gone=self._gone)
+        def facts(relpath: str) -> tuple[FileStat, str]:
+            return self.stat(relpath), self.named[relpath]
+
+        index.save(key, self._fresh, facts, seen_ns=self._seen_ns, gone=self._gone)
 
     def stat(self, relpath: str) -> FileStat:
-        fresh = self._fresh.get(relpath)
-        return fresh[0] if fresh else self.look.files[relpath]
+        return self._others.get(relpath) or self.look.files[relpath]
 
     def content(self) -> tuple[Content, bytes | None]:
         """The content, when all files have a name, and a folder's listing."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.spans import Span
-from cpvlib.stores import files, partials
+from cpvlib.stores import partials
 from cpvlib.stores.incoming import OBJECT_MODE, Incoming
 
 if TYPE_CHECKING:
@@ -83,24 +83,20 @@ class Receiver:
             if self._partial is not None:
                 self._partial.forget_what_came()
 
-    def accept(self, data: bytes | None = None) -> None:
-        """Check the md5 of the file, or of these bytes; the object takes its name when the cache settles.
+    def accept(self) -> None:
+        """Check the md5 of the file; the object takes its name when the cache settles.
 
         StorageError if it is wrong.
         """
         with self._cache._writing(self._oid):
-            if data is not None:
-                files.write_new(self._path, data, OBJECT_MODE)
-            elif self._partial is not None:
+            if self._partial is not None:
                 self._partial.flush()  # an interruption while it is hashed costs no byte either
-            self._cache._prove_received(self._path, self._oid, data, self._following)
+            self._cache._prove_received(self._path, self._oid, self._following)
             if self._partial is not None:
                 self._path = Path(self._incoming.scratch.new())
                 self._partial.hand_over(str(self._path))
-            if data is None:
-                os.chmod(self._path, OBJECT_MODE)
-            size = os.stat(self._path).st_size if data is None else len(data)
-            self._incoming.add(str(self._path), self._oid, size)
+            os.chmod(self._path, OBJECT_MODE)
+            self._incoming.add(str(self._path), self._oid, os.stat(self._path).st_size)
         self._is_done = True
 
     def keep(self) -> None:

@@ -85,6 +85,7 @@ class Confirmations:
         self._hints = Hints(common_dir / "cpv" / "confirmed.db", _SCHEMA)
         self._url = url
         self.is_current = False
+        self.lately: dict[str, None] = {}  # what this process has added, which may have been forgotten since
 
     @cached_property
     def _generation(self) -> str:
@@ -122,6 +123,7 @@ class Confirmations:
     def add(self, oids: Iterable[str]) -> None:
         """Only after storage proved them: in transit part by part, and by size at rest or better."""
         rows = [(self._place, oid) for oid in oids]
+        self.lately.update((oid, None) for _, oid in rows)
         self._hints.write(("INSERT OR IGNORE INTO confirmed VALUES (?, ?)", rows))
 
     def clear(self) -> None:

@@ -8,8 +8,7 @@ stat showing it, so its md5 is not recorded.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from struct import Struct
 
@@ -87,35 +86,42 @@ class FileStat(bytes):
         return ctime_ns > seen_ns - window or seen_ns - window < mtime_ns <= seen_ns + window
 
 
+Known = tuple[str, bytes, str]
+"""Path, the bytes of its FileStat, and md5 of a file."""
+
+
 class StatIndex:
     """The md5s of the files of each out, kept in one sqlite file. A hint only: see `Hints`."""
 
     def __init__(self, path: Path) -> None:
         self._hints = Hints(path, _SCHEMA)
 
-    def load(self, out: str) -> dict[str, tuple[FileStat, str]]:
+    def load(self, out: str) -> Iterator[Known]:
         """All that is known of an out's files, by path relative to it; '' for an out that is a file."""
-        rows = self._hints.read("SELECT relpath, stat, md5 FROM stat WHERE out = ?", (out,))
-        with suppress(ValueError, TypeError):
-            of = FileStat.from_bytes
-            return {relpath: (of(packed), md5) for relpath, packed, md5 in rows}
-        return {}
+        return self._hints.each("SELECT relpath, stat, md5 FROM stat WHERE out = ?", (out,))
 
     def save(
         self,
         out: str,
-        seen: Mapping[str, tuple[FileStat, str]],
+        seen: Collection[str],
+        facts: Callable[[str], tuple[FileStat, str]],
         *,
         seen_ns: int,
         gone: Iterable[str] = (),
     ) -> None:
-        """Add what was found out, and drop the files that are `gone`.
+        """Add the `facts` of files that were `seen`, stat and md5, and drop those that are `gone`.
 
         `seen_ns` is the clock (`time.time_ns`) from before the files were read; racy ones are left out.
         """
-        rows = [(out, path, st, md5) for path, (st, md5) in seen.items() if not st.is_racy(seen_ns)]
+
+        def rows() -> Iterator[tuple[str, str, FileStat, str]]:
+            for path in sorted(seen):  # as they lie in the file
+                st, md5 = facts(path)
+                if not st.is_racy(seen_ns):
+                    yield out, path, st, md5
+
         lost = [(out, path) for path in gone]
-        if rows or lost:
+        if seen or lost:
             self._hints.write(
                 ("DELETE FROM stat WHERE out = ? AND relpath = ?", lost),
                 ("INSERT OR REPLACE INTO stat VALUES (?, ?, ?, ?)", rows),

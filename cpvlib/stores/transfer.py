@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from cpvlib.base.errors import StorageError
@@ -31,6 +32,7 @@ KeyOf = Callable[[str], str]
 Begin = Callable[[str, Path], Collection[Span]]
 
 _FEW_BYTES = 256 << 10
+_ASKED_AT_ONCE = 1 << 15
 
 
 def _nothing(oid: str, path: Path) -> Collection[Span]:
@@ -62,8 +64,8 @@ class Receiver(Protocol):
     def keep(self) -> None:
         """The download is interrupted: whatever is worth it stays for the next."""
 
-    def accept(self, data: bytes | None = None) -> None:
-        """Take the file, or these bytes, for the object, which has its name once all is settled.
+    def accept(self) -> None:
+        """Take the file for the object, which has its name once all is settled.
 
         Raises StorageError where the content has another md5.
         """
@@ -76,6 +78,9 @@ class Receiving(Protocol):
     """The cache, as a place where objects arrive. Usable from many threads."""
 
     def receiver(self, oid: str) -> Receiver: ...
+
+    def take(self, oid: str, data: bytes) -> None:
+        """Take these bytes for an object. Raises StorageError where they have another md5."""
 
     def settle(self) -> None:
         """Give all that was accepted their names, when their bytes last."""
@@ -186,17 +191,22 @@ def download(
     on_bytes = _counted(crew, progress)
 
     def bring(oid: str, receiver: Receiver) -> int:
-        if storage.is_near and _is_small(sizes[oid]):
-            data = _get_small(storage, key(oid), on_bytes)
-            _check_size(storage, key(oid), len(data), wanted[oid])
-            _accept(storage, key(oid), receiver, data)
-            return len(data)
         told = MAX_BYTES if oid.endswith(".dir") else wanted[oid]
         counted = on_bytes if told is None else _at_most(told, on_bytes, storage, key(oid))
         have = receiver.have or _begun(receiver, begin(oid, receiver.path))
         return receive(storage, key(oid), receiver, have, counted, wanted[oid])
 
+    def fetch_small(oid: str) -> int:
+        data = _get_small(storage, key(oid), on_bytes)
+        _check_size(storage, key(oid), len(data), wanted[oid])
+        with _told(storage, key(oid)):
+            target.take(oid, data)
+        progress.advance(n_files=1)
+        return len(data)
+
     def fetch(oid: str) -> int:
+        if storage.is_near and _is_small(sizes[oid]):
+            return fetch_small(oid)
         receiver = target.receiver(oid)
         try:
             size = bring(oid, receiver)
@@ -254,7 +264,8 @@ def _receive(
     fetch(storage, key, receiver, have, on_bytes)
     size = receiver.path.stat().st_size
     _check_size(storage, key, size, wanted)
-    _accept(storage, key, receiver)
+    with _told(storage, key):
+        receiver.accept()
     return size
 
 
@@ -273,18 +284,26 @@ def _sizes(storage: Storage, wanted: Mapping[str, int | None], key: KeyOf) -> Ma
     """The sizes as far as they are known; of a storage that is near, as they are."""
     if not storage.is_near:
         return wanted
-    found = storage.has([key(oid) for oid in wanted])
-    return {oid: found.get(key(oid)) for oid in wanted}
+    sizes: dict[str, int | None] = {}
+    ordered = sorted(wanted)
+    for start in range(0, len(ordered), _ASKED_AT_ONCE):
+        part = ordered[start : start + _ASKED_AT_ONCE]
+        found = storage.has([key(oid) for oid in part])
+        sizes.update((oid, found.get(key(oid))) for oid in part)
+    return sizes
 
 
 def _each(
     crew: Crew, storage: Storage, work: Callable[[str], R], sizes: Mapping[str, int | None]
 ) -> Iterator[tuple[str, R]]:
     """`(oid, work(oid))` of all, by the crew; what is small and near, in this thread."""
-    few = {oid for oid, size in sizes.items() if storage.is_near and _is_small(size)}
-    for oid in few:
-        yield oid, work(oid)
-    yield from crew.each(work, _largest_first({oid: size for oid, size in sizes.items() if oid not in few}))
+    large = {}
+    for oid, size in sizes.items():
+        if storage.is_near and _is_small(size):
+            yield oid, work(oid)
+        else:
+            large[oid] = size
+    yield from crew.each(work, _largest_first(large))
 
 
 def _is_small(size: int | None) -> bool:
@@ -299,9 +318,11 @@ def _get_small(storage: Storage, key: str, on_bytes: OnBytes) -> bytes:
     return data
 
 
-def _accept(storage: Storage, key: str, receiver: Receiver, data: bytes | None = None) -> None:
+@contextmanager
+def _told(storage: Storage, key: str) -> Iterator[None]:
+    """What the cache says of an object that it doesn't accept, as what it says of the storage."""
     try:
-        receiver.accept(data)
+        yield
     except StorageError as error:
         raise DamagedError(
             f"object '{key}' in '{storage.url}' is damaged: its content is not what its name says",

@@ -16,8 +16,8 @@ from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import files
 from cpvlib.stores.files import StrPath, disk_error
-from cpvlib.stores.look import Bounds, Ignore, Look, look_at
-from cpvlib.stores.reading import Content, Keeper, LeftOut, Named, Reading, Snapshot
+from cpvlib.stores.look import Bounds, Ignore, Look, is_still, look_at
+from cpvlib.stores.reading import Content, Keeper, LeftOut, Reading, Snapshot
 from cpvlib.stores.sources import changed_while_read, hash_unchanging, hash_unchanging_legacy
 from cpvlib.stores.statindex import FileStat, StatIndex
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ANY", "Content", "Snapshot", "Worktree"]
 
+Written = dict[str, tuple[FileStat, str]]
+"""Path in an out, and the stat and md5 that its file has now."""
 ANY = "any"
 """In place of an oid: whatever is there."""
 
@@ -121,7 +123,7 @@ class Worktree:
         keeper = Keeper(cache, mode, reading, stored)
         reading.read(keeper.pick(), keeper.keep, progress, jobs)
         keeper.settle()
-        if reading.has_read and self._look(out_path, source) != reading.look:
+        if reading.has_read and not self._is_still(reading.look, out_path, source):
             raise changed_while_read(out_path if source is None else source)
         reading.save(self._index, key)
         content, listing = reading.content()
@@ -235,9 +237,9 @@ class Worktree:
             files.sync_file_system(where)
         return kept
 
-    def record(self, out_path: str, seen: Named, *, gone: Iterable[str] = ()) -> None:
+    def record(self, out_path: str, seen: Written, *, gone: Iterable[str] = ()) -> None:
         """Tell the stat index of files that were just installed."""
-        self._index.save(out_path, seen, seen_ns=time.time_ns(), gone=gone)
+        self._index.save(out_path, seen, seen.__getitem__, seen_ns=time.time_ns(), gone=gone)
 
     def _read(
         self,
@@ -281,12 +283,18 @@ class Worktree:
         return self.place(out_path) if source is None else source
 
     def _look(self, out_path: str, source: Path | None) -> Look:
+        return look_at(*self._where(out_path, source))
+
+    def _is_still(self, look: Look, out_path: str, source: Path | None) -> bool:
+        return is_still(look, *self._where(out_path, source))
+
+    def _where(self, out_path: str, source: Path | None) -> tuple[Path, str, Ignore, Bounds, str | None]:
         top: Path | None = self.top
         if source is not None and not _is_inside(source, self.top):
             top = None
         bounds = Bounds(top, self._cache_root)
         shown = str(source) if source else None
-        return look_at(self._place(out_path, source), out_path, self._ignore, bounds, shown)
+        return self._place(out_path, source), out_path, self._ignore, bounds, shown
 
 
 def _key(out_path: str, source: Path | None) -> str:

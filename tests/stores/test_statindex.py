@@ -5,34 +5,46 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cpvlib.stores.statindex import FileStat, StatIndex
+from cpvlib.stores.statindex import FileStat
+from cpvlib.stores.statindex import StatIndex as _StatIndex
 
 S = 1_000_000_000
 OLD = FileStat(size=5, mtime_ns=100 * S, ctime_ns=100 * S, inode=7, device=1)
 MD5 = "0" * 31 + "a"
 
 
+class StatIndex(_StatIndex):
+    """With what it is told, and tells, as one mapping."""
+
+    def keep(self, out: str, files: dict[str, tuple[FileStat, str]], **options: Any) -> None:
+        self.save(out, files, files.__getitem__, **options)
+
+    def known(self, out: str) -> dict[str, tuple[FileStat, str]]:
+        return {path: (FileStat.from_bytes(packed), md5) for path, packed, md5 in self.load(out)}
+
+
 def test_what_was_saved_is_loaded_by_out(tmp_path: Path) -> None:
     index = StatIndex(tmp_path / "cpv" / "index.db")
-    index.save("data", {"a": (OLD, MD5), "sub/b": (OLD, MD5)}, seen_ns=200 * S)
-    index.save("model.bin", {"": (OLD, MD5)}, seen_ns=200 * S)
+    index.keep("data", {"a": (OLD, MD5), "sub/b": (OLD, MD5)}, seen_ns=200 * S)
+    index.keep("model.bin", {"": (OLD, MD5)}, seen_ns=200 * S)
     again = StatIndex(tmp_path / "cpv" / "index.db")
-    assert again.load("data") == {"a": (OLD, MD5), "sub/b": (OLD, MD5)}
-    assert again.load("model.bin") == {"": (OLD, MD5)}
-    assert again.load("other") == {}
+    assert again.known("data") == {"a": (OLD, MD5), "sub/b": (OLD, MD5)}
+    assert again.known("model.bin") == {"": (OLD, MD5)}
+    assert again.known("other") == {}
 
 
 def test_files_that_are_gone_are_dropped_and_others_updated(tmp_path: Path) -> None:
     index = StatIndex(tmp_path / "index.db")
-    index.save("data", {"a": (OLD, MD5), "b": (OLD, MD5)}, seen_ns=200 * S)
+    index.keep("data", {"a": (OLD, MD5), "b": (OLD, MD5)}, seen_ns=200 * S)
     newer = FileStat(6, 100 * S, 100 * S, 7, 1)
-    index.save("data", {"b": (newer, MD5)}, seen_ns=200 * S, gone=["a"])
-    assert index.load("data") == {"b": (newer, MD5)}
+    index.keep("data", {"b": (newer, MD5)}, seen_ns=200 * S, gone=["a"])
+    assert index.known("data") == {"b": (newer, MD5)}
     index.forget("data")
-    assert index.load("data") == {}
+    assert index.known("data") == {}
 
 
 @pytest.mark.parametrize(
@@ -51,8 +63,8 @@ def test_files_that_are_gone_are_dropped_and_others_updated(tmp_path: Path) -> N
 def test_racy_files_are_not_recorded(tmp_path: Path, mtime_ns: int, ctime_ns: int, racy: bool) -> None:
     st = FileStat(5, mtime_ns, ctime_ns, 7, 1)
     index = StatIndex(tmp_path / "index.db")
-    index.save("out", {"": (st, MD5)}, seen_ns=200 * S)
-    assert index.load("out") == ({} if racy else {"": (st, MD5)})
+    index.keep("out", {"": (st, MD5)}, seen_ns=200 * S)
+    assert index.known("out") == ({} if racy else {"": (st, MD5)})
 
 
 def test_inodes_of_64_bits(tmp_path: Path) -> None:
@@ -60,34 +72,34 @@ def test_inodes_of_64_bits(tmp_path: Path) -> None:
     times = {"st_mtime_ns": 100 * S, "st_ctime_ns": 100 * S}
     st = FileStat.of(os.stat_result((0o100644, big, big, 1, 0, 0, 5, 0, 0, 0), times))
     index = StatIndex(tmp_path / "index.db")
-    index.save("out", {"": (st, MD5)}, seen_ns=200 * S)
-    assert index.load("out") == {"": (st, MD5)}
+    index.keep("out", {"": (st, MD5)}, seen_ns=200 * S)
+    assert index.known("out") == {"": (st, MD5)}
 
 
 def test_a_broken_file_is_an_empty_index_and_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
     path.write_bytes(b"this is no database, and long enough not to be taken for one" * 100)
     index = StatIndex(path)
-    assert index.load("out") == {}
-    index.save("out", {"": (OLD, MD5)}, seen_ns=200 * S)
-    assert StatIndex(path).load("out") == {"": (OLD, MD5)}
+    assert index.known("out") == {}
+    index.keep("out", {"": (OLD, MD5)}, seen_ns=200 * S)
+    assert StatIndex(path).known("out") == {"": (OLD, MD5)}
 
 
 def test_a_locked_file_is_an_empty_index(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
-    StatIndex(path).save("out", {"": (OLD, MD5)}, seen_ns=200 * S)
+    StatIndex(path).keep("out", {"": (OLD, MD5)}, seen_ns=200 * S)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     index = StatIndex(path)
-    assert index.load("out") == {}
-    index.save("out", {"b": (OLD, MD5)}, seen_ns=200 * S)
+    assert index.known("out") == {}
+    index.keep("out", {"b": (OLD, MD5)}, seen_ns=200 * S)
     other.execute("ROLLBACK")
     other.close()
-    assert index.load("out") == {"": (OLD, MD5)}
+    assert index.known("out") == {"": (OLD, MD5)}
 
 
 def test_a_place_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     index = StatIndex(tmp_path / "file" / "cpv" / "index.db")
-    index.save("out", {"": (OLD, MD5)}, seen_ns=200 * S)
-    assert index.load("out") == {}
+    index.keep("out", {"": (OLD, MD5)}, seen_ns=200 * S)
+    assert index.known("out") == {}

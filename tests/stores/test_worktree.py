@@ -114,7 +114,9 @@ def test_files_the_index_vouches_for_are_not_read(top: Path) -> None:
     write(top, {"data/a": b"aaa", "data/b": b"bbb"})
     st = FileStat.of((top / "data" / "a").stat())
     planted = "f" * 32
-    StatIndex(top / ".git/cpv/index.db").save("data", {"a": (st, planted)}, seen_ns=st.mtime_ns + 10**10)
+    StatIndex(top / ".git/cpv/index.db").save(
+        "data", ["a"], lambda _: (st, planted), seen_ns=st.mtime_ns + 10**10
+    )
     content = opened(top).identify("data")
     assert content is not None
     assert dict(content.files) == {"a": planted, "b": md5(b"bbb")}
@@ -128,7 +130,7 @@ def test_files_the_index_vouches_for_are_not_read(top: Path) -> None:
 def test_the_index_forgets_files_that_are_gone(top: Path) -> None:
     write(top, {"data/a": b"aaa"})
     old = FileStat(1, 1, 1, 1, 1)
-    StatIndex(top / ".git/cpv/index.db").save("data", {"gone": (old, "f" * 32)}, seen_ns=10**19)
+    StatIndex(top / ".git/cpv/index.db").save("data", ["gone"], lambda _: (old, "f" * 32), seen_ns=10**19)
     opened(top).identify("data")
     rows = sqlite3.connect(top / ".git/cpv/index.db").execute(
         "SELECT relpath FROM stat WHERE relpath = 'gone'"

@@ -19,7 +19,7 @@ from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blockhash import Crc, crc64nvme
-from cpvlib.stores.files import culprit, names_in, write_all, write_new
+from cpvlib.stores.files import culprit, names_in, read_at_most, write_all, write_new
 from cpvlib.stores.hashing import Readable, blocks, copy_hashing, md5_of, md5_of_file, md5_of_stream, no_bytes
 from cpvlib.stores.mounts import is_remote
 from cpvlib.stores.storage.arriving import Arriving
@@ -174,8 +174,7 @@ class FolderStorage:
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         with self._explained("read", key):
             try:
-                with open(self._file(key), "rb") as reader:
-                    data = reader.read(limit + 1)
+                data = read_at_most(self._file(key), limit + 1)
             except (FileNotFoundError, NotADirectoryError):
                 return None
         if len(data) > limit:

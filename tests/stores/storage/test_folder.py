@@ -128,13 +128,13 @@ def test_a_folder_that_denies(tmp_path: Path) -> None:
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
 def test_this_machines_disk_is_full(tmp_path: Path) -> None:
     storage = open_storage(StoragePlace(str(tmp_path / "storage")))
-    store(storage, b"model")
+    model = some_bytes(MIB)
+    store(storage, model)
 
     class Full(Forgetful):
         path = FULL
 
-        def accept(self, data: bytes | None = None) -> None:
-            FULL.write_bytes(data or b"")
+        def accept(self) -> None: ...
 
         def discard(self) -> None: ...
 
@@ -142,10 +142,12 @@ def test_this_machines_disk_is_full(tmp_path: Path) -> None:
         def receiver(self, oid: str) -> Full:
             return Full()
 
+        def take(self, oid: str, data: bytes) -> None: ...
+
         def settle(self) -> None: ...
 
     with pytest.raises(RepositoryError) as caught:
-        transfer.download(storage, {md5(b"model"): 5}, FullShelf())
+        transfer.download(storage, {md5(model): MIB}, FullShelf())
     assert caught.value.message == "cannot write '/dev/full': the disk is full"
 
 

@@ -56,6 +56,14 @@ class Shelf:
     def receiver(self, oid: str) -> Receiver:
         return Receiver(self.folder, oid)
 
+    def take(self, oid: str, data: bytes) -> None:
+        receiver = self.receiver(oid)
+        receiver.path.write_bytes(data)
+        try:
+            receiver.accept()
+        finally:
+            receiver.discard()
+
     def settle(self) -> None:
         for path in self.folder.glob("*.accepted"):
             path.rename(path.with_suffix(""))
@@ -69,9 +77,7 @@ class Receiver(Forgetful):
         self.path = folder / f"{oid}.tmp"
         self._oid = oid
 
-    def accept(self, data: bytes | None = None) -> None:
-        if data is not None:
-            self.path.write_bytes(data)
+    def accept(self) -> None:
         if md5(self.path.read_bytes()) != self._oid.removesuffix(".dir"):
             raise StorageError("wrong content")
         self.path.rename(self.path.with_name(f"{self._oid}.accepted"))
