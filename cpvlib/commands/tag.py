@@ -63,11 +63,13 @@ def _tell_plan(ui: UI, plan: TagPlan) -> int:
 
 def _carry_out(ws: Workspace, args: Namespace, ui: UI, plan: TagPlan, request: TagRequest) -> TagPlan:
     """Makes the version, publishes it where asked to, and tells; the plan as it was carried out."""
-    from cpvlib.managers import publish, tagging
+    from cpvlib.managers import tagging
 
     plan, made = tagging.tag(ws, plan, request)
     publication = None
     if args.push:
+        from cpvlib.managers import publish
+
         publication = publish.publish_tags(ws, made, progress=ui.progress(), jobs=args.jobs)
     if publication is None:
         _tell_pending(ui, made, tagging.has_git_remote(ws), pushed=args.push)

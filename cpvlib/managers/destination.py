@@ -73,7 +73,8 @@ def refuse_private_storage(ws: Workspace, git_remote: str, url: str) -> None:
 
 def is_published(ws: Workspace, git_remote: str, branch: str, tip: str) -> bool:
     """Whether the git remote had exactly this tip when it was last asked, and the branch follows it."""
-    return ws.repo.resolve(f"refs/remotes/{git_remote}/{branch}") == tip
+    there = ws.repo.objects.read(f"refs/remotes/{git_remote}/{branch}^{{commit}}")
+    return there is not None and there.oid == tip
 
 
 def follow(ws: Workspace, git_remote: str, branch: str) -> None:

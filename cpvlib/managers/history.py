@@ -40,6 +40,13 @@ def store_history(
     return stored
 
 
+def succeed(ws: Workspace, parent: str, commit: str) -> None:
+    """`commit` changes pointers of `parent` to what was stored just now, and no others: where all that the
+    history of the one names is known to be stored, so is that of the other."""
+    if ws.confirmed.has(parent):
+        ws.confirmed.add([commit])
+
+
 def _history_entries(ws: Workspace, git_remote: str | None, tip: str) -> list[OutEntry]:
     from cpvlib.domain.pointer import parse_pointer, past_pointer
     from cpvlib.managers.objects import storable

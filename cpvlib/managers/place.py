@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from shlex import quote
 
 from cpvlib.base.errors import ConfigError
 from cpvlib.base.regex import regex
@@ -91,12 +90,11 @@ class FoundPlace:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def storage_place(settings: Settings, dvc: DvcConfig, repo: GitRepository, *, write: bool) -> StoragePlace:
+def fit_place(found: FoundPlace, repo: GitRepository, *, write: bool) -> StoragePlace:
     """The place, proved fit for reading or for writing.
 
-    ConfigError where nothing tells it, or where it came with the clone and is neither the user's nor trusted.
+    ConfigError where it came with the clone and is neither the user's nor trusted.
     """
-    found = find_place(settings, dvc, repo)
     doubtful = found.for_writing if write else found.for_reading
     if not doubtful or is_trusted(repo, found):
         return found.place
@@ -195,6 +193,8 @@ def cache_folder(dvc: DvcConfig, repo: GitRepository) -> Path:
 
 def _refuse_links_of_clone(repo: GitRepository, cache: Path) -> None:
     """A user may make a link of the cache or of a folder in it, but a clone may not bring one."""
+    from shlex import quote
+
     top = repo.main_top or repo.top
     for place in _links_of(cache):
         if place.is_relative_to(top) and _is_tracked(repo, place.relative_to(top).as_posix()):

@@ -17,7 +17,7 @@ from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.managers import absence, objects
 from cpvlib.managers.destination import Publication, follow, is_published
-from cpvlib.managers.history import store_history
+from cpvlib.managers.history import store_history, succeed
 from cpvlib.managers.pushplan import PushPlan, PushRequest
 from cpvlib.managers.standing import State
 
@@ -81,6 +81,8 @@ def push(
         progress=listener,
         jobs=request.jobs,
     )
+    if prepared and prepared.parent and not (request.also_tracked or request.check):
+        succeed(ws, prepared.parent, tip)
     history = store(check=request.check)
     step("push:prepared")
     versions: tuple[PendingVersion, ...] = ()

@@ -242,9 +242,9 @@ class Workspace:
     def place(self, *, write: bool = False) -> StoragePlace:
         """Where the storage is, proved fit as `storage` does, without opening it."""
         if write not in self._places:
-            from cpvlib.managers.place import storage_place
+            from cpvlib.managers.place import fit_place
 
-            self._places[write] = storage_place(self.settings, self.dvc, self.repo, write=write)
+            self._places[write] = fit_place(self.found_place, self.repo, write=write)
         return self._places[write]
 
     def dvc_lock(self) -> AbstractContextManager[None]:

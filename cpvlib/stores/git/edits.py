@@ -29,7 +29,7 @@ def edit_tree(repo: GitRepository, tree: str | None, edits: Mapping[str, Edit]) 
     Contents are taken as they are, without filters or line endings; a file keeps its executable bit. Raises
     RepositoryError where a path is, or leads through, something else than it should.
     """
-    writer = ObjectWriter(repo.git, repo.object_format)
+    writer = ObjectWriter(repo.git, repo.object_format, repo.written)
     changed: list[str] = []
 
     def edited(oid: str | None, nested: _Nested, above: str) -> str | None:
@@ -114,7 +114,7 @@ def edit_index(
 
     Raises RepositoryError for a path that is no file there, GitError where another git holds the index.
     """
-    writer = ObjectWriter(repo.git, repo.object_format)
+    writer = ObjectWriter(repo.git, repo.object_format, repo.written)
     changes: dict[str, Entry | None] = {}
     for path, edit in edits.items():
         entry = entries.get(path)

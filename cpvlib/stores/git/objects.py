@@ -137,10 +137,14 @@ def render_tree(entries: Iterable[TreeEntry]) -> bytes:
 
 
 class ObjectWriter:
-    """Collects objects and writes them with one `git unpack-objects`; their ids are known at once."""
+    """Collects objects and writes them with one `git unpack-objects`; their ids are known at once.
 
-    def __init__(self, git: Git, object_format: str) -> None:
+    `written` are objects that this process wrote before, to which it adds: they are not written again.
+    """
+
+    def __init__(self, git: Git, object_format: str, written: set[str] | None = None) -> None:
         self._git = git
+        self._written: set[str] = set() if written is None else written
         import hashlib
 
         self._hash = hashlib.sha256 if object_format == "sha256" else hashlib.sha1
@@ -154,11 +158,12 @@ class ObjectWriter:
 
     def write(self) -> None:
         """Write what was collected; objects that are there already are left alone. git-unpack-objects(1)."""
-        if not self._objects:
-            return
-        pack = b"PACK" + (2).to_bytes(4, "big") + len(self._objects).to_bytes(4, "big")
-        pack += b"".join(_packed(kind, data) for kind, data in self._objects.values())
-        self._git.run(*DURABLE, "unpack-objects", "-q", stdin=pack + self._hash(pack).digest())
+        new = [each for oid, each in self._objects.items() if oid not in self._written]
+        if new:
+            pack = b"PACK" + (2).to_bytes(4, "big") + len(new).to_bytes(4, "big")
+            pack += b"".join(_packed(kind, data) for kind, data in new)
+            self._git.run(*DURABLE, "unpack-objects", "-q", stdin=pack + self._hash(pack).digest())
+        self._written.update(self._objects)
         self._objects.clear()
 
 

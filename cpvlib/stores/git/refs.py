@@ -20,6 +20,7 @@ _FORMAT = "%00".join(f"%({field})" for field in _FIELDS) + "%00"
 _NESTED = "a tag of a tag"
 _CREATOR = regex(r"(.*?) ?<([^>]*)> (\d{1,18}) ([+-]\d{4})", re.DOTALL | re.ASCII)
 _SIGNATURE = regex(r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.M)
+_TAGS = ("refs/tags/", "refs/cpv/")  # where HEAD is never
 _MOVED = ("but expected ", "reference already exists", "unable to resolve reference", "reference is missing")
 
 
@@ -187,12 +188,14 @@ def update_refs(repo: GitRepository, updates: Iterable[RefUpdate], reason: str) 
     Raises RefMovedError where one holds something else, GitError where git or its hook refuses.
     git-update-ref(1).
     """
+    updates = list(updates)
     stdin = "".join(_instruction(update, repo) for update in updates)
     if not stdin:
         return
     args = (*DURABLE, "update-ref", "-m", reason, "--stdin", "-z")
     done = repo.git.ask(*args, stdin=os.fsencode(stdin))
-    repo.forget_head()
+    if not all(update.ref.startswith(_TAGS) for update in updates):
+        repo.forget_head()
     if done.code:
         error = failure(args, done)
         if any(word in done.err for word in _MOVED):

@@ -67,6 +67,8 @@ class GitRepository:
         self.is_shallow = facts.is_shallow
         self.object_format = facts.object_format
         self.null_oid = "0" * (64 if facts.object_format == "sha256" else 40)
+        self.written: set[str] = set()
+        """Ids of objects that were written through here."""
         self._head = facts.head
 
     @classmethod

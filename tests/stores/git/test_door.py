@@ -26,6 +26,23 @@ def test_bytes_text_and_exit_codes(git: Git) -> None:
         git.run("cat-file", "blob", "nothing")
 
 
+def test_what_comes_in_pieces_is_what_comes_at_once(git: Git) -> None:
+    blobs = "".join(f"blob\nmark :{n}\ndata 5\n{n:05}\n" for n in range(1, 3001))
+    git.run("fast-import", "--quiet", stdin=blobs.encode())
+    objects = ("cat-file", "--batch-all-objects", "--batch")
+    pieces = [*git.stream(*objects)]
+    assert len(pieces) > 1
+    assert b"".join(pieces) == git.run(*objects)
+
+
+def test_a_git_that_fails_says_the_same_in_pieces(git: Git) -> None:
+    with pytest.raises(GitError) as at_once:
+        git.run("rev-list", "nonesuch", "--")
+    with pytest.raises(GitError) as in_pieces:
+        next(git.stream("rev-list", "nonesuch", "--"))
+    assert str(in_pieces.value) == str(at_once.value) == "git rev-list failed: bad revision 'nonesuch'"
+
+
 def test_messages_are_untranslated_and_the_character_set_stays(git: Git) -> None:
     env = clean_environment({**os.environ, "LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de", "LC_MESSAGES": "de_DE"})
     assert (env.get("LC_ALL"), env["LC_CTYPE"], env["LC_MESSAGES"]) == (None, "de_DE.UTF-8", "C")

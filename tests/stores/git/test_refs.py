@@ -69,6 +69,17 @@ def test_lightweight_signed_nested_and_odd_tags(repo: GitRepository, shell: Shel
     }
 
 
+def test_many_tags_are_read_whole_wherever_what_git_says_is_cut(repo: GitRepository) -> None:
+    messages = {f"v0.{n}": f"{n} " + "größe — 大きさ\n" * (n % 37) + "end" for n in range(1, 1001)}
+    parts = [
+        b"tag %s\nfrom %s\ntagger A <a> 5 +0000\ndata %d\n%s\n"
+        % (name.encode(), _head(repo).encode(), len(text.encode()), text.encode())
+        for name, text in messages.items()
+    ]
+    repo.git.run("fast-import", "--quiet", stdin=b"".join(parts))
+    assert {tag.name: tag.message for tag in refs.read_tags(repo)} == messages
+
+
 def test_a_hostile_message_stays_in_its_tag(repo: GitRepository, shell: Shell) -> None:
     raw = (
         f"object {_head(repo)}\ntype commit\ntag x\ntagger \n\nhello\0refs/tags/v9.9\0{ZERO}\0commit\0\0\0\0"
