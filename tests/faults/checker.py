@@ -19,12 +19,14 @@ def check(repo: Shell, origin: Path, storage: Path) -> None:
     repo.git("fsck", "--connectivity-only", "--no-dangling")
     remote = Shell(origin, repo.env)
     refs = remote.git("for-each-ref", "--format=%(refname)").splitlines()
-    for ref in refs:
-        for commit in remote.git("rev-list", ref).splitlines():
-            for path in remote.git("ls-tree", "-r", "--name-only", commit).splitlines():
-                if path.endswith(".dvc"):
-                    for oid in _POINTER.findall(remote.git("show", f"{commit}:{path}")):
-                        check_object(storage, oid)
+    pointers = set()
+    for commit in remote.git("rev-list", "--all").splitlines() if refs else ():
+        for line in remote.git("ls-tree", "-r", commit).splitlines():
+            about, _, path = line.partition("\t")
+            if path.endswith(".dvc"):
+                pointers.add(about.split()[2])
+    for oid in {oid for blob in pointers for oid in _POINTER.findall(remote.git("cat-file", "blob", blob))}:
+        check_object(storage, oid)
     for ref in refs:
         companion = re.search(r"^Cpv-With: (.*)$", remote.git("cat-file", "-p", ref), re.MULTILINE)
         assert companion is None or f"refs/tags/{companion[1]}" in refs, ref

@@ -34,12 +34,8 @@ def one_clone(shell: Shell) -> None:
     shell.at("clone").git("remote", "set-url", "origin", "../origin.git")
 
 
-@pytest.mark.parametrize(
-    ("series", "prefixes"), [("--model", [""]), ("--data", ["data/"]), ("--combined", ["", "data/"])]
-)
-def test_versions_are_unique(
-    template: Template, shell: Shell, sealed: Path, series: str, prefixes: list[str]
-) -> None:
+def test_versions_are_unique(template: Template, shell: Shell, sealed: Path) -> None:
+    """Of the model, of the data, then of both under one number."""
     template.copy(sealed, shell.cwd)
     people = [shell.at(f"person{nth}") for nth in range(PEOPLE)]
     for nth, person in enumerate(people):
@@ -47,23 +43,34 @@ def test_versions_are_unique(
         person.git("switch", "-q", "-c", f"branch{nth}")
         person.write("model.bin", f"weights of {nth}")
         person.write("data/train/mine.txt", f"data of {nth}\n")
-        person.ok(f"git cpv push -q --metric loss=0.{nth} && git cpv tag -q {series}")
-    publishing = [subprocess.Popen(["git", "cpv", "push", "-q"], cwd=person.cwd) for person in people]
-    assert [process.wait(600) for process in publishing] == [0] * PEOPLE
-    published = {
-        ref.removeprefix("refs/tags/"): oid
-        for oid, ref in (
-            line.split("\t") for line in shell.git("ls-remote", "--tags", "origin.git").splitlines()
-        )
-        if ref.endswith("^{}")
-    }
-    numbers = {f"{prefix}v0.{nth}^{{}}" for prefix in prefixes for nth in range(1, PEOPLE + 1)}
-    assert published.keys() == numbers
-    tips = {person.git("rev-parse", "HEAD") for person in people}
-    for prefix in prefixes:
-        assert {oid for name, oid in published.items() if name.startswith(f"{prefix}v")} == tips
-    for person in people:
-        assert person.git("for-each-ref", "refs/cpv/pending") == ""
+        person.ok(f"git cpv push -q --metric loss=0.{nth}")
+    before: dict[str, str] = {}
+    for words, prefixes, first in (
+        ("--model", [""], 1),
+        ("--data", ["data/"], 1),
+        ("--combined --force", ["", "data/"], PEOPLE + 1),
+    ):
+        for person in people:
+            person.ok(f"git cpv tag -q {words}")
+        publishing = [subprocess.Popen(["git", "cpv", "push", "-q"], cwd=person.cwd) for person in people]
+        assert [process.wait(600) for process in publishing] == [0] * PEOPLE
+        published = {
+            ref.removeprefix("refs/tags/"): oid
+            for oid, ref in (
+                line.split("\t") for line in shell.git("ls-remote", "--tags", "origin.git").splitlines()
+            )
+            if ref.endswith("^{}")
+        }
+        numbers = range(first, first + PEOPLE)
+        new = {f"{prefix}v0.{nth}^{{}}" for prefix in prefixes for nth in numbers}
+        assert published.keys() == before.keys() | new
+        assert before.items() <= published.items()
+        tips = {person.git("rev-parse", "HEAD") for person in people}
+        for prefix in prefixes:
+            assert {published[f"{prefix}v0.{nth}^{{}}"] for nth in numbers} == tips
+        for person in people:
+            assert person.git("for-each-ref", "refs/cpv/pending") == ""
+        before = published
     check(people[0], shell.cwd / "origin.git", sealed / ".local/share/cpv/storage/T/m")
 
 
