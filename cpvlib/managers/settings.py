@@ -246,7 +246,7 @@ class Settings:
 
     @property
     def jobs(self) -> int | None:
-        """How many transfers at once; None leaves it to the mover."""
+        """How many transfers, or files to hash, at once; None leaves it to those who do it."""
         found = self.get("cpv.jobs")
         if found is None:
             return None

@@ -129,6 +129,7 @@ class Workspace:
             cache_folder(self.dvc, self.repo),
             self.repo.common_dir / "cpv" / "cache.db",
             tables=self.tables,
+            jobs=self.settings.jobs,
             note=self.note,
             release=self._release,
         )
@@ -162,6 +163,7 @@ class Workspace:
             cache_root=self.cache.root,
             tables=self.tables,
             partials=self.partials,
+            jobs=self.settings.jobs,
         )
 
     @cached_property

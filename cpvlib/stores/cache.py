@@ -48,7 +48,7 @@ class ObjectCache:
     Usable from many threads. New objects that come by `snapshot` or a `receiver` wait for each other and take
     their names together: hundreds of small ones at a time, a large one at once, what is left in `settle`.
     `release` is told of a wrong object before it is set aside, to save what may lead there. Each large object
-    that is read whole gets its table in `tables`.
+    that is read whole gets its table in `tables`. `jobs` are to be hashed at once, where a call doesn't say.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class ObjectCache:
         *,
         legacy: bool = False,
         tables: BlockTables | None = None,
+        jobs: int | None = None,
         note: Callable[[str], None] = lambda _: None,
         release: Callable[[Path], None] = lambda _: None,
     ) -> None:
@@ -67,6 +68,7 @@ class ObjectCache:
         self._root = str(root)
         self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
+        self._jobs = jobs
         self.is_legacy = legacy
         self._below = "" if legacy else "files/md5/"
         self.tables = tables or BlockTables(None)
@@ -86,7 +88,14 @@ class ObjectCache:
     @property
     def legacy(self) -> ObjectCache:
         """The same cache in DVC 2's layout, for outs whose pointers have no `hash: md5`."""
-        return ObjectCache(self.root, self._records_path, legacy=True, note=self._note, release=self._release)
+        return ObjectCache(
+            self.root,
+            self._records_path,
+            legacy=True,
+            jobs=self._jobs,
+            note=self._note,
+            release=self._release,
+        )
 
     def path(self, oid: str) -> Path:
         """Where the object lies or would lie; no word on whether it does."""
@@ -116,7 +125,7 @@ class ObjectCache:
                 sizes[oid] = found.size
                 if not self._records.stands(self._key(oid), found):
                     doubtful.append((oid, found.size))
-        for oid in self._wrong(doubtful, progress or Silent(), jobs) if doubtful else ():
+        for oid in self._wrong(doubtful, progress or Silent(), jobs or self._jobs) if doubtful else ():
             del sizes[oid]
         return sizes
 

@@ -127,15 +127,16 @@ def in_parallel(
     """`work(item)` of each, in the order they finish. The first failure is raised, and no more work begun.
 
     `work` is called from several threads, `jobs` of them. By default there is one for each processor, for md5
-    keeps one busy, and this thread alone sees to items of few bytes: for those, Python's work outweighs md5,
-    and more threads would only take the interpreter from each other.
+    keeps one busy. This thread alone sees to items of few bytes: for those, Python's work outweighs md5, and
+    more threads would only take the interpreter from each other.
     """
-    todo = list(items)
-    if jobs is None:
-        jobs = _processors()
-        few = [item for item in todo if size_of(item) < _FEW_BYTES]
-        todo = [item for item in todo if size_of(item) >= _FEW_BYTES]
-        yield from map(work, few)
+    todo = []
+    for item in items:
+        if size_of(item) < _FEW_BYTES:
+            yield work(item)
+        else:
+            todo.append(item)
+    jobs = jobs or _processors()
     if min(jobs, len(todo)) <= 1:
         yield from map(work, todo)
         return

@@ -39,7 +39,7 @@ ANY = "any"
 class Worktree:
     """One worktree's outs. `cache_root` is where links made for `cpv.link = symlink` lead; `tables` gets the
     tables of large files that are hashed; `partials` knows which files were left out of folders: they are
-    part of the content all the same."""
+    part of the content all the same. `jobs` files are worked on at once, where a call doesn't say."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Worktree:
         cache_root: Path | None = None,
         tables: BlockTables | None = None,
         partials: Partials | None = None,
+        jobs: int | None = None,
     ) -> None:
         self.top = top
         self._index = stat_index
@@ -57,6 +58,7 @@ class Worktree:
         self._cache_root = cache_root
         self._tables = tables
         self._partials = partials
+        self._jobs = jobs
 
     def place(self, out_path: str) -> Path:
         """Where an out lies. Raises RepositoryError where that is out of the worktree or past a symlink."""
@@ -121,7 +123,7 @@ class Worktree:
         if reading is None:
             raise RepositoryError(f"'{source or out_path}' does not exist")
         keeper = Keeper(cache, mode, reading, stored)
-        reading.read(keeper.pick(), keeper.keep, progress, jobs)
+        reading.read(keeper.pick(), keeper.keep, progress, jobs or self._jobs)
         keeper.settle()
         if reading.has_read and not self._is_still(reading.look, out_path, source):
             raise changed_while_read(out_path if source is None else source)
@@ -193,7 +195,7 @@ class Worktree:
         plan = self.plan_install(
             out_path, oid, cache, was=was, isexec=isexec, only=only, progress=progress, jobs=jobs
         )
-        execute(self, plan, cache, link, progress or Silent(), jobs)
+        execute(self, plan, cache, link, progress or Silent(), jobs or self._jobs)
         return plan
 
     def fill(
@@ -216,7 +218,7 @@ class Worktree:
         from cpvlib.stores.installplan import plan_fill
 
         plan = plan_fill(self.place(out_path), out_path, files)
-        execute(self, plan, cache, link, progress or Silent(), jobs)
+        execute(self, plan, cache, link, progress or Silent(), jobs or self._jobs)
         return plan
 
     def keep(self, paths: Iterable[str], where: Path) -> list[Path]:
@@ -262,7 +264,7 @@ class Worktree:
                 return hash_unchanging_legacy(Path(path), on_bytes)
             return hash_unchanging(path, on_bytes, self._tables)
 
-        reading.read(reading.unnamed, name, progress, jobs)
+        reading.read(reading.unnamed, name, progress, jobs or self._jobs)
         reading.save(self._index, key)
         return reading
 

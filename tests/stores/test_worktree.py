@@ -6,7 +6,10 @@ import hashlib
 import os
 import socket
 import sqlite3
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -351,3 +354,41 @@ def test_many_files_with_little_content_in_common(top: Path) -> None:
     assert len(oids) == 1501
     assert cache_of(top).missing(oids) == []
     assert list((cache.root / "cpv" / "tmp").iterdir()) == []
+
+
+class Hands(Silent):
+    """Which threads do the work; the first `needed` wait until there are as many at it at once."""
+
+    def __init__(self, needed: int) -> None:
+        self._all_there = threading.Barrier(needed, timeout=30)
+        self.threads: set[int] = set()
+
+    def advance(self, n_bytes: int = 0, n_files: int = 0) -> None:
+        if threading.get_ident() not in self.threads:
+            self.threads.add(threading.get_ident())
+            self._all_there.wait()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_as_many_files_are_hashed_at_once_as_the_setting_says(top: Path, jobs: int) -> None:
+    write(top, {f"data/{number}": bytes([number]) * MIB for number in range(jobs)})
+    index, hands = StatIndex(top / ".git" / "cpv" / "index.db"), Hands(jobs)
+    Worktree(top, index, DvcIgnore(top), jobs=jobs).identify("data", progress=hands)
+    assert len(hands.threads) == jobs
+
+
+def test_each_folder_is_listed_once(top: Path) -> None:
+    write(top, {f"data/{number % 5}/{number % 7}/{number}": b"" for number in range(100)})
+    listed: list[str] = []
+    heard = [listed]  # a hook can't be taken away again
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in ("os.scandir", "os.listdir") and heard:
+            heard[0].append(str(arguments[0]))
+
+    sys.addaudithook(hear)
+    found = opened(top).look("data")
+    heard.clear()
+    folders = [folder for folder, _, _ in os.walk(top / "data")]
+    assert len(found.files) == 100
+    assert sorted(listed) == sorted(folders)
