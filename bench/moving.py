@@ -147,7 +147,9 @@ def _many(stage: Stage) -> Scene:
 
 
 def _write_files(folder: Path, stage: Stage, seed: int) -> None:
-    shutil.rmtree(folder)
+    # Not removed before the command runs: ext4 passes over inodes that were freed lately, one by one, and a
+    # push of 10,000 files then took 5 s of the system's time instead of 1.3 s.
+    folder.rename(stage.folder / f"old-{folder.parent.name}-{seed}")
     folder.mkdir()
     for number in range(stage.sizes.files):
         write_random(folder / f"{number:05d}.bin", stage.sizes.file_bytes, seed + number)
