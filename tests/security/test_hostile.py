@@ -62,6 +62,8 @@ def test_hostile(laid: Trap, shell: Shell, sealed: Path, name: str) -> None:
     assert (told, cloned.code) == (([expected], 128) if expected else ([], 0)), str(cloned)
     ran = [cloned, type_it(shell, "pull --from evil.git v0.1 --output taken")] if ALL else [cloned]
     victim = shell.at("victim")
-    ran += [type_it(victim, command) for command in (COMMANDS + case.then if ALL else case.then[:2])]
+    typed = COMMANDS + case.then if ALL else case.then[:2]
+    # Trust comes last: what its user has agreed to is no harm.
+    ran += [type_it(victim, command) for command in sorted(typed, key=lambda each: "storage trust" in each)]
     assert [(result.command, complaint(result)) for result in ran if complaint(result)] == []
     laid.check(before)
