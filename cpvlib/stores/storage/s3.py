@@ -51,7 +51,7 @@ _SINGLE_COPY = 5 * 1024 * _MIB
 _FEW = 64
 _DELETE_AT_ONCE = 1000
 _HEX = "0123456789abcdef"
-# In the time of one HEAD, 32 of them at once, LIST brings 15 objects from Ceph, and 60 in 16 threads.
+# In the time of one HEAD, 32 of them at once, LIST in 16 threads brings 17 objects from Ceph, 60 by boto3.
 _HEADS_PER_LISTED = 0.04
 
 
