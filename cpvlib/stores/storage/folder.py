@@ -96,9 +96,9 @@ class FolderStorage:
     def has(self, keys: Collection[str]) -> dict[str, int]:
         found = {}
         for folder, group in groupby(sorted(keys), _folder_of):
-            place = self._file(folder)
-            with self._explained("read", folder):
-                for name in names_in(place, [key[len(folder) :] for key in group]):
+            place, here = self._file(folder), list(group)
+            with self._explained("read", here[0]):
+                for name in names_in(place, [key[len(folder) :] for key in here]):
                     with suppress(FileNotFoundError, NotADirectoryError):
                         facts = os.stat(place + name)
                         if modes.S_ISREG(facts.st_mode):
