@@ -11,7 +11,7 @@ stages:
   prepare:
     cmd: x
     deps: [raw]
-    outs: [clean, ../shared/words, ./a/../b]
+    outs: [clean, ../common/words, ./a/../b]
   train:
     foreach: [1, 2]
     do:
@@ -41,7 +41,7 @@ stages:
 def test_every_out_has_its_stage() -> None:
     assert stage_outs("in/", PIPELINE, LOCK) == {
         "in/clean": "prepare",
-        "shared/words": "prepare",
+        "common/words": "prepare",
         "in/b": "prepare",
         "in/runs/checkpoints": "train",
         "in/runs/scores.json": "train",

@@ -155,7 +155,7 @@ def test_a_changed_pointer_keeps_its_order_and_new_keys_go_last() -> None:
 
 FOREIGN = f"""\
 # the speech team's
-wdir: ../shared
+wdir: ../common
 desc: all of it
 outs:
 - md5: {A}   # the first
@@ -178,8 +178,8 @@ def test_a_foreign_pointer_is_understood() -> None:
     pointer = parse_pointer("models/all.dvc", FOREIGN.encode())
     first = OutEntry("x y", A, 1)
     second = OutEntry("z", B, 3, legacy=True, remote="other", push=False)
-    assert pointer == Pointer("models/all.dvc", "../shared", (first, second))
-    assert [pointer.out_path(out) for out in pointer.outs] == ["shared/x y", "shared/z"]
+    assert pointer == Pointer("models/all.dvc", "../common", (first, second))
+    assert [pointer.out_path(out) for out in pointer.outs] == ["common/x y", "common/z"]
 
 
 def test_updating_one_out_of_a_foreign_pointer_leaves_all_else() -> None:

@@ -13,7 +13,7 @@ from shell import Shell
 
 FOREIGN = """\
 # the speech team's
-wdir: ../shared
+wdir: ../common
 desc: all of it
 frozen: true
 outs:
@@ -33,9 +33,9 @@ meta: {anything: [1, 2]}
 
 def made_by_dvc(dvc: Dvc, shell: Shell) -> None:
     """Two commits of plain DVC's, pushed to a storage that its committed configuration names, and to git."""
-    shell.ok("git init -q --bare shared.git && git init -q first")
+    shell.ok("git init -q --bare common.git && git init -q first")
     first = shell.at("first")
-    first.git("remote", "add", "origin", "../shared.git")
+    first.git("remote", "add", "origin", "../common.git")
     dvc.ok(first, "init", "--quiet")
     dvc.ok(first, "remote", "add", "--quiet", "--default", "store", "../store")
     first.write("train.py", "print('training')\n")
@@ -43,9 +43,9 @@ def made_by_dvc(dvc: Dvc, shell: Shell) -> None:
     for name in NAMES:
         first.write(f"data/names/{name}", name)
     dvc.ok(first, "add", "--quiet", "model.bin", "data")
-    first.write("shared/x y", "x")
-    first.write("shared/z", "z")
-    first.write("shared/.gitignore", "/x y\n/z\n")
+    first.write("common/x y", "x")
+    first.write("common/z", "z")
+    first.write("common/.gitignore", "/x y\n/z\n")
     first.write("models/all.dvc", FOREIGN)
     dvc.ok(first, "commit", "--quiet", "--force", "models/all.dvc")
     assert first.read("models/all.dvc") == FOREIGN
@@ -83,8 +83,8 @@ def test_nothing_is_touched_and_all_is_in_step(dvc: Dvc, theirs: Shell) -> None:
         "data": "in step",
         "metrics.log": "absent",
         "model.bin": "in step",
-        "shared/x y": "in step",
-        "shared/z": "in step",
+        "common/x y": "in step",
+        "common/z": "in step",
     }
     assert theirs.ok("git cpv tag -q") == "v0.1"
     theirs.ok("git cpv storage trust -q")
@@ -99,7 +99,7 @@ def test_the_road_goes_on_from_there_and_back(dvc: Dvc, theirs: Shell, shell: Sh
     versions = {"v0.1": outs(theirs)}
     theirs.ok("git cpv tag -q --combined")
     theirs.write("model.bin", b"model 3")
-    theirs.write("shared/z", "retrained")
+    theirs.write("common/z", "retrained")
     theirs.write("data/names/-x", "relabelled")
     theirs.ok("git cpv push -q --metric loss=0.5 && git cpv tag -q --combined --push")
     versions["v0.2"] = outs(theirs)
@@ -112,7 +112,7 @@ def test_the_road_goes_on_from_there_and_back(dvc: Dvc, theirs: Shell, shell: Sh
     assert {**versions["v0.3"], "metrics.log": ""} == {**versions["v0.1"], "metrics.log": ""}
     theirs.ok("git cpv tag -q --combined --force --push && git cpv push -q")
 
-    shell.git("clone", "-q", "shared.git", "second")
+    shell.git("clone", "-q", "common.git", "second")
     second = shell.at("second")
     dvc.ok(second, "pull", "--quiet")
     assert outs(second) == versions["v0.3"]
@@ -126,7 +126,7 @@ def test_the_road_goes_on_from_there_and_back(dvc: Dvc, theirs: Shell, shell: Sh
 
 def test_what_dvc_pushes_later_is_pulled_and_named(dvc: Dvc, theirs: Shell, shell: Shell) -> None:
     theirs.ok("git cpv init -q --team T --model m && git cpv storage trust -q && git cpv push -q")
-    shell.git("clone", "-q", "shared.git", "second")
+    shell.git("clone", "-q", "common.git", "second")
     second = shell.at("second")
     dvc.ok(second, "pull", "--quiet")
     second.write("model.bin", b"model 3")
@@ -141,7 +141,7 @@ def test_what_dvc_pushes_later_is_pulled_and_named(dvc: Dvc, theirs: Shell, shel
     assert set(states(theirs).values()) == {"in step", "absent"}
     assert theirs.ok("git cpv tag -q --push") == "v0.1"
     assert dvc.ok(theirs, "status") == IN_STEP
-    stopped = shell.run("git cpv clone -q shared.git third")
+    stopped = shell.run("git cpv clone -q common.git third")
     assert (stopped.code, "hint: cd" in stopped.err, "storage trust" in stopped.err) == (128, True, True)
     shell.at("third").ok("git cpv storage trust -q && git cpv pull -q")
     assert outs(shell.at("third")) == outs(second)
@@ -278,9 +278,9 @@ class Dvc2:
 
 def made_by_dvc_2(dvc: Dvc, shell: Shell) -> None:
     """A repository that DVC 2 made: text with DOS line ends, whose md5 is another now, and binaries."""
-    shell.ok("git init -q --bare shared.git && git init -q first")
+    shell.ok("git init -q --bare common.git && git init -q first")
     first = shell.at("first")
-    first.git("remote", "add", "origin", "../shared.git")
+    first.git("remote", "add", "origin", "../common.git")
     dvc.ok(first, "init", "--quiet")
     dvc.ok(first, "remote", "add", "--quiet", "--default", "--local", "store", "../store")
     old = Dvc2(first)
@@ -307,7 +307,7 @@ def test_a_repository_of_dvc_2_is_read_as_it_is(dvc: Dvc, dvc2: Shell, shell: Sh
     assert dvc2.ok("git cpv tag -q --combined") == "v0.1"
     dvc2.ok("git cpv push -q")
     assert dvc2.files() == before
-    shell.ok(["git", "clone", "-q", "shared.git", "second"])
+    shell.ok(["git", "clone", "-q", "common.git", "second"])
     second = shell.at("second")
     second.write(".dvc/config.local", dvc2.read(".dvc/config.local"))
     second.ok("git cpv pull -q")
@@ -334,7 +334,7 @@ def test_only_what_changes_leaves_dvc_2s_ways(dvc: Dvc, dvc2: Shell, shell: Shel
     assert set(states(dvc2).values()) <= {"in step", "absent"}
     dvc2.ok("git cpv push -q")
 
-    shell.git("clone", "-q", "shared.git", "second")
+    shell.git("clone", "-q", "common.git", "second")
     second = shell.at("second")
     second.write(".dvc/config.local", dvc2.read(".dvc/config.local"))
     dvc.ok(second, "pull", "--quiet")
@@ -348,7 +348,7 @@ def test_only_what_changes_leaves_dvc_2s_ways(dvc: Dvc, dvc2: Shell, shell: Shel
 def test_what_dvc_2_named_is_behind_and_not_changed(dvc: Dvc, dvc2: Shell, shell: Shell) -> None:
     """Forwards and backwards over the commit where the text's md5 changes its meaning."""
     dvc2.ok("git cpv init -q --team T --model m && git cpv tag -q && git cpv push -q")
-    shell.git("clone", "-q", "shared.git", "second")
+    shell.git("clone", "-q", "common.git", "second")
     second = shell.at("second")
     second.write(".dvc/config.local", dvc2.read(".dvc/config.local"))
     second.ok("git cpv pull -q")

@@ -48,12 +48,12 @@ def checkpoint(shell: Shell, loss: float) -> Tree:
 
 def team(shell: Shell) -> Shell:
     """A repository with a bare git repository to publish to."""
-    shell.git("init", "-q", "--bare", "shared.git")
-    shell.ok("git cpv init -q --team T --model m --remote ../shared.git first")
+    shell.git("init", "-q", "--bare", "common.git")
+    shell.ok("git cpv init -q --team T --model m --remote ../common.git first")
     return shell.at("first")
 
 
-def clone(shell: Shell, url: str = "shared.git", storage: str = "") -> Shell:
+def clone(shell: Shell, url: str = "common.git", storage: str = "") -> Shell:
     """A clone without objects; where they are kept is known to DVC too."""
     known = ["--storage", storage] if storage else []
     shell.ok(["git-cpv-clone", "-q", "--no-objects", *known, url, "second"])
@@ -69,7 +69,7 @@ class History:
 
     def clone(self, shell: Shell) -> Shell:
         folder = self.first.cwd.parent
-        return clone(shell, str(folder / "shared.git"), str(folder / "home/.local/share/cpv/storage"))
+        return clone(shell, str(folder / "common.git"), str(folder / "home/.local/share/cpv/storage"))
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,9 @@ DATA = {"a": b"1", "b": b"22", "below/c": b"333"}
 
 def adopted(dvc: Dvc, shell: Shell) -> None:
     """A model and a folder of data that DVC added, in a repository that CPV has adopted; none is stored."""
-    shell.ok("git init -q --bare shared.git && git init -q repo")
+    shell.ok("git init -q --bare common.git && git init -q repo")
     repo = shell.at("repo")
-    repo.git("remote", "add", "origin", "../shared.git")
+    repo.git("remote", "add", "origin", "../common.git")
     dvc.ok(repo, "init", "--quiet")
     dvc.ok(repo, "remote", "add", "--quiet", "--default", "--local", "store", "../store")
     repo.write("model.bin", MODEL)
@@ -63,7 +63,7 @@ def spoil(place: Path, content: bytes) -> None:
 
 def colleague(shell: Shell, repo: Shell) -> Shell:
     """A clone without objects that knows the storage."""
-    shell.git("clone", "-q", "shared.git", "second")
+    shell.git("clone", "-q", "common.git", "second")
     second = shell.at("second")
     second.write(".dvc/config.local", repo.read(".dvc/config.local"))
     return second

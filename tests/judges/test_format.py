@@ -80,7 +80,7 @@ def test_folders(dvc: Dvc, shell: Shell, tmp_path: Path, many: int) -> None:
 
 FOREIGN = """\
 # the speech team's
-wdir: ../shared
+wdir: ../common
 desc: all of it
 outs:
 - md5: 9dd4e461268c8034f5c8564e155c67a6   # the first
@@ -116,10 +116,10 @@ def test_updates_keep_what_dvc_keeps(dvc: Dvc, shell: Shell, tmp_path: Path) -> 
         assert content is not None
         assert update_pointer("m.dvc", before, entry("m", content)) == pointer.read_bytes()
     foreign = shell.write("models/all.dvc", FOREIGN)
-    shell.write("shared/x y", "x")
-    shell.write("shared/z", "changed")
+    shell.write("common/x y", "x")
+    shell.write("common/z", "changed")
     dvc.ok(shell, "commit", "--quiet", "--force", "models/all.dvc")
-    content = ours.identify("shared/z")
+    content = ours.identify("common/z")
     assert content is not None
     assert update_pointer("models/all.dvc", FOREIGN.encode(), entry("z", content)) == foreign.read_bytes()
 

@@ -26,7 +26,7 @@ SOME_NAMES = [*NAMES[::4], "two\nlines"]
 @pytest.fixture
 def online(shell: Shell, moto_server: S3Server) -> Shell:
     """A shell with a bare git repository, and the credentials that both programs read."""
-    shell.git("init", "-q", "--bare", "shared.git")
+    shell.git("init", "-q", "--bare", "common.git")
     return shell.at(".", **moto_server.environment)
 
 
@@ -39,7 +39,7 @@ def write(shell: Shell, text: str) -> None:
 
 def test_dvc_reads_what_we_pushed(dvc: Dvc, online: Shell, moto_server: S3Server) -> None:
     bucket = moto_server.new_bucket()
-    online.ok(f"git cpv init -q --team T --model m --storage s3://{bucket}/p --remote ../shared.git first")
+    online.ok(f"git cpv init -q --team T --model m --storage s3://{bucket}/p --remote ../common.git first")
     first = online.at("first")
     versions = {}
     for number in (1, 2):
@@ -47,7 +47,7 @@ def test_dvc_reads_what_we_pushed(dvc: Dvc, online: Shell, moto_server: S3Server
         first.ok(f"git cpv push -q --metric loss={1 / number} && git cpv tag -q --push")
         versions[f"v0.{number}"] = outs(first)
     assert dvc.ok(first, "push", "--all-tags") == "Everything is up to date.\n"
-    online.git("clone", "-q", "shared.git", "second")
+    online.git("clone", "-q", "common.git", "second")
     second = online.at("second")
     assert dvc.program(second, READ, *versions) == {
         "v0.1": [len(LARGE) + 7, "model 1", "model 1 two\nlines"],
@@ -65,7 +65,7 @@ def test_dvc_reads_what_we_pushed(dvc: Dvc, online: Shell, moto_server: S3Server
 def test_we_go_on_with_what_dvc_pushed(dvc: Dvc, shell: Shell, moto_server: S3Server) -> None:
     """All is in DVC's own configuration: the endpoint for everybody, the keys for this clone."""
     bucket = moto_server.new_bucket()
-    shell.ok("git init -q --bare shared.git && git clone -q shared.git first")
+    shell.ok("git init -q --bare common.git && git clone -q common.git first")
     first = shell.at("first")
     dvc.ok(first, "init", "--quiet")
     dvc.ok(first, "remote", "add", "--quiet", "--default", "team", f"s3://{bucket}/their/own place")
@@ -87,7 +87,7 @@ def test_we_go_on_with_what_dvc_pushed(dvc: Dvc, shell: Shell, moto_server: S3Se
     first.ok("git cpv push -q --metric loss=0.5 && git cpv tag -q --combined --push")
 
     environment = {key: value for key, value in moto_server.environment.items() if "ENDPOINT" not in key}
-    shell.git("clone", "-q", "shared.git", "second")
+    shell.git("clone", "-q", "common.git", "second")
     second = shell.at("second", **environment)
     assert moto_server.secret_key not in str(first.run("git cpv storage show -v"))
     assert "its endpointurl" in second.fails("git cpv pull")

@@ -68,8 +68,8 @@ def test_dvc_add_and_push_leave_the_same_bytes(dvc: Dvc, shell: Shell) -> None:
 
 def pushed(shell: Shell) -> None:
     """A model and data, pushed as v0.1 to a bare git repository."""
-    shell.git("init", "-q", "--bare", "shared.git")
-    shell.ok("git cpv init -q --team T --model m --remote ../shared.git repo")
+    shell.git("init", "-q", "--bare", "common.git")
+    shell.ok("git cpv init -q --team T --model m --remote ../common.git repo")
     repo = shell.at("repo")
     repo.write("model.bin", "model 1")
     repo.write("data/train/a b", "1")
@@ -133,7 +133,7 @@ def test_commit_and_unprotect_and_move_between_pushes(dvc: Dvc, repo: Shell) -> 
 
 
 def test_dvc_pull_then_ours(dvc: Dvc, repo: Shell, shell: Shell) -> None:
-    shell.ok("git cpv clone -q --no-objects shared.git second")
+    shell.ok("git cpv clone -q --no-objects common.git second")
     second = shell.at("second")
     dvc.ok(second, "pull", "--quiet")
     told = json.loads(second.ok("git cpv status --json"))
@@ -150,7 +150,7 @@ def test_dvc_pull_then_ours(dvc: Dvc, repo: Shell, shell: Shell) -> None:
 
 def test_a_folder_in_part_and_whole_again(dvc: Dvc, repo: Shell, shell: Shell) -> None:
     """What a clone without some of the files pushes is what DVC records where all of them are."""
-    shell.ok("git cpv clone -q --exclude 'data/train/a*' shared.git second")
+    shell.ok("git cpv clone -q --exclude 'data/train/a*' common.git second")
     second = shell.at("second")
     assert "data/train/a b" not in second.files()
     for each in (repo, second):
@@ -189,7 +189,7 @@ def test_what_is_written_through_dvcs_links_spoils_nothing(
     whole(repo.cwd / ".dvc/cache/files/md5")
     assert repo.read("model.bin") == "model 1"
     assert repo.read("data/train/a b") == "1"
-    shell.ok("git cpv clone -q --no-objects shared.git second")
+    shell.ok("git cpv clone -q --no-objects common.git second")
     second = shell.at("second")
     for version, model in (("v0.1", "model 1"), ("v0.2", now["model.bin"])):
         second.git("switch", "-q", "--detach", version)
@@ -229,7 +229,7 @@ def test_a_copy_of_unsaved_work_is_no_link_into_the_cache(newest_dvc: Dvc, repo:
 @pytest.mark.parametrize("link", ["hardlink", "symlink"])
 def test_our_links_are_dvcs_too(dvc: Dvc, repo: Shell, shell: Shell, link: str) -> None:
     shell.git("config", "--global", "cpv.link", link)
-    shell.ok("git cpv clone -q shared.git second")
+    shell.ok("git cpv clone -q common.git second")
     second = shell.at("second")
     assert is_linked(second, "model.bin") and is_linked(second, "data/train/a b")
     assert dvc.ok(second, "status") == IN_STEP

@@ -190,10 +190,10 @@ def test_a_bucket_is_read_from_at_once_and_written_to_after_a_word_of_trust(
     shell: Shell, moto_server: S3Server
 ) -> None:
     bucket, env = moto_server.new_bucket(), moto_server.environment
-    shell.git("init", "-q", "--bare", "shared.git")
-    shell.ok(f"git cpv init --team T --model m --storage s3://{bucket} --remote ../shared.git first")
+    shell.git("init", "-q", "--bare", "common.git")
+    shell.ok(f"git cpv init --team T --model m --storage s3://{bucket} --remote ../common.git first")
     shell.at("first").ok("python3 train.py && git cpv push -m first", **env)
-    shell.ok("git cpv clone shared.git second", **env)
+    shell.ok("git cpv clone common.git second", **env)
     second = shell.at("second")
     assert outs(second) == outs(shell.at("first"))
     second.ok("python3 train.py --epochs 7")

@@ -297,9 +297,9 @@ def test_a_prefix_that_no_tag_can_have_is_refused(training: Shell, prefix: str) 
 
 
 def test_the_git_remote_is_added(training: Shell) -> None:
-    training.ok("git cpv init --remote ../shared.git")
-    assert training.git("remote", "get-url", "origin") == "../shared.git"
-    training.ok("git cpv init --remote ../shared.git")
+    training.ok("git cpv init --remote ../common.git")
+    assert training.git("remote", "get-url", "origin") == "../common.git"
+    training.ok("git cpv init --remote ../common.git")
     assert training.fails("git cpv init --remote ../other.git") == (
         "error: the git remote 'origin' exists already, with another URL\n"
         "hint: git remote set-url origin URL changes it"

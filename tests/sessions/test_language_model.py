@@ -44,11 +44,11 @@ def fine_tune(weights: Path) -> None:
 def test_from_push_to_pull(shell: Shell, ceph_server: S3Server, tmp_path: Path) -> None:
     shell = shell.at(".", **ceph_server.environment)
     bucket = ceph_server.new_bucket()
-    shell.ok("git init -q --bare shared.git && git init -q search")
+    shell.ok("git init -q --bare common.git && git init -q search")
     here = shell.at("search")
     shutil.copytree(MODEL, here.cwd / "model")
     original = digests(MODEL)
-    here.ok(f"git cpv init -q --team Search --model minilm --storage s3://{bucket} --remote ../shared.git")
+    here.ok(f"git cpv init -q --team Search --model minilm --storage s3://{bucket} --remote ../common.git")
     here.ok("git cpv track -q model")
 
     here.ok("git cpv push -q -m 'MiniLM as published' --metric spearman=0.82")
@@ -68,7 +68,7 @@ def test_from_push_to_pull(shell: Shell, ceph_server: S3Server, tmp_path: Path) 
     assert tables == 2  # of the weights, before and after
     assert len(keys) - tables == len(stored) + 2 + 2  # the listings, and metrics.log after each push
 
-    shell.ok("git cpv clone -q shared.git elsewhere")
+    shell.ok("git cpv clone -q common.git elsewhere")
     there = shell.at("elsewhere")
     assert digests(there.cwd / "model") == tuned
 

@@ -123,12 +123,14 @@ def test_without_a_cache_and_from_s3_to_a_folder(repo: Shell, moto_server: S3Ser
     assert repo.git("status", "--short") == ""
 
 
-def test_a_folder_to_a_folder_needs_no_commit(repo: Shell, tmp_path: Path) -> None:
+def test_a_folder_to_a_folder_needs_no_commit(repo: Shell) -> None:
     before, head = objects(old_place()), repo.git("rev-parse", "HEAD")
     repo.ok(["git", "cpv", "storage", "move", "../disk"])
-    assert objects(tmp_path / "work/disk/T/m") == before
+    assert objects(repo.cwd.parent / "disk/T/m") == before
     assert repo.git("rev-parse", "HEAD") == head
-    assert repo.ok("git cpv storage").splitlines()[0] == f"{tmp_path}/work/disk/T/m (from .dvc/config.local)"
+    assert (
+        repo.ok("git cpv storage").splitlines()[0] == f"{repo.cwd.parent}/disk/T/m (from .dvc/config.local)"
+    )
 
 
 def test_typed_again_after_an_interruption_it_goes_on(repo: Shell, moto_server: S3Server) -> None:
@@ -179,7 +181,7 @@ def test_typed_again_later_it_fetches_what_others_stored_at_the_old_place(
     assert bucket_objects(moto_server, bucket)[key(md5(b"weights late"))] == b"weights late"
 
 
-def test_what_is_nowhere_stops_it_by_name(repo: Shell, tmp_path: Path) -> None:
+def test_what_is_nowhere_stops_it_by_name(repo: Shell) -> None:
     oid = md5(b"weights 1")
     drop_cache(repo)
     (old_place() / key(oid)).unlink()
@@ -189,28 +191,28 @@ def test_what_is_nowhere_stops_it_by_name(repo: Shell, tmp_path: Path) -> None:
         "storage\n"
         "hint: push them from the clone that made them; or leave them: git config cpv.allowMissing true"
     )
-    assert (repo.git("rev-parse", "HEAD"), (tmp_path / "work/disk").exists()) == (head, False)
+    assert (repo.git("rev-parse", "HEAD"), (repo.cwd.parent / "disk").exists()) == (head, False)
     done = repo.run("git -c cpv.allowMissing=true cpv storage move ../disk")
     assert done.code == 0, str(done)
     assert "warning: 1 object that commits name is nowhere any more, and stays behind\n" in done.err
-    assert set(objects(old_place())) == set(objects(tmp_path / "work/disk/T/m"))
+    assert set(objects(old_place())) == set(objects(repo.cwd.parent / "disk/T/m"))
 
 
-def test_what_only_an_old_commit_names_may_be_gone(repo: Shell, tmp_path: Path) -> None:
+def test_what_only_an_old_commit_names_may_be_gone(repo: Shell) -> None:
     drop_cache(repo)
     (old_place() / key(md5(b"weights 2"))).unlink()
     repo.ok("git cpv storage move ../disk")
-    assert set(objects(old_place())) == set(objects(tmp_path / "work/disk/T/m"))
+    assert set(objects(old_place())) == set(objects(repo.cwd.parent / "disk/T/m"))
 
 
-def test_what_is_damaged_at_the_old_place_does_not_arrive(repo: Shell, tmp_path: Path) -> None:
+def test_what_is_damaged_at_the_old_place_does_not_arrive(repo: Shell) -> None:
     damaged = old_place() / key(md5(b"weights 1"))
     damaged.chmod(0o644)
     damaged.write_bytes(b"weights X")
     drop_cache(repo)
     said = repo.fails("git cpv storage move ../disk")
     assert f"object '{key(md5(b'weights 1'))}' in '{old_place()}' is damaged" in said
-    assert key(md5(b"weights 1")) not in objects(tmp_path / "work/disk/T/m")
+    assert key(md5(b"weights 1")) not in objects(repo.cwd.parent / "disk/T/m")
     assert str(old_place()) in repo.ok("git cpv storage")
 
 
