@@ -24,6 +24,7 @@ from cpvlib.managers.standing import State
 if TYPE_CHECKING:
     from cpvlib.managers.pending import PendingVersion
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git.commits import PreparedCommit
     from cpvlib.stores.worktree import Content
 
 
@@ -85,9 +86,22 @@ def push(
         succeed(ws, prepared.parent, tip)
     history = store(check=request.check)
     step("push:prepared")
+    versions, reason = _land(ws, plan, prepared, tip)
+    step("push:landed")
+    publication = _publish(ws, plan, tip, store)
+    return PushResult(plan, tip, prepared is not None, stored + history, publication, versions, reason)
+
+
+def _land(
+    ws: Workspace, plan: PushPlan, prepared: PreparedCommit | None, tip: str
+) -> tuple[tuple[PendingVersion, ...], str]:
+    """The branch is at `tip` and the worktree in step with it: the versions that the gate made, and why it
+    made them or none."""
     versions: tuple[PendingVersion, ...] = ()
     reason = ""
     if prepared:
+        from cpvlib.managers import landing
+
         decision, reason = landing.decide(ws, plan, prepared)
         versions = landing.land(ws, plan, prepared, decision)
         reason = reason if versions or decision is None or decision.plan is None else ""
@@ -99,9 +113,7 @@ def push(
         landing.mend(ws, plan, tip)
     if plan.in_place:
         absence.settle(ws, _replaced(plan))
-    step("push:landed")
-    publication = _publish(ws, plan, tip, store)
-    return PushResult(plan, tip, prepared is not None, stored + history, publication, versions, reason)
+    return versions, reason
 
 
 def _replaced(plan: PushPlan) -> dict[str, Content]:

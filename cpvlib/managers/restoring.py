@@ -6,7 +6,7 @@ touched; what only the worktree holds stops the whole, or is copied aside first 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
@@ -108,50 +108,88 @@ def plan_restoration(
     what the worktree will want from now on, by default what it wants already; `lefts` are the records of what
     is left out that the folders had at another time, to be had again.
     """
-    choice = ws.partials.choice if choice is None else choice
-    steps, in_step, unsaved, elsewhere = [], {}, [], []
-    counts: dict[str, absence.Count] = {}
+    deciding = _Deciding(ws, ws.partials.choice if choice is None else choice, force, known, lefts)
     for path, target in targets.items():
-        standing = found[path]
-        wanted = target.oid if target else None
-        if standing.oid == wanted:
-            if wanted is not None:
-                in_step[path] = wanted
-            continue
-        if target is not None and absence.is_left_whole(path, target, standing, choice):
-            counts[path] = absence.whole(target)
-            continue
-        if target is not None and not objects.at_hand(ws, target):
-            elsewhere.append(path)
-            continue
-        absent = _absent(ws, path, target, standing, choice, lefts)
-        if absent and target is not None:
-            n_files = len(objects.listing_of(ws, target).entries)
-            counts[path] = absence.Count(len(absent), n_files)
-            if len(absent) == n_files and standing.content is None and standing.base is None:
-                continue
-        lost = standing.state.has_own_content and not _is_known(ws, standing, {*known, wanted})
-        if lost and not force:
-            unsaved.append(path)
-        steps.append(Step(path, target, standing, keep=lost, absent=absent))
-    if unsaved:
+        deciding.decide(path, target, found[path])
+    if deciding.unsaved:
         raise RepositoryError(
-            f"{listed(unsaved)} changed here and would be overwritten",
+            f"{listed(deciding.unsaved)} changed here and would be overwritten",
             hint="git cpv push saves the changes as a checkpoint; --force keeps a copy aside and goes on",
         )
-    objects.tell_elsewhere(ws, elsewhere)
-    stays = [standing for path, standing in found.items() if path in in_step or path not in targets]
-    fills = [fill for standing in stays if (fill := _fill(standing, choice)) is not None]
-    filled = {fill.path: fill.absent for fill in fills}
-    for standing in stays:
-        absent = filled.get(standing.out.path, standing.content.absent if standing.content else {})
-        if absent and standing.content:
-            counts[standing.out.path] = absence.Count(len(absent), len(standing.content.files))
+    objects.tell_elsewhere(ws, deciding.elsewhere)
+    in_step = deciding.in_step
+    fills = deciding.fill([found[path] for path in found if path in in_step or path not in targets])
+    filled = {fill.path for fill in fills}
     contents = {path: found[path].content for path in in_step if path not in filled}
     replaced = {path: content for path, content in contents.items() if content and content.replaced}
     return Restoration(
-        tuple(steps), in_step, tuple(elsewhere), tuple(fills), replaced, dict(sorted(counts.items())), choice
+        tuple(deciding.steps),
+        in_step,
+        tuple(deciding.elsewhere),
+        tuple(fills),
+        replaced,
+        dict(sorted(deciding.counts.items())),
+        deciding.choice,
     )
+
+
+class _Deciding:
+    """What has to change, out by out. `unsaved` are the paths that hold work which is saved nowhere."""
+
+    def __init__(
+        self,
+        ws: Workspace,
+        choice: Choice,
+        force: bool,
+        known: Collection[str],
+        lefts: Mapping[str, Left | None] | None,
+    ) -> None:
+        self._ws = ws
+        self._force = force
+        self._known = known
+        self._lefts = lefts
+        self.choice = choice
+        self.steps: list[Step] = []
+        self.in_step: dict[str, str] = {}
+        self.unsaved: list[str] = []
+        self.elsewhere: list[str] = []
+        self.counts: dict[str, absence.Count] = {}
+
+    def decide(self, path: str, target: OutEntry | None, standing: Standing) -> None:
+        wanted = target.oid if target else None
+        if standing.oid == wanted:
+            if wanted is not None:
+                self.in_step[path] = wanted
+        elif target is not None and absence.is_left_whole(path, target, standing, self.choice):
+            self.counts[path] = absence.whole(target)
+        elif target is not None and not objects.at_hand(self._ws, target):
+            self.elsewhere.append(path)
+        else:
+            self._replace(path, target, standing)
+
+    def _replace(self, path: str, target: OutEntry | None, standing: Standing) -> None:
+        absent = _absent(self._ws, path, target, standing, self.choice, self._lefts)
+        if absent and target is not None:
+            n_files = len(objects.listing_of(self._ws, target).entries)
+            self.counts[path] = absence.Count(len(absent), n_files)
+            if len(absent) == n_files and standing.content is None and standing.base is None:
+                return
+        known = {*self._known, target.oid if target else None}
+        lost = standing.state.has_own_content and not _is_known(self._ws, standing, known)
+        if lost and not self._force:
+            self.unsaved.append(path)
+        self.steps.append(Step(path, target, standing, keep=lost, absent=absent))
+
+    def fill(self, stays: Sequence[Standing]) -> list[Fill]:
+        """The absent files that come to outs which stay as they are; counts what is absent from these."""
+        fills = [fill for standing in stays if (fill := _fill(standing, self.choice)) is not None]
+        filled = {fill.path: fill.absent for fill in fills}
+        for standing in stays:
+            path, content = standing.out.path, standing.content
+            absent = filled.get(path, content.absent if content else {})
+            if absent and content:
+                self.counts[path] = absence.Count(len(absent), len(content.files))
+        return fills
 
 
 def _absent(

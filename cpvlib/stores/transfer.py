@@ -11,6 +11,7 @@ from cpvlib.base.errors import StorageError
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import Protocol, TypeVar
+from cpvlib.base.values import dataclass
 from cpvlib.domain.listing import MAX_BYTES
 from cpvlib.domain.spans import Span
 from cpvlib.stores.files import disk_error
@@ -188,32 +189,10 @@ def download(
     progress = progress or Silent()
     sizes = _sizes(storage, wanted, key)
     crew = Crew(min(jobs or storage.jobs, storage.jobs))
-    on_bytes = _counted(crew, progress)
-
-    def bring(oid: str, receiver: Receiver) -> int:
-        told = MAX_BYTES if oid.endswith(".dir") else wanted[oid]
-        counted = on_bytes if told is None else _at_most(told, on_bytes, storage, key(oid))
-        have = receiver.have or _begun(receiver, begin(oid, receiver.path))
-        return receive(storage, key(oid), receiver, have, counted, wanted[oid])
-
-    def fetch_small(oid: str) -> int:
-        data = _get_small(storage, key(oid), on_bytes)
-        _check_size(storage, key(oid), len(data), wanted[oid])
-        with _told(storage, key(oid)):
-            target.take(oid, data)
-        progress.advance(n_files=1)
-        return len(data)
+    one = _Download(storage, wanted, target, _counted(crew, progress), key, begin)
 
     def fetch(oid: str) -> int:
-        if storage.is_near and _is_small(sizes[oid]):
-            return fetch_small(oid)
-        receiver = target.receiver(oid)
-        try:
-            size = bring(oid, receiver)
-        except OSError as error:
-            raise disk_error(error, f"cannot write '{receiver.path}'") from error
-        finally:
-            receiver.discard()
+        size = one.fetch_small(oid) if storage.is_near and _is_small(sizes[oid]) else one.fetch(oid)
         progress.advance(n_files=1)
         return size
 
@@ -223,6 +202,43 @@ def download(
     finally:
         target.settle()
         progress.end()
+
+
+@dataclass(frozen=True)
+class _Download:
+    """How each object of one download comes; its size is returned."""
+
+    storage: Storage
+    wanted: Mapping[str, int | None]
+    target: Receiving
+    on_bytes: OnBytes
+    key: KeyOf
+    begin: Begin
+
+    def fetch_small(self, oid: str) -> int:
+        """Through memory, without a receiver."""
+        key = self.key(oid)
+        data = _get_small(self.storage, key, self.on_bytes)
+        _check_size(self.storage, key, len(data), self.wanted[oid])
+        with _told(self.storage, key):
+            self.target.take(oid, data)
+        return len(data)
+
+    def fetch(self, oid: str) -> int:
+        receiver = self.target.receiver(oid)
+        try:
+            return self._bring(oid, receiver)
+        except OSError as error:
+            raise disk_error(error, f"cannot write '{receiver.path}'") from error
+        finally:
+            receiver.discard()
+
+    def _bring(self, oid: str, receiver: Receiver) -> int:
+        key, on_bytes = self.key(oid), self.on_bytes
+        told = MAX_BYTES if oid.endswith(".dir") else self.wanted[oid]
+        counted = on_bytes if told is None else _at_most(told, on_bytes, self.storage, key)
+        have = receiver.have or _begun(receiver, self.begin(oid, receiver.path))
+        return receive(self.storage, key, receiver, have, counted, self.wanted[oid])
 
 
 def _begun(receiver: Receiver, have: Collection[Span]) -> Collection[Span]:
