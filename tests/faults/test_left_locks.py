@@ -12,7 +12,7 @@ import pytest
 
 from shell import Shell
 
-LEFT = r"no process here holds it, which nobody has touched since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d: (rm .+)"
+LEFT = r"it lies there since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d, and no process here holds it: (rm .+)"
 
 
 @pytest.fixture
@@ -119,7 +119,9 @@ def test_since_when_it_lies_there(repo: Shell) -> None:
     then = time.mktime((2026, 3, 14, 15, 9, 26, 0, 0, -1))
     os.utime(lock, (then, then))
     repo.write("model.bin", "weights 2")
-    assert "since 2026-03-14 15:09:26: rm '" in repo.fails("git cpv push --metric loss=2")
+    said = repo.fails("git cpv push --metric loss=2").splitlines()[-1]
+    assert said.startswith("hint: it lies there since 2026-03-14 15:09:26, ")
+    assert said.endswith(f": rm '{lock}'")
 
 
 def test_a_lock_on_the_configuration(repo: Shell) -> None:

@@ -32,9 +32,10 @@ def hint(err: str) -> str | None:
     holder = _holder(lock)
     if holder is not None:
         return f"{holder} is at work here; type the command again when it is done"
-    seen = "no process here holds it" if Path("/proc/self/fd").is_dir() else "if no git is at work here"
     files = " ".join(quote(str(each)) for each in [lock, *_others(lock)])
-    return f"{seen}, which nobody has touched since {since}: rm {files}"
+    if Path("/proc/self/fd").is_dir():
+        return f"it lies there since {since}, and no process here holds it: rm {files}"
+    return f"it lies there since {since}; if no git is at work here: rm {files}"
 
 
 def _others(lock: Path) -> list[Path]:
