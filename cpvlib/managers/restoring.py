@@ -268,6 +268,7 @@ def _install(ws: Workspace, step: Step, progress: Progress, jobs: int | None) ->
         objects.cache_of(ws, target) if target else ws.cache,
         ws.settings.link_mode,
         was=was,
+        found=step.standing.content if was == step.standing.oid else None,
         isexec=target.isexec if target else False,
         only=None if not step.absent else lambda relpath: relpath not in step.absent,
         progress=progress,
@@ -311,13 +312,38 @@ def fetch(
     n_fetched, fetched_bytes = objects.fetch(
         ws,
         [*plan.entries, *more],
-        without={step.target.oid: step.absent for step in plan.steps if step.target and step.target.oid},
+        without=_not_needed(ws, plan.steps),
         files={md5 for fill in plan.fills for md5 in fill.files.values()},
         progress=progress,
         jobs=jobs,
     )
     pickles = look_at_plan(ws, plan, progress) if look else NO_PICKLES
     return Restored(n_fetched=n_fetched, fetched_bytes=fetched_bytes, pickles=pickles)
+
+
+def _not_needed(ws: Workspace, steps: Iterable[Step]) -> dict[str, set[str]]:
+    """The files of folders, by their listing's oid, that no step writes."""
+    found: dict[str, set[str]] = {}
+    for step in steps:
+        if step.target is None or step.target.oid is None:
+            continue
+        oid, spared = step.target.oid, {*step.absent, *_staying(ws, step)}
+        found[oid] = found[oid] & spared if oid in found else spared
+    return found
+
+
+def _staying(ws: Workspace, step: Step) -> Collection[str]:
+    """The files of a folder that are what the target wants already: they are neither written nor removed, and
+    need not be in the cache."""
+    target, content = step.target, step.standing.content
+    entry = step.standing.out.entry
+    if target is None or content is None or not (target.is_dir and content.is_dir):
+        return ()
+    if target.legacy or (entry and entry.legacy) or ws.worktree.place(step.path).is_symlink():
+        return ()
+    here = content.here
+    wanted = objects.listing_of(ws, target).entries
+    return {relpath for relpath, md5 in wanted.items() if here.get(relpath) == md5}
 
 
 def _is_known(ws: Workspace, standing: Standing, known: set[str | None]) -> bool:
@@ -340,7 +366,11 @@ def _save_contents(ws: Workspace, steps: Iterable[Step]) -> None:
     else it is put into the cache now. So an interrupted run can be taken back."""
     for step in steps:
         content = step.standing.content
-        if content is None or not ws.cache.missing({content.oid, *content.here.values()}):
+        if content is None:
+            continue
+        stays = _staying(ws, step)
+        files = (md5 for relpath, md5 in content.here.items() if relpath not in stays)
+        if not ws.cache.missing({content.oid, *files}):
             continue
         if not generation.vouches(ws, content.oid):
             ws.worktree.snapshot(step.path, ws.cache, "copy")

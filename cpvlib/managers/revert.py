@@ -320,7 +320,7 @@ def _n_differing(ws: Workspace, now: Out | None, then: Out | None) -> int:
         objects.listing_of(ws, out.entry).entries if out and out.entry and out.entry.is_dir else {}
         for out in (now, then)
     )
-    return sum(before.get(name) != after.get(name) for name in before.keys() | after.keys())
+    return len({name for name, _ in before.items() ^ after.items()})
 
 
 def _words(series: frozenset[Series]) -> str:

@@ -11,7 +11,7 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.base.typed import Literal, Protocol
 from cpvlib.base.values import dataclass
 from cpvlib.stores.files import disk_error, is_part
-from cpvlib.stores.statindex import FileStat
+from cpvlib.stores.statindex import FileStat, total_size
 
 
 class Ignore(Protocol):
@@ -19,6 +19,9 @@ class Ignore(Protocol):
 
     def keeps(self, relpath: str, is_dir: bool) -> bool:
         """Whether a path, relative to the worktree's top, is content."""
+
+    def has_rules(self, folder: str) -> bool:
+        """Whether there may be files right in this folder that are not."""
 
 
 Kind = Literal["missing", "file", "folder"]
@@ -36,7 +39,7 @@ class Look:
 
     @property
     def size(self) -> int:
-        return sum(st.size for st in self.files.values())
+        return total_size(self.files.values())
 
 
 MISSING = Look("missing", {})
@@ -140,9 +143,22 @@ class _Scan:
         todo = [(root, "")]
         while todo:
             folder, prefix = todo.pop()
+            has_rules = self._ignore.has_rules(f"{self._out}/{prefix}"[:-1])
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    self._entry(entry, prefix, todo)
+                    if has_rules or not self._plain(entry, prefix):
+                        self._entry(entry, prefix, todo)
+
+    def _plain(self, entry: os.DirEntry[str], prefix: str) -> bool:
+        """Tells of the entry, and so quickly, where it is a file and nothing about its name is special."""
+        name = entry.name
+        if name[0] == "." or not name.isascii() or not entry.is_file(follow_symlinks=False):
+            return False
+        found = entry.stat(follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode):  # it was one when the folder was listed
+            return False
+        self._tell(prefix + name, FileStat.of(found))
+        return True
 
     def _entry(self, entry: os.DirEntry[str], prefix: str, todo: list[tuple[str, str]]) -> None:
         relpath = prefix + entry.name

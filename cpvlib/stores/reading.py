@@ -16,7 +16,7 @@ from cpvlib.stores import hashing
 from cpvlib.stores.files import DiskFullError, StrPath
 from cpvlib.stores.look import Look
 from cpvlib.stores.sources import FileSource, changed_while_read, hash_unchanging
-from cpvlib.stores.statindex import FileStat, Known, StatIndex
+from cpvlib.stores.statindex import FileStat, Known, StatIndex, total_size
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Content:
     """What an out is made of: its size in bytes; its files, relpath → md5, '' where the out is one.
 
-    `place` is where it was read, `seen` the stats that its files had then, where it was read from files.
+    `place` is where it was read, `seen` the stats that its files had then, where it was read from files;
+    `is_settled` tells that none of them can change from then on without its stat showing it.
 
     `absent` are those of the files that are not in the worktree, and were left out of it; `replaced` are
     files that were left out and made room for what is there now. `size` counts the latter too, and an absent
@@ -42,6 +43,7 @@ class Content:
     seen: Mapping[str, FileStat] = field(default_factory=dict, repr=False)
     absent: Mapping[str, str] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
+    is_settled: bool = False
 
     @property
     def is_dir(self) -> bool:
@@ -159,10 +161,9 @@ class Reading:
 
     def content(self) -> tuple[Content, bytes | None]:
         """The content, when all files have a name, and a folder's listing."""
-        size = sum(self.stat(relpath).size for relpath in self.named)
+        size = total_size(map(self.stat, self.named))
         if self.look.kind == "file":
-            look = self.look
-            return Content(self.named[""], size, None, self.named, look.isexec, self.place, look.files), None
+            return self._file(size), None
         left = self._left.files
         absent = still_absent(left, self.named)
         files = {**absent, **self.named} if absent else self.named
@@ -170,7 +171,23 @@ class Reading:
         listing = render_listing(files)
         size += self._left.size or 0
         oid, seen = listing_oid(listing), self.look.files
-        return Content(oid, size, len(files), files, False, self.place, seen, absent, replaced), listing
+        return Content(
+            *(oid, size, len(files), files, False, self.place, seen, absent, replaced),
+            is_settled=self._is_settled,
+        ), listing
+
+    def _file(self, size: int) -> Content:
+        look = self.look
+        return Content(
+            *(self.named[""], size, None, self.named, look.isexec, self.place, look.files),
+            is_settled=self._is_settled,
+        )
+
+    @property
+    def _is_settled(self) -> bool:
+        """By the rule for racy entries, which those that the stat index vouches for have passed."""
+        files = self.look.files
+        return not self._others and not any(files[relpath].is_racy(self._seen_ns) for relpath in self._fresh)
 
 
 class Keeper:

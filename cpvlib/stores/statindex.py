@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS stat (
 
 _FACTS = Struct("<qqqQQ")
 _pack = _FACTS.pack
+_SIZE = Struct("<q32x")
 _CONTENT_BYTES = 16  # of size and mtime, which come first
 _new = bytes.__new__
 
@@ -84,6 +85,11 @@ class FileStat(bytes):
         mtime_ns, ctime_ns = self.mtime_ns, self.ctime_ns
         window = _FINE_NS if ctime_ns % 1_000_000 else _COARSE_NS
         return ctime_ns > seen_ns - window or seen_ns - window < mtime_ns <= seen_ns + window
+
+
+def total_size(stats: Iterable[FileStat]) -> int:
+    """The bytes of all these files."""
+    return sum(size for (size,) in _SIZE.iter_unpack(b"".join(stats)))
 
 
 Known = tuple[str, bytes, str]

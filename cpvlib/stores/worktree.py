@@ -140,6 +140,7 @@ class Worktree:
         cache: ObjectCache,
         *,
         was: str | None = ANY,
+        found: Content | None = None,
         isexec: bool = False,
         only: Callable[[str], bool] | None = None,
         progress: Progress | None = None,
@@ -148,12 +149,16 @@ class Worktree:
         """What it takes to make the out be `oid` (None: not be there), for `--dry-run` and for `install`.
 
         `only` chooses by relpath which files of a folder are looked after; the others stay as they are.
+        `found` is what `identify` said of it before, which spares most of that where it still is so.
         Raises RepositoryError where the out is not `was` any longer.
         """
         from cpvlib.stores.installplan import plan_install
 
-        reading = self._read(out_path, None, progress, jobs, legacy=cache.is_legacy)
-        content = reading.content()[0] if reading else None
+        content, stats = found, found.seen if found else {}
+        if content is None or not self._is_as_found(out_path, content):
+            reading = self._read(out_path, None, progress, jobs, legacy=cache.is_legacy)
+            content = reading.content()[0] if reading else None
+            stats = {path: reading.stat(path) for path in reading.named} if reading else {}
         if was not in (ANY, content and content.oid) and not _is_listed(content, was, cache):
             raise RepositoryError(
                 f"'{out_path}' changed while this was under way, and is left as it is",
@@ -165,7 +170,7 @@ class Worktree:
             oid,
             cache,
             content,
-            {path: reading.stat(path) for path in reading.named} if reading else {},
+            stats,
             isexec=isexec,
             only=only,
         )
@@ -178,6 +183,7 @@ class Worktree:
         link: str,
         *,
         was: str | None = ANY,
+        found: Content | None = None,
         isexec: bool = False,
         only: Callable[[str], bool] | None = None,
         progress: Progress | None = None,
@@ -187,13 +193,19 @@ class Worktree:
 
         The caller has proved that the cache holds every object, and that nothing is lost of what is replaced
         or removed: of the content `was` (None: nothing there). Each file is the old one or the new one at any
-        moment. `link` is `cpv.link`. Raises RepositoryError, before anything is touched, where the out is no
-        longer what it was, or something that is not the out's is in the way.
+        moment. `link` is `cpv.link`, `found` as for `plan_install`. Raises RepositoryError, before anything
+        is touched, where the out is no longer what it was, or something that is not the out's is in the way.
         """
         from cpvlib.stores.install import execute
 
         plan = self.plan_install(
-            out_path, oid, cache, was=was, isexec=isexec, only=only, progress=progress, jobs=jobs
+            *(out_path, oid, cache),
+            was=was,
+            found=found,
+            isexec=isexec,
+            only=only,
+            progress=progress,
+            jobs=jobs,
         )
         execute(self, plan, cache, link, progress or Silent(), jobs or self._jobs)
         return plan
@@ -286,6 +298,14 @@ class Worktree:
 
     def _look(self, out_path: str, source: Path | None) -> Look:
         return look_at(*self._where(out_path, source))
+
+    def _is_as_found(self, out_path: str, found: Content) -> bool:
+        """Whether reading it anew would say the same, by the stats alone."""
+        is_whole = found.is_settled and not found.absent and not found.replaced
+        if not is_whole or (self._partials and self._partials.left(out_path) is not None):
+            return False
+        look = Look("folder" if found.is_dir else "file", found.seen, found.isexec)
+        return self._is_still(look, out_path, None)
 
     def _is_still(self, look: Look, out_path: str, source: Path | None) -> bool:
         return is_still(look, *self._where(out_path, source))

@@ -89,6 +89,37 @@ def test_only_files_that_differ_are_touched(repo: Shell) -> None:
     assert (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns)
 
 
+def test_files_that_stay_need_not_be_in_the_cache(repo: Shell) -> None:
+    for text in ("one", "another"):
+        repo.write("data/train/same.txt", "same")
+        repo.write("data/train/a.txt", text)
+        repo.ok("git cpv push -q && git cpv tag -q --data")
+    storage = Path(json.loads(repo.ok("git cpv storage show --json"))["url"])
+    for place in (repo.cwd / ".dvc/cache", storage):
+        (place / "files/md5/51/037a4a37730f52c8732586d3aaa316").unlink()
+    done = repo.run("git cpv revert --data v0.3")
+    assert done.masked.err == (
+        "[main <id>] Revert data to v0.3; 1 file changed (undo: git cpv revert --data v0.4)\n"
+    )
+    assert (repo.read("data/train/a.txt"), repo.read("data/train/same.txt")) == ("one", "same")
+
+
+def test_of_two_folders_with_one_content_each_gets_what_it_lacks(repo: Shell) -> None:
+    def write(folder: str, a: str, b: str) -> None:
+        repo.write(f"{folder}/a.txt", a)
+        repo.write(f"{folder}/b.txt", b)
+
+    write("one", "1", "same")
+    write("two", "1", "same")
+    repo.ok("git cpv track -q --data one two && git cpv push -q && git cpv tag -q --data")
+    write("one", "2", "3")
+    write("two", "4", "same")
+    repo.ok("git cpv push -q && rm -rf .dvc/cache")
+    repo.ok("git cpv revert --data v0.3")
+    files = [repo.read(f"{folder}/{name}.txt") for folder in ("one", "two") for name in "ab"]
+    assert files == ["1", "same", "1", "same"]
+
+
 def test_objects_are_there_before_anything_is_touched(repo: Shell) -> None:
     repo.ok("rm -rf .dvc/cache")
     storage = Path(json.loads(repo.ok("git cpv storage show --json"))["url"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.values import replace
 from cpvlib.domain.listing import listing_oid, render_listing
 from cpvlib.stores.cache import ObjectCache
 from cpvlib.stores.dvc.ignore import DvcIgnore
@@ -111,6 +112,31 @@ def test_only_what_differs_is_touched(top: Path, worktree: Worktree, cache: Obje
     }
     assert FileStat.of((top / "data" / "same").stat()) == same
     assert did(worktree.install("data", new, cache, "copy")) == []
+
+
+def test_what_was_found_before_counts_as_long_as_nothing_changed(
+    top: Path, worktree: Worktree, cache: ObjectCache
+) -> None:
+    """Told by an md5 that the file does not have, so that only one who read it anew would see the change."""
+    worktree.install("data", store(cache, {"a": b"a", "b": b"b"}), cache, "copy")
+    new = store(cache, {"a": b"new", "b": b"b"})
+    read = worktree.identify("data")
+    assert read is not None
+    found = replace(read, files={"a": md5(b"new"), "b": md5(b"b")}, oid=new, is_settled=True)
+
+    assert did(worktree.plan_install("data", new, cache, found=found)) == []
+    unsettled = replace(found, is_settled=False)
+    assert did(worktree.plan_install("data", new, cache, found=unsettled)) == [("replace", "data/a")]
+    (top / "data/b").write_bytes(b"user's")
+    changed = [("replace", "data/a"), ("replace", "data/b")]
+    assert did(worktree.plan_install("data", new, cache, found=found)) == changed
+    with pytest.raises(RepositoryError, match="'data' changed while this was under way"):
+        worktree.install("data", new, cache, "copy", was=new, found=found)
+    (top / "data/b").unlink()
+    assert did(worktree.plan_install("data", new, cache, found=found)) == [
+        ("replace", "data/a"),
+        ("add", "data/b"),
+    ]
 
 
 def test_an_empty_folder_is_made(top: Path, worktree: Worktree, cache: ObjectCache) -> None:

@@ -18,6 +18,8 @@ from cpvlib.base.progress import Silent
 from cpvlib.domain.listing import listing_oid, render_listing
 from cpvlib.stores.cache import ObjectCache
 from cpvlib.stores.dvc.ignore import DvcIgnore
+from cpvlib.stores.look import Look
+from cpvlib.stores.reading import Reading
 from cpvlib.stores.statindex import FileStat, StatIndex
 from cpvlib.stores.worktree import Worktree
 
@@ -128,6 +130,23 @@ def test_files_the_index_vouches_for_are_not_read(top: Path) -> None:
     content = opened(top).identify("data")
     assert content is not None
     assert content.files["a"] == md5(b"AAA")
+
+
+@pytest.mark.parametrize(
+    ("ctime_ns", "read_ctime_ns", "is_settled"),
+    [
+        (1, 1, True),
+        (10**19, 10**19, False),  # it may change again with its stat unchanged
+        (1, 2, False),  # it was another when it was read
+    ],
+)
+def test_whether_a_change_would_show(ctime_ns: int, read_ctime_ns: int, is_settled: bool) -> None:
+    def looked(ctime_ns: int) -> FileStat:
+        return FileStat(1, 1, min(ctime_ns, 2**63 - 1), 1, 1)
+
+    reading = Reading(Path("x"), "x", Look("file", {"": looked(ctime_ns)}), [])
+    reading.read([""], lambda *_: ("f" * 32, looked(read_ctime_ns)), None, 1)
+    assert reading.content()[0].is_settled is is_settled
 
 
 def test_the_index_forgets_files_that_are_gone(top: Path) -> None:

@@ -41,6 +41,10 @@ class DvcIgnore:
             return False
         return not (is_dir and (self._top / relpath / ".dvc").exists())
 
+    def has_rules(self, folder: str) -> bool:
+        """Whether files right in `folder` may be left out, apart from one named `.git`. Raises as `keeps`."""
+        return self._of_folder(folder) != ()
+
     def _of_folder(self, folder: str) -> tuple[Pattern, ...] | None:
         """The patterns for what lies in `folder`, weakest first; None where it is itself ignored."""
         if folder in self._patterns:
