@@ -8,10 +8,12 @@ these bytes followed by `.dir`. Empty folders and exec bits are not kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from json.encoder import encode_basestring_ascii as _quoted
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.packed import Packed, in_order
 from cpvlib.base.regex import regex
 from cpvlib.base.values import dataclass
 from cpvlib.domain.paths import MAX_LENGTH, PLAIN_PATH, check_relative
@@ -22,13 +24,33 @@ MAX_BYTES = 256 << 20
 
 _MD5 = regex("[0-9a-f]{32}")
 _MD5_LENGTH = 32
+_MD5_BYTES = 16
 _ROWS_AT_ONCE = 1 << 12  # as text: there may be hundreds of thousands
+_BYTES_AT_ONCE = 1 << 18
 
 # How DVC writes a row: what stands before the first, between two, after the last, and a row without that.
 _BEGIN, _BETWEEN, _END = b'[{"md5": "', '"}, {"md5": "', b'"}]'
 _TO_PATH = '", "relpath": "'
 _PATH_AT = _MD5_LENGTH + len(_TO_PATH)
 _PLAIN_ROW = regex(f"[0-9a-f]{{32}}{_TO_PATH}{PLAIN_PATH}")
+
+
+class Md5s(Packed[str]):
+    """Path → md5 in hex. ValueError for what can't be one."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _pack(values: list[str]) -> bytes:
+        data = bytes.fromhex("".join(values))
+        if len(data) != len(values) * _MD5_BYTES:
+            raise ValueError("not md5s")
+        return data
+
+    @staticmethod
+    def _unpack(data: bytes, count: int) -> list[str]:
+        text = data.hex()
+        return [text[at : at + _MD5_LENGTH] for at in range(0, len(text), _MD5_LENGTH)]
 
 
 @dataclass(frozen=True)
@@ -59,19 +81,33 @@ def parse_listing(data: bytes) -> Listing:
     return Listing(entries)
 
 
-def _plain_entries(data: bytes) -> dict[str, str] | None:
+def _plain_entries(data: bytes) -> Md5s | None:
     """The entries, quickly, where the listing is written as DVC writes it and all its paths are harmless;
     else None."""
     if not (data.startswith(_BEGIN) and data.endswith(_END) and data.isascii()):
         return None
-    rows = data[len(_BEGIN) : -len(_END)].decode("ascii").split(_BETWEEN)
-    if max(map(len, rows)) > MAX_LENGTH or not all(map(_PLAIN_ROW.fullmatch, rows)):
-        return None
-    entries = {row[_PATH_AT:]: row[:_MD5_LENGTH] for row in rows}
-    return entries if len(entries) == len(rows) else None
+    entries, n_rows = Md5s(), 0
+    for rows in _rows_of(data):
+        if max(map(len, rows)) > MAX_LENGTH or not all(map(_PLAIN_ROW.fullmatch, rows)):
+            return None
+        for row in rows:
+            entries.add(row[_PATH_AT:], row[:_MD5_LENGTH])
+        n_rows += len(rows)
+    return entries if len(entries) == n_rows else None
 
 
-def _entries(data: bytes) -> dict[str, str]:
+def _rows_of(data: bytes) -> Iterator[list[str]]:
+    """The rows of a listing as DVC writes it, without what stands between them, some at a time."""
+    between, last = _BETWEEN.encode(), len(data) - len(_END)
+    start = len(_BEGIN)
+    while start < last:
+        end = data.find(between, min(start + _BYTES_AT_ONCE, last), last)
+        end = last if end < 0 else end
+        yield data[start:end].decode("ascii").split(_BETWEEN)
+        start = end + len(between)
+
+
+def _entries(data: bytes) -> Md5s:
     try:
         rows = json.loads(data)
     except RecursionError as error:
@@ -86,24 +122,40 @@ def _entries(data: bytes) -> dict[str, str]:
         if relpath in entries:
             raise RepositoryError(f"the listing of a folder has '{printable(relpath)}' twice")
         entries[relpath] = md5
-    return entries
+    return Md5s(in_order(entries))
 
 
 def render_listing(entries: Mapping[str, str]) -> bytes:
     """The bytes that DVC writes for these files (path → md5), whatever their order here."""
-    paths, parts = sorted(entries), []
-    for start in range(0, len(paths), _ROWS_AT_ONCE):
-        part = paths[start : start + _ROWS_AT_ONCE]
-        rows = ", ".join([f'{{"md5": "{entries[path]}", "relpath": {_quoted(path)}}}' for path in part])
-        parts.append(rows.encode("ascii"))
-    return b"[%b]" % b", ".join(parts)
+    return b"".join(_rendered(entries))
 
 
 def listing_oid(data: bytes) -> str:
     """The oid of a `.dir` object with these bytes."""
+    return _oid([data])
+
+
+def folder_oid(entries: Mapping[str, str]) -> str:
+    """The oid of a folder with these files: that of what `render_listing` gives."""
+    return _oid(_rendered(entries))
+
+
+def _rendered(entries: Mapping[str, str]) -> Iterator[bytes]:
+    rows, before = iter(in_order(entries)), "["
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        text = ", ".join([f'{{"md5": "{md5}", "relpath": {_quoted(path)}}}' for path, md5 in part])
+        yield (before + text).encode("ascii")
+        before = ", "
+    yield b"[]" if before == "[" else b"]"
+
+
+def _oid(parts: Iterable[bytes]) -> str:
     import hashlib
 
-    return hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
+    digest = hashlib.md5(usedforsecurity=False)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest() + ".dir"
 
 
 def _row(row: object) -> tuple[str, str]:
@@ -120,7 +172,7 @@ def _row(row: object) -> tuple[str, str]:
 
 def _refuse_clashes(entries: Mapping[str, str]) -> None:
     folders = folders_of(entries)
-    for path in folders & entries.keys():
+    for path in filter(entries.__contains__, sorted(folders)):
         shown = printable(path)
         raise RepositoryError(f"the listing of a folder has '{shown}' both as a file and as a folder")
 

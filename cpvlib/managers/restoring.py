@@ -274,7 +274,7 @@ def _install(ws: Workspace, step: Step, progress: Progress, jobs: int | None) ->
         progress=progress,
         jobs=jobs,
     )
-    return len(done.changes)
+    return done.n_changes
 
 
 def _fill_in(ws: Workspace, fill: Fill, progress: Progress, jobs: int | None) -> int:
@@ -282,7 +282,7 @@ def _fill_in(ws: Workspace, fill: Fill, progress: Progress, jobs: int | None) ->
     link = ws.settings.link_mode
     done = ws.worktree.fill(fill.path, fill.files, ws.cache, link, progress=progress, jobs=jobs)
     absence.filled(ws, fill.path, fill.content, fill.absent)
-    return len(done.changes)
+    return done.n_changes
 
 
 def _judged(step: Step) -> str | None:

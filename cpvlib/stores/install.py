@@ -10,9 +10,11 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.packed import Numbers, in_order
 from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.stores import files, hashing
@@ -20,7 +22,7 @@ from cpvlib.stores.dvc.layout import own_tmp, refuse_link
 from cpvlib.stores.files import Scratch, disk_error, lstat
 from cpvlib.stores.installplan import InstallPlan
 from cpvlib.stores.sources import changed_while_read
-from cpvlib.stores.statindex import FileStat
+from cpvlib.stores.statindex import FileStat, Written
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
@@ -42,10 +44,8 @@ def execute(
     if not plan and not plan.makes_folder:
         return
     run = _Run(worktree.top, worktree.place(plan.out_path), plan, cache, link, progress, jobs)
-    sizes = cache.sizes(set(plan.write.values()))
-    progress.begin(
-        f"writing {plan.out_path}", sum(sizes.get(md5, 0) for md5 in plan.write.values()), len(plan.write)
-    )
+    sizes = _sizes(plan.write, cache)
+    progress.begin(f"writing {plan.out_path}", sum(sizes.values()), len(plan.write))
     try:
         run.write_early(sizes)
         run.write_late(sizes)
@@ -56,6 +56,16 @@ def execute(
         run.discard()
         if not cache.is_legacy:
             worktree.record(plan.out_path, run.written, gone=plan.remove)
+
+
+def _sizes(write: Mapping[str, str], cache: ObjectCache) -> Mapping[str, int]:
+    """How many bytes the cache has for each file that is to be written, by its path."""
+    sizes, rows = Numbers(), iter(in_order(write))
+    while part := list(islice(rows, _BATCH_FILES)):
+        found = cache.sizes({md5 for _, md5 in part})
+        for relpath, md5 in part:
+            sizes.add(relpath, found.get(md5, 0))
+    return sizes
 
 
 def own_what_links_to(place: Path, top: Path) -> None:
@@ -105,12 +115,12 @@ class _Run:
         self._staged: dict[str, tuple[str, FileStat]] = {}
         self._folders: set[str] = {self._top}
         self._touched: set[str] = set()
-        self.written: dict[str, tuple[FileStat, str]] = {}
+        self.written = Written()
 
     def write_early(self, sizes: Mapping[str, int]) -> None:
         """What nothing is in the way of, in batches: room is needed for one, and each is synced at once."""
-        early = [path for path in self._plan.write if path not in self._plan.late]
-        for batch in _batches(early, lambda path: sizes.get(self._plan.write[path], 0)):
+        early = (path for path in self._plan.write if path not in self._plan.late)
+        for batch in _batches(early, sizes.__getitem__):
             self._stage(batch, sizes)
             self._rename(batch)
         self._sync_folders()
@@ -155,10 +165,7 @@ class _Run:
             self._staged[relpath] = (temporary, self._fill(temporary, write[relpath]))
             self._progress.advance(n_files=1)
 
-        def size_of(relpath: str) -> int:
-            return sizes.get(write[relpath], 0)
-
-        for _ in hashing.in_parallel(fill, relpaths, self._jobs, size_of):
+        for _ in hashing.in_parallel(fill, relpaths, self._jobs, sizes.__getitem__):
             pass
         if relpaths and self._link != "symlink":
             names = [self._staged[relpath][0] for relpath in relpaths]
@@ -186,7 +193,7 @@ class _Run:
             self._touched.add(folder)
             now = FileStat.of(os.stat(path))
             if now.has_content_of(staged):  # else somebody wrote to it at once
-                self.written[relpath] = (now, self._plan.write[relpath])
+                self.written.add(relpath, (now, self._plan.write[relpath]))
 
     def _check(self, relpath: str) -> None:
         """The file is still the one whose content the plan knew, or still isn't there."""

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.packed import in_order
 from cpvlib.base.typed import TYPE_CHECKING, Literal
 from cpvlib.base.values import dataclass, field
+from cpvlib.domain.listing import Md5s
 from cpvlib.domain.text import listed
 from cpvlib.stores import hashing
 from cpvlib.stores.files import lstat
-from cpvlib.stores.statindex import FileStat
+from cpvlib.stores.statindex import FileStat, Stats
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
@@ -56,6 +58,10 @@ class InstallPlan:
         return sorted(changes, key=lambda change: (change.path, change.action))
 
     @property
+    def n_changes(self) -> int:
+        return len(self.write) + len(self.remove) + self.unlinks_top
+
+    @property
     def makes_folder(self) -> bool:
         """Whether the out will be a folder, be it empty."""
         return self.oid is not None and self.oid.endswith(".dir")
@@ -83,10 +89,8 @@ def plan_install(
     Raises RepositoryError where the listing is not in the cache, and where something that is no part of the
     content is in the way: an ignored file, a symlink, a folder with other things in it.
     """
-    chosen = only or _all
-    wanted = {path: md5 for path, md5 in wanted_files(oid, cache).items() if not path or chosen(path)}
-    here = content.here if content else {}
-    had = {path: md5 for path, md5 in here.items() if not path or chosen(path)}
+    wanted = _chosen(wanted_files(oid, cache), only)
+    had = _chosen(content.here if content else {}, only)
     is_dir = oid is not None and oid.endswith(".dir")
     through_link = content is not None and content.is_dir and place.is_symlink()
     is_whole = only is None and content is not None and not content.absent
@@ -97,10 +101,10 @@ def plan_install(
             return InstallPlan(out_path, oid, isexec)
         return InstallPlan(out_path, oid, isexec, wanted, late=frozenset(wanted), unlinks_top=True)
     same_mode = content is None or content.is_dir or content.isexec == isexec
-    write = {path: md5 for path, md5 in wanted.items() if had.get(path) != md5 or not same_mode}
+    write = Md5s(row for row in in_order(wanted) if had.get(row[0]) != row[1] or not same_mode)
     remove = tuple(path for path in had if path not in wanted)
     write, late = _Way(place, out_path, had, set(remove)).clear(write)
-    touched = {path: stats[path] for path in [*remove, *write] if path in had}
+    touched = Stats((path, stats[path]) for path in had if path in write or path not in wanted)
     return InstallPlan(out_path, oid, isexec, write, remove, late, touched)
 
 
@@ -123,8 +127,11 @@ def wanted_files(oid: str | None, cache: ObjectCache) -> Mapping[str, str]:
     return listing.entries
 
 
-def _all(path: str) -> bool:
-    return True
+def _chosen(files: Mapping[str, str], only: Callable[[str], bool] | None) -> Mapping[str, str]:
+    """Those of a folder's files that are looked after; an out that is a file is, in any case."""
+    if only is None:
+        return files
+    return Md5s(row for row in in_order(files) if not row[0] or only(row[0]))
 
 
 class _Way:
@@ -137,15 +144,15 @@ class _Way:
         self._removed = removed
         self._folders: dict[str, Literal["free", "late", "blocked", "absent"]] = {}
 
-    def clear(self, write: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
+    def clear(self, write: Mapping[str, str]) -> tuple[Md5s, frozenset[str]]:
         """Which of `write` is left to do, and what only after the removals. Raises RepositoryError."""
-        todo, late, blocked = {}, set(), []
+        todo, late, blocked = Md5s(), set(), []
         for relpath, md5 in write.items():
             state = self._state(relpath, md5)
             if state == "blocked":
                 blocked.append(f"{self._out}/{relpath}" if relpath else self._out)
             elif state != "done":
-                todo[relpath] = md5
+                todo.add(relpath, md5)
                 if state == "late":
                     late.add(relpath)
         if blocked:

@@ -11,7 +11,7 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.base.typed import Literal, Protocol
 from cpvlib.base.values import dataclass
 from cpvlib.stores.files import disk_error, is_part
-from cpvlib.stores.statindex import FileStat, total_size
+from cpvlib.stores.statindex import FileStat, Stats, total_size
 
 
 class Ignore(Protocol):
@@ -26,7 +26,7 @@ class Ignore(Protocol):
 
 Kind = Literal["missing", "file", "folder"]
 Tell = Callable[[str, FileStat], object]
-"""Called with each file's path, relative to the out, and stat."""
+"""Called with each file's path, relative to the out, and stat, in the order of the paths."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Look:
 
     @property
     def size(self) -> int:
-        return total_size(self.files.values())
+        return total_size(self.files)
 
 
 MISSING = Look("missing", {})
@@ -52,8 +52,8 @@ def look_at(place: Path, out_path: str, ignore: Ignore, bounds: Bounds, shown: s
     `.dvcignore` inside an out is an error. Raises RepositoryError for a link that is broken or leaves
     `bounds`, for anything that is no file, folder or link, and for a name that is not UTF-8.
     """
-    files: dict[str, FileStat] = {}
-    kind, isexec = _look(place, out_path, ignore, bounds, shown or out_path, files.__setitem__)
+    files = Stats()
+    kind, isexec = _look(place, out_path, ignore, bounds, shown or out_path, files.add)
     return Look(kind, files, isexec) if kind != "missing" else MISSING
 
 
@@ -61,14 +61,17 @@ def is_still(
     look: Look, place: Path, out_path: str, ignore: Ignore, bounds: Bounds, shown: str | None = None
 ) -> bool:
     """Whether another look, which raises as the first, finds the very same."""
-    same: list[str] = []
-    others: list[str] = []
+    n_same = n_others = 0
 
     def compare(relpath: str, st: FileStat) -> None:
-        (same if look.files.get(relpath) == st else others).append(relpath)
+        nonlocal n_same, n_others
+        if look.files.get(relpath) == st:
+            n_same += 1
+        else:
+            n_others += 1
 
     kind, isexec = _look(place, out_path, ignore, bounds, shown or out_path, compare)
-    return (kind, isexec, len(same)) == (look.kind, look.isexec, len(look.files)) and not others
+    return (kind, isexec, n_same, n_others) == (look.kind, look.isexec, len(look.files), 0)
 
 
 def _look(
@@ -140,41 +143,44 @@ class _Scan:
         self._tell = tell
 
     def folder(self, root: str) -> None:
-        todo = [(root, "")]
+        todo, tell = self._listed(root, ""), self._tell
         while todo:
-            folder, prefix = todo.pop()
-            has_rules = self._ignore.has_rules(f"{self._out}/{prefix}"[:-1])
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if has_rules or not self._plain(entry, prefix):
-                        self._entry(entry, prefix, todo)
+            relpath = todo.pop()
+            if relpath[-1] == "/":
+                todo += self._listed(root, relpath)
+                continue
+            found = os.lstat(f"{root}/{relpath}")
+            if stat.S_ISREG(found.st_mode):
+                tell(relpath, FileStat.of(found))
+            else:
+                self._link(f"{root}/{relpath}", relpath, found)
 
-    def _plain(self, entry: os.DirEntry[str], prefix: str) -> bool:
-        """Tells of the entry, and so quickly, where it is a file and nothing about its name is special."""
-        name = entry.name
-        if name[0] == "." or not name.isascii() or not entry.is_file(follow_symlinks=False):
-            return False
-        found = entry.stat(follow_symlinks=False)
-        if not stat.S_ISREG(found.st_mode):  # it was one when the folder was listed
-            return False
-        self._tell(prefix + name, FileStat.of(found))
-        return True
+    def _listed(self, root: str, prefix: str) -> list[str]:
+        """What a folder has, each with its path and folders with a '/' after theirs, the last one first."""
+        keeps, begin = self._ignore.keeps, f"{self._out}/{prefix}"
+        has_rules = self._ignore.has_rules(begin[:-1])
+        found = []
+        with os.scandir(f"{root}/{prefix}"[:-1]) as entries:
+            for entry in entries:
+                name = entry.name
+                is_dir = entry.is_dir(follow_symlinks=False)
+                is_special = name[0] == "." or not name.isascii()
+                if (has_rules or is_dir or is_special) and not keeps(begin + name, is_dir):
+                    continue
+                if is_dir:
+                    name += "/"
+                elif is_special:
+                    if is_part(name):
+                        continue
+                    self._check_name(prefix + name, name)
+                found.append(prefix + name)
+        found.sort(reverse=True)
+        return found
 
-    def _entry(self, entry: os.DirEntry[str], prefix: str, todo: list[tuple[str, str]]) -> None:
-        relpath = prefix + entry.name
-        is_dir = entry.is_dir(follow_symlinks=False)
-        if not self._ignore.keeps(f"{self._out}/{relpath}", is_dir):
-            return
-        if is_dir:
-            todo.append((entry.path, relpath + "/"))
-            return
-        if not entry.name.isascii() or entry.name.startswith("."):
-            if is_part(entry.name):
-                return
-            self._check_name(relpath, entry.name)
-        found = entry.stat(follow_symlinks=False)
+    def _link(self, path: str, relpath: str, found: os.stat_result) -> None:
+        """Tells of what a symlink leads to; anything else that is no file is an error."""
         if stat.S_ISLNK(found.st_mode):
-            found = self._bounds.follow(entry.path, f"{self._shown}/{relpath}")
+            found = self._bounds.follow(path, f"{self._shown}/{relpath}")
             if stat.S_ISDIR(found.st_mode):
                 return
         if not stat.S_ISREG(found.st_mode):

@@ -6,17 +6,18 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
+from cpvlib.base.packed import Names, in_order
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.absent import still_absent
-from cpvlib.domain.listing import listing_oid, render_listing
+from cpvlib.domain.listing import Md5s, folder_oid, listing_oid, render_listing
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import hashing
 from cpvlib.stores.files import DiskFullError, StrPath
 from cpvlib.stores.look import Look
 from cpvlib.stores.sources import FileSource, changed_while_read, hash_unchanging
-from cpvlib.stores.statindex import FileStat, Known, StatIndex, total_size
+from cpvlib.stores.statindex import FileStat, Known, StatIndex, Stats, total_size
 
 if TYPE_CHECKING:
     from cpvlib.stores.cache import ObjectCache
@@ -54,7 +55,7 @@ class Content:
         """The files that the worktree has."""
         if not self.absent:
             return self.files
-        return {path: md5 for path, md5 in self.files.items() if path not in self.absent}
+        return Md5s(row for row in in_order(self.files) if row[0] not in self.absent)
 
 
 @dataclass(frozen=True)
@@ -91,24 +92,35 @@ class Reading:
         self._out = out_path
         self._seen_ns = time.time_ns()
         self._gone: list[str] = []
-        self._fresh: list[str] = []
+        self._fresh = Names()
         self._others: dict[str, FileStat] = {}  # files that were read, and had changed since the look
-        self.named: dict[str, str] = {}
+        self.named = Md5s()
+        try:
+            self._name(known)
+        except (TypeError, ValueError):  # a damaged index: then nothing is known
+            self.named, self._gone = Md5s(), []
+
+    def _name(self, known: Iterable[Known]) -> None:
+        stat_of, add = self.look.files.get, self.named.add
         for relpath, st, md5 in known:
-            looked = look.files.get(relpath)
+            looked = stat_of(relpath)
             if looked is None:
                 self._gone.append(relpath)
             elif looked == st:
-                self.named[relpath] = md5
+                add(relpath, md5)
 
     @property
-    def unnamed(self) -> list[str]:
-        return [relpath for relpath in self.look.files if relpath not in self.named]
+    def unnamed(self) -> Collection[str]:
+        if len(self.named) == len(self.look.files):
+            return ()
+        if not self.named:
+            return self.look.files
+        return Names.of(relpath for relpath in self.look.files if relpath not in self.named)
 
     @property
     def known(self) -> Content | None:
         """The content, where every file has a name."""
-        return self.content()[0] if len(self.named) == len(self.look.files) else None
+        return self.content() if len(self.named) == len(self.look.files) else None
 
     @property
     def has_read(self) -> bool:
@@ -143,8 +155,8 @@ class Reading:
         listener.begin(f"reading {self._out}", sum(looked_at[r].size for r in relpaths), len(relpaths))
         try:
             for relpath, md5, st in hashing.in_parallel(work, relpaths, jobs, lambda r: looked_at[r].size):
-                self.named[relpath] = md5
-                self._fresh.append(relpath)
+                self.named.add(relpath, md5)
+                self._fresh.add(relpath, None)
                 if looked_at[relpath] != st:
                     self._others[relpath] = st
         finally:
@@ -159,29 +171,44 @@ class Reading:
     def stat(self, relpath: str) -> FileStat:
         return self._others.get(relpath) or self.look.files[relpath]
 
-    def content(self) -> tuple[Content, bytes | None]:
-        """The content, when all files have a name, and a folder's listing."""
-        size = total_size(map(self.stat, self.named))
-        if self.look.kind == "file":
-            return self._file(size), None
-        left = self._left.files
-        absent = still_absent(left, self.named)
-        files = {**absent, **self.named} if absent else self.named
-        replaced = {path: left[path] for path in left if path not in absent} if absent is not left else {}
-        listing = render_listing(files)
-        size += self._left.size or 0
-        oid, seen = listing_oid(listing), self.look.files
-        return Content(
-            *(oid, size, len(files), files, False, self.place, seen, absent, replaced),
-            is_settled=self._is_settled,
-        ), listing
+    @property
+    def stats(self) -> Mapping[str, FileStat]:
+        """Of all files, those that were read as they were then."""
+        if not self._others:
+            return self.look.files
+        return Stats((relpath, self.stat(relpath)) for relpath in self.look.files)
 
-    def _file(self, size: int) -> Content:
-        look = self.look
+    def listing(self) -> bytes | None:
+        """A folder's listing, when all files have a name."""
+        return render_listing(self._files[0]) if self.look.kind != "file" else None
+
+    def content(self, listing: bytes | None = None) -> Content:
+        """The content, when all files have a name. `listing` is the folder's own, where it was asked for."""
+        look, size = self.look, total_size(self.stats)
+        if look.kind == "file":
+            return Content(
+                *(self.named[""], size, None, self.named, look.isexec, self.place, look.files),
+                is_settled=self._is_settled,
+            )
+        files, absent, replaced = self._files
+        size += self._left.size or 0
+        oid = folder_oid(files) if listing is None else listing_oid(listing)
         return Content(
-            *(self.named[""], size, None, self.named, look.isexec, self.place, look.files),
+            *(oid, size, len(files), files, False, self.place, look.files, absent, replaced),
             is_settled=self._is_settled,
         )
+
+    @property
+    def _files(self) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]]:
+        """All files of a folder, those of them that are absent, and those that were and are replaced."""
+        left = self._left.files
+        absent = still_absent(left, self.named)
+        if not absent:
+            return self.named, absent, dict(left)
+        files = absent.copy() if isinstance(absent, Md5s) else Md5s(in_order(absent))
+        files.update(self.named)
+        replaced = {path: left[path] for path in left if path not in absent} if absent is not left else {}
+        return files, absent, replaced
 
     @property
     def _is_settled(self) -> bool:
@@ -201,13 +228,14 @@ class Keeper:
         self._is_full = False
         self.uncached: dict[str, FileSource] = {}  # by md5
 
-    def pick(self) -> list[str]:
+    def pick(self) -> Collection[str]:
         """The files to read: those without a name, and those whose object is neither stored nor cached."""
         named = self._reading.named
         if self._mode == "none":
             return self._reading.unnamed
         lacking = set(self._cache.missing(set(named.values()).difference(self._stored)))
-        return [relpath for relpath, md5 in named.items() if md5 in lacking] + self._reading.unnamed
+        again = [relpath for relpath, md5 in named.items() if md5 in lacking] if lacking else ()
+        return Names.of(sorted((*again, *self._reading.unnamed))) if again else self._reading.unnamed
 
     def keep(self, path: StrPath, seen: FileStat, on_bytes: hashing.OnBytes) -> tuple[str, FileStat]:
         if self._mode != "none":

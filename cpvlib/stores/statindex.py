@@ -8,10 +8,12 @@ stat showing it, so its md5 is not recorded.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from struct import Struct
 
+from cpvlib.base.packed import Packed
 from cpvlib.stores.hints import Hints
 
 _COARSE_NS = 2_000_000_000  # the coarsest clock that file systems in use keep times by: FAT's
@@ -87,9 +89,50 @@ class FileStat(bytes):
         return ctime_ns > seen_ns - window or seen_ns - window < mtime_ns <= seen_ns + window
 
 
-def total_size(stats: Iterable[FileStat]) -> int:
+class Stats(Packed[FileStat]):
+    """The stats of an out's files, by path relative to it."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _pack(values: list[FileStat]) -> bytes:
+        return b"".join(values)
+
+    @staticmethod
+    def _unpack(data: bytes, count: int) -> list[FileStat]:
+        size = _FACTS.size
+        return [_new(FileStat, data[at : at + size]) for at in range(0, len(data), size)]
+
+    @property
+    def total_size(self) -> int:
+        """The bytes of all these files."""
+        if self._odd:
+            return sum(st.size for st in self.values())
+        packed = chain((values for _, values in self._chunks), self._tail.values())
+        return sum(size for (size,) in chain.from_iterable(map(_SIZE.iter_unpack, packed)))
+
+
+def total_size(stats: Mapping[str, FileStat]) -> int:
     """The bytes of all these files."""
-    return sum(size for (size,) in _SIZE.iter_unpack(b"".join(stats)))
+    return stats.total_size if isinstance(stats, Stats) else sum(st.size for st in stats.values())
+
+
+class Written(Packed["tuple[FileStat, str]"]):
+    """The stat and the md5 that files of an out have now, by path relative to it."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _pack(values: list[tuple[FileStat, str]]) -> bytes:
+        return b"".join([st + bytes.fromhex(md5) for st, md5 in values])
+
+    @staticmethod
+    def _unpack(data: bytes, count: int) -> list[tuple[FileStat, str]]:
+        size, row = _FACTS.size, len(data) // count
+        return [
+            (_new(FileStat, data[at : at + size]), data[at + size : at + row].hex())
+            for at in range(0, len(data), row)
+        ]
 
 
 Known = tuple[str, bytes, str]
@@ -103,8 +146,10 @@ class StatIndex:
         self._hints = Hints(path, _SCHEMA)
 
     def load(self, out: str) -> Iterator[Known]:
-        """All that is known of an out's files, by path relative to it; '' for an out that is a file."""
-        return self._hints.each("SELECT relpath, stat, md5 FROM stat WHERE out = ?", (out,))
+        """All that is known of an out's files, in the order of their paths relative to it; '' for an out that
+        is a file."""
+        sql = "SELECT relpath, stat, md5 FROM stat WHERE out = ? ORDER BY relpath"
+        return self._hints.each(sql, (out,))
 
     def save(
         self,
@@ -121,7 +166,7 @@ class StatIndex:
         """
 
         def rows() -> Iterator[tuple[str, str, FileStat, str]]:
-            for path in sorted(seen):  # as they lie in the file
+            for path in seen if isinstance(seen, Packed) else sorted(seen):  # as they lie in the file
                 st, md5 = facts(path)
                 if not st.is_racy(seen_ns):
                     yield out, path, st, md5

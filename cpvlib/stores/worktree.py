@@ -19,7 +19,7 @@ from cpvlib.stores.files import StrPath, disk_error
 from cpvlib.stores.look import Bounds, Ignore, Look, is_still, look_at
 from cpvlib.stores.reading import Content, Keeper, LeftOut, Reading, Snapshot
 from cpvlib.stores.sources import changed_while_read, hash_unchanging, hash_unchanging_legacy
-from cpvlib.stores.statindex import FileStat, StatIndex
+from cpvlib.stores.statindex import FileStat, StatIndex, Written
 
 if TYPE_CHECKING:
     from cpvlib.stores.blocktables import BlockTables
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ANY", "Content", "Snapshot", "Worktree"]
 
-Written = dict[str, tuple[FileStat, str]]
-"""Path in an out, and the stat and md5 that its file has now."""
 ANY = "any"
 """In place of an oid: whatever is there."""
 
@@ -93,7 +91,7 @@ class Worktree:
         an out's content, and where a file changes while it is read.
         """
         reading = self._read(out_path, source, progress, jobs, legacy=legacy)
-        return reading.content()[0] if reading else None
+        return reading.content() if reading else None
 
     def glance(self, out_path: str) -> Reading | None:
         """What is known of an out without reading a file of it; None where there is no out."""
@@ -128,7 +126,8 @@ class Worktree:
         if reading.has_read and not self._is_still(reading.look, out_path, source):
             raise changed_while_read(out_path if source is None else source)
         reading.save(self._index, key)
-        content, listing = reading.content()
+        listing = reading.listing()
+        content = reading.content(listing)
         if listing is not None:
             cache.put_listing(content.oid, listing, content.files)
         return Snapshot(content, listing, keeper.uncached)
@@ -157,8 +156,8 @@ class Worktree:
         content, stats = found, found.seen if found else {}
         if content is None or not self._is_as_found(out_path, content):
             reading = self._read(out_path, None, progress, jobs, legacy=cache.is_legacy)
-            content = reading.content()[0] if reading else None
-            stats = {path: reading.stat(path) for path in reading.named} if reading else {}
+            content = reading.content() if reading else None
+            stats = reading.stats if reading else {}
         if was not in (ANY, content and content.oid) and not _is_listed(content, was, cache):
             raise RepositoryError(
                 f"'{out_path}' changed while this was under way, and is left as it is",
@@ -330,7 +329,7 @@ def _is_listed(content: Content | None, oid: str | None, cache: ObjectCache) -> 
     if content is None or oid is None or not oid.endswith(".dir"):
         return False
     listing = cache.read_listing(oid)
-    return listing is not None and dict(listing.entries) == dict(content.files)
+    return listing is not None and listing.entries == content.files
 
 
 def _is_inside(path: Path, top: Path) -> bool:

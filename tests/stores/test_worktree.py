@@ -146,7 +146,7 @@ def test_whether_a_change_would_show(ctime_ns: int, read_ctime_ns: int, is_settl
 
     reading = Reading(Path("x"), "x", Look("file", {"": looked(ctime_ns)}), [])
     reading.read([""], lambda *_: ("f" * 32, looked(read_ctime_ns)), None, 1)
-    assert reading.content()[0].is_settled is is_settled
+    assert reading.content().is_settled is is_settled
 
 
 def test_the_index_forgets_files_that_are_gone(top: Path) -> None:
