@@ -25,7 +25,7 @@ ROOF = 6
 """`cpvlib` itself, which only the user's programs import."""
 
 PROCESSES = {
-    "cpvlib.stores.git.door": "git",
+    "cpvlib.stores.git.process": "git",
     "cpvlib.stores.ssh": "ssh and ssh-keygen",
     "cpvlib.stores.running": "what foreach was given",
     "cpvlib.stores.dvc.program": "dvc",
@@ -51,6 +51,7 @@ SLOW = {
     "argparse",  # cpvlib.cli.arguments
     "dataclasses",  # cpvlib.base.values
     "inspect",
+    "subprocess",  # cpvlib.stores.git.process
     "typing",  # cpvlib.base.typed
 }
 """Of Python's own, each with what is there instead."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
 from cpvlib.base.errors import CPVError, CredentialError, GitError
 from cpvlib.base.regex import regex
-from cpvlib.base.typed import Any
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import NamedTuple
+from cpvlib.stores.git.process import NOWHERE, PIPE
+from cpvlib.stores.git.process import start as start_process
+
+if TYPE_CHECKING:
+    from cpvlib.stores.git.process import Running
 
 OLDEST = "2.25"
 _PIECE_BYTES = 1 << 16  # what a pipe holds
+_DIED = 128  # how git ends that says "fatal: "
 
 # `git rev-parse --local-env-vars`: they name one repository, and a hook of another one may have set them.
 # GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are local too, but `git -c key=value cpv …` speaks through them.
@@ -118,21 +122,20 @@ class Git:
         `env` is laid over the usual one. Raises GitError where git itself can't be started.
         """
         started = perf_counter()
-        try:
-            process = _start(
-                ["git", *args],
-                cwd=self.cwd,
-                env={**self.env, **env} if env else self.env,
-                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-                stdout=_stderr() if show else subprocess.PIPE,
-                stderr=None if show else subprocess.PIPE,
-            )
-            out, err = _talk(process, stdin)
-        except OSError as error:
-            raise _not_started(error, self.cwd) from error
+        process = self._begin(
+            args,
+            env={**self.env, **env} if env else self.env,
+            stdin=NOWHERE if stdin is None else PIPE,
+            stdout=_stderr() if show else PIPE,
+            stderr=None if show else PIPE,
+        )
+        out, err = _talk(process, stdin)
+        code = process.wait()
         if self.trace:
-            self.trace(args, perf_counter() - started, process.returncode)
-        return Completed(process.returncode, out or b"", os.fsdecode(err or b""))
+            self.trace(args, perf_counter() - started, code)
+        if code == _DIED and not self.cwd.is_dir():
+            raise _no_folder(self.cwd)
+        return Completed(code, out or b"", os.fsdecode(err or b""))
 
     def run(
         self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None, show: bool = False
@@ -147,36 +150,43 @@ class Git:
         """What git prints, without the newline at its end."""
         return os.fsdecode(self.run(*args, stdin=stdin, env=env)).removesuffix("\n")
 
-    def start(self, *args: str) -> subprocess.Popen[bytes]:
+    def start(self, *args: str) -> Running:
         """A git that stays, to be talked with over its stdin and stdout; its stderr goes nowhere."""
+        if not self.cwd.is_dir():
+            raise _no_folder(self.cwd)
         if self.trace:
             self.trace(args, 0.0, 0)
-        return self._begin(args, stdin=subprocess.PIPE)
+        return self._begin(args, stdin=PIPE)
 
     def stream(self, *args: str) -> Iterator[bytes]:
         """What git prints, in pieces, as it comes. Raises as `run` does, after the last piece."""
         started = perf_counter()
-        with self._begin(args, stdin=subprocess.DEVNULL) as process:
+        with self._begin(args) as process:
             assert process.stdout
             while piece := process.stdout.read1(_PIECE_BYTES):  # type: ignore[attr-defined]
                 yield piece
+        code = process.wait()
         if self.trace:
-            self.trace(args, perf_counter() - started, process.returncode)
-        if process.returncode:
+            self.trace(args, perf_counter() - started, code)
+        if code:
             raise failure(args, self.ask(*args))  # the second time for what it says
 
-    def _begin(self, args: Sequence[str], stdin: int) -> subprocess.Popen[bytes]:
+    def _begin(
+        self,
+        args: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: int = NOWHERE,
+        stdout: int = PIPE,
+        stderr: int | None = NOWHERE,
+    ) -> Running:
+        words = ["git", "-C", os.fspath(self.cwd), *args]
         try:
-            return _start(
-                ["git", *args],
-                cwd=self.cwd,
-                env=self.env,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+            return start_process(
+                words, self.env if env is None else env, stdin=stdin, stdout=stdout, stderr=stderr
             )
         except OSError as error:
-            raise _not_started(error, self.cwd) from error
+            raise _not_started(error) from error
 
     def hook(self, hooks_dir: Path, name: str, *args: str, env: Mapping[str, str] | None = None) -> None:
         """Run a hook, if it is there, as `git commit` would. Raises GitError where it refuses."""
@@ -194,41 +204,13 @@ class Git:
         return (version(self) or (9, 9)) < (2, 36)
 
 
-_spawning = threading.Lock()
-_fed: set[subprocess.Popen[bytes]] = set()
-
-
-def _start(words: list[str], **how: Any) -> subprocess.Popen[bytes]:
-    """A process, of whose pipes a child that another thread forks (a DataLoader's worker) holds none open."""
-    with _spawning:
-        process: subprocess.Popen[bytes] = subprocess.Popen(words, **how)
-        _fed.difference_update([other for other in _fed if other.stdin is None or other.stdin.closed])
-        if process.stdin is not None:
-            _fed.add(process)
-    return process
-
-
-def _talk(process: subprocess.Popen[bytes], stdin: bytes | None) -> tuple[bytes | None, bytes | None]:
+def _talk(process: Running, stdin: bytes | None) -> tuple[bytes | None, bytes | None]:
     with process:
         try:
             return process.communicate(stdin)
         except BaseException:  # Ctrl-C, for one: git goes with us
             process.kill()
             raise
-
-
-def _let_go() -> None:
-    """In a child that was forked: git would wait for the end of its input as long as the child lives."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for process in _fed:
-        if process.stdin is not None and not process.stdin.closed:
-            os.dup2(nowhere, process.stdin.fileno(), inheritable=False)  # the number stays taken
-    os.close(nowhere)
-    _spawning.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_spawning.acquire, after_in_parent=_spawning.release, after_in_child=_let_go)
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -337,9 +319,11 @@ def version(git: Git) -> tuple[int, ...] | None:
     return tuple(int(part) for part in found.groups(b"0")) if found else None
 
 
-def _not_started(error: OSError, cwd: Path) -> GitError:
-    if not cwd.is_dir():
-        return GitError(f"there is no folder '{cwd}'")
+def _no_folder(cwd: Path) -> GitError:
+    return GitError(f"there is no folder '{cwd}'")
+
+
+def _not_started(error: OSError) -> GitError:
     if isinstance(error, FileNotFoundError):
         return GitError("git is not on PATH", hint=f"install git {OLDEST} or newer")
     return GitError(f"git cannot be started: {error.strerror}")
@@ -350,4 +334,4 @@ def _stderr() -> int:
     try:
         return sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):
-        return subprocess.DEVNULL
+        return NOWHERE

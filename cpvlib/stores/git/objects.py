@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from cpvlib.base.errors import GitError, RepositoryError
+from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import Git
+
+if TYPE_CHECKING:
+    from cpvlib.stores.git.process import Running
 
 LARGEST_BYTES = 64 << 20
 # A pipe holds 4 KiB on Windows: so many names of 64 digits wait in it while git is still writing an answer.
@@ -40,7 +43,7 @@ class ObjectReader:
 
     def __init__(self, git: Git) -> None:
         self._git = git
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         self._lock = threading.Lock()
 
     def read(self, name: str, limit: int = LARGEST_BYTES) -> GitObject | None:

@@ -410,7 +410,7 @@ def test_hooks_elsewhere(repo: GitRepository, shell: Shell, tmp_path: Path) -> N
 
 def test_a_git_without_git_hook(repo: GitRepository, shell: Shell, tmp_path: Path) -> None:
     old = (
-        '#!/bin/sh\ncase "$1" in\nhook) echo "git: \'hook\' is not a git command." >&2; exit 1;;\n'
+        '#!/bin/sh\ncase "$3" in\nhook) echo "git: \'hook\' is not a git command." >&2; exit 1;;\n'
         f'version) echo git version 2.34.1;;\n*) PATH="{os.environ["PATH"]}" exec git "$@";;\nesac\n'
     )
     shell.write("../old/git", old).chmod(0o755)

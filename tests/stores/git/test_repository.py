@@ -181,7 +181,7 @@ def test_no_git_on_path(repo: Shell, tmp_path: Path) -> None:
 def test_a_git_that_is_too_old(repo: Shell, tmp_path: Path) -> None:
     # git before 2.25 echoes --show-object-format, as it does with whatever it does not know
     facts = 'printf "%s\\n" false true false "$5" --//'
-    old = f'case $1 in version) echo "git version 2.17.1";; *) {facts};; esac'
+    old = f'shift 2; case $1 in version) echo "git version 2.17.1";; *) {facts};; esac'
     with pytest.raises(GitError, match=r"git is 2\.17\.1, and 2.25 or newer is needed"):
         GitRepository.discover(repo.cwd, _fake_git(tmp_path / "old", old))
 
