@@ -7,7 +7,6 @@ behind is held against the promises.
 from __future__ import annotations
 
 import os
-import signal
 
 VARIABLE = "CPV_KILL_AT"
 
@@ -16,4 +15,6 @@ def step(name: str) -> None:
     """A step named `name` is done. Ends the process at once, with nothing cleaned up, where a test wants
     it."""
     if os.environ.get(VARIABLE) == name:
+        import signal
+
         os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -10,6 +10,7 @@ import json
 import time as clock
 from collections.abc import Iterable, Mapping
 
+from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import RepositoryError, UsageError
 from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, field
@@ -93,9 +94,7 @@ def data_md5(outs: Mapping[str, str]) -> str | None:
     if len(outs) <= 1:
         return next(iter(outs.values()), None)
     lines = "".join(f"{oid} {path}\n" for path, oid in sorted(outs.items()))
-    import hashlib
-
-    return hashlib.md5(lines.encode(), usedforsecurity=False).hexdigest()
+    return md5_of(lines.encode())
 
 
 def typed_metrics(pairs: Iterable[str]) -> dict[str, Number]:

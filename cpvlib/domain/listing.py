@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from json.encoder import encode_basestring_ascii as _quoted
 
+from cpvlib.base.digest import md5_of_all
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.packed import Packed, in_order
 from cpvlib.base.regex import regex
@@ -150,12 +151,7 @@ def _rendered(entries: Mapping[str, str]) -> Iterator[bytes]:
 
 
 def _oid(parts: Iterable[bytes]) -> str:
-    import hashlib
-
-    digest = hashlib.md5(usedforsecurity=False)
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest() + ".dir"
+    return md5_of_all(parts) + ".dir"
 
 
 def _row(row: object) -> tuple[str, str]:

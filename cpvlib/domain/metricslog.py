@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from cpvlib.base.digest import sha256_of
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, field
@@ -126,9 +127,7 @@ def _holds(content: bytes, record_id: str) -> bool:
 
 def _id(model: Mapping[str, str], metrics: Mapping[str, Number], params: Mapping[str, Any]) -> str:
     content = json.dumps([model, metrics, params], sort_keys=True, separators=(",", ":"))
-    import hashlib
-
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return sha256_of(content.encode())[:16]
 
 
 def _is_record(facts: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import CPVError, RepositoryError, UsageError
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
@@ -34,11 +35,9 @@ class LogAppend:
 
     def content_in(self, cache: ObjectCache) -> Content:
         """The log's future content, kept in the cache already."""
-        import hashlib
-
         from cpvlib.stores.worktree import Content
 
-        oid = hashlib.md5(self.content, usedforsecurity=False).hexdigest()
+        oid = md5_of(self.content)
         cache.put_bytes(oid, self.content)
         return Content(oid, len(self.content), None, {"": oid}, False)
 

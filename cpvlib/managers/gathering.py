@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
@@ -172,12 +173,10 @@ class Gathering:
 
     def _take_growing_log(self) -> Content:
         """A training goes on writing its log while it is pushed: what is there at one moment is taken."""
-        import hashlib
-
         from cpvlib.stores.worktree import Content
 
         data = (self._ws.top / LOG).read_bytes()
-        oid = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        oid = md5_of(data)
         if not self._dry_run:
             self._ws.cache.put_bytes(oid, data)
         return Content(oid, len(data), None, {"": oid}, False)

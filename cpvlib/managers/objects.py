@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
@@ -110,9 +111,7 @@ def read(ws: Workspace, entry: OutEntry) -> bytes:
 def keep(ws: Workspace, content: bytes, like: OutEntry) -> OutEntry:
     """The content of a file that was made here, in the cache; the entry, else `like` another, that names
     it."""
-    import hashlib
-
-    oid = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    oid = md5_of(content)
     ws.cache.put_bytes(oid, content)
     return replace(like, oid=oid, size=len(content), nfiles=None, legacy=False)
 

@@ -172,13 +172,13 @@ def _refuse_nested(outs: Mapping[str, Out]) -> None:
 def refuse_held_by_git(ws: Workspace, paths: Sequence[str], then: str) -> None:
     """RepositoryError where git holds one of `paths`, or a file below it; `then` is what to do once it does
     not."""
-    import shlex
-
     from cpvlib.stores.git.trees import files_at, tracked_files
 
     held = tracked_files(ws.repo, paths)
     if not held:
         return
+    import shlex
+
     roots = [path for path in paths if any(file == path or file.startswith(f"{path}/") for file in held)]
     words = " ".join(shlex.quote(path) for path in roots)
     head = ws.repo.head().commit

@@ -193,11 +193,11 @@ def cache_folder(dvc: DvcConfig, repo: GitRepository) -> Path:
 
 def _refuse_links_of_clone(repo: GitRepository, cache: Path) -> None:
     """A user may make a link of the cache or of a folder in it, but a clone may not bring one."""
-    from shlex import quote
-
     top = repo.main_top or repo.top
     for place in _links_of(cache):
         if place.is_relative_to(top) and _is_tracked(repo, place.relative_to(top).as_posix()):
+            from shlex import quote
+
             raise ConfigError(
                 f"'{printable(str(place))}' is a symbolic link that came with the clone, "
                 f"to '{printable(str(place.readlink()))}'",

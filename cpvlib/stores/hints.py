@@ -6,13 +6,20 @@ writing does nothing. So no command fails for it, and deleting one is always saf
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from cpvlib.base.typed import Any
+from cpvlib.base.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    try:
+        import _sqlite3 as sqlite3  # all of it but what turns dates into text, for which it loads datetime
+    except ImportError:
+        import sqlite3
 
 Row = tuple[Any, ...]
 _BUSY_S = 0.5

@@ -24,11 +24,11 @@ _UNSAFE = regex(r"[^A-Za-z0-9._-]")
 def log_path(team: str | None, model: str | None, common_dir: Path) -> Path:
     """The log of one repository, in the user's log folder: named for people, and by the repository's
     place."""
-    import zlib
+    from binascii import crc32
 
     from cpvlib.stores.userconfig import log_dir
 
-    place = f"{zlib.crc32(os.fsencode(common_dir)):08x}"  # hashlib, with OpenSSL, takes 3 ms to load
+    place = f"{crc32(os.fsencode(common_dir)):08x}"  # hashlib, with OpenSSL, takes 3 ms to load
     names = [_UNSAFE.sub("_", name)[:60] for name in (team, model) if name]
     return log_dir() / f"{'-'.join([*names, place])}.log"
 

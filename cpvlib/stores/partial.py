@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, field
@@ -89,7 +90,7 @@ class Partials:
     def keep(self, oid: str, nfiles: int, files: Mapping[str, str], size: int | None) -> Left:
         """A list of files to leave out, kept; it counts once `update` has it."""
         data = "\0".join(f"{files[path]} {path}" for path in sorted(files)).encode()
-        name = _md5(data)
+        name = md5_of(data)
         if not (self._pretends or (self._rows / name).exists()):
             try:
                 write_atomic(self._rows / name, data)
@@ -139,7 +140,7 @@ class Partials:
             data = (self._rows / left.rows).read_bytes()
         except OSError:
             data = b""
-        if _md5(data) == left.rows:
+        if md5_of(data) == left.rows:
             rows = data.decode().split("\0")
             return {row[_MD5_LENGTH + 1 :]: row[:_MD5_LENGTH] for row in rows}
         entries = self._listing(left.oid)
@@ -166,9 +167,3 @@ def _left(fields: Mapping[str, Any]) -> Left:
     if not isinstance(left.oid, str) or not isinstance(left.rows, str) or "/" in left.rows:
         raise TypeError("not what is left out of a folder")
     return left
-
-
-def _md5(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from cpvlib.base.errors import GitError, RepositoryError
@@ -172,6 +171,8 @@ class ObjectWriter:
 
 def _packed(kind: bytes, data: bytes) -> bytes:
     """An entry of a pack: type and size, 4 bits and then 7 bits a byte, then zlib. gitformat-pack(5)."""
+    import zlib
+
     size = len(data)
     head = bytearray([_TYPES[kind] << 4 | size & 15])
     size >>= 4
