@@ -59,7 +59,7 @@ def run(args: Namespace, ui: UI) -> int:
         conditions.append(Measured(args.best))
     series = chosen(args.series, default=frozenset(Series))
     gc.disable()  # ten thousand versions hold no cycles, and looking for some takes a sixth of the time
-    tags = Tags(ws, with_branch=template is None)
+    tags = Tags(ws, with_branch=template is None, with_brief=args.count is None or bool(conditions or order))
     by_series = [tags.versions([each]) for each in Series if each in series]
     if not any(by_series):
         ui.say("there are no versions yet (git cpv tag makes one)")

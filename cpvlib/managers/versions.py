@@ -20,6 +20,7 @@ from cpvlib.domain.version import Place, Series, TagName, Version
 
 if TYPE_CHECKING:
     from cpvlib.managers.workspace import Workspace
+    from cpvlib.stores.git.door import Asked
     from cpvlib.stores.git.refs import TagRecord
 
 LATEST = "latest"
@@ -47,11 +48,14 @@ class VersionRecord:
         pending: bool,
         pruned: bool = False,
         on_branch: bool | None = None,
+        brief: Brief | None = None,
     ) -> None:
         # Of a repository with ten thousand versions each is made, and this is four times as fast.
         state = self.__dict__
         state["place"], state["prefix"], state["source"] = place, prefix, source
         state["pending"], state["pruned"], state["on_branch"] = pending, pruned, on_branch
+        if brief is not None:
+            state["_brief"] = brief
 
     @cached_property
     def name(self) -> TagName:
@@ -110,10 +114,13 @@ class VersionRecord:
         """What a list needs of the manifest, in a third of the time."""
         state = self.__dict__  # before Python 3.12 cached_property takes a lock, and that as long as the rest
         if "_brief" not in state:
-            message = self.source.message
-            state["_brief"] = parse_brief(message) if self.source.annotated else Manifest(text=message).brief
+            state["_brief"] = _brief(self.source)
         brief: Brief = state["_brief"]
         return brief
+
+
+def _brief(tag: TagRecord) -> Brief:
+    return parse_brief(tag.message) if tag.annotated else Manifest(text=tag.message).brief
 
 
 @dataclass(frozen=True)
@@ -163,9 +170,10 @@ def find(ws: Workspace, text: str, series: Series | None = None) -> Found:
 
 
 class Tags:
-    """One reading of the tags, for a command that has several questions."""
+    """One reading of the tags, for a command that has several questions. `with_brief`: for all versions'
+    `brief`, which is read then while git reads on."""
 
-    def __init__(self, ws: Workspace, *, with_branch: bool = False) -> None:
+    def __init__(self, ws: Workspace, *, with_branch: bool = False, with_brief: bool = False) -> None:
         from cpvlib.stores.git import refs
 
         self._ws = ws
@@ -173,6 +181,9 @@ class Tags:
         self._tags: dict[str, TagRecord] = {}
         self._pending: dict[str, TagRecord] = {}
         self._placed: list[tuple[Place, TagRecord]] = []
+        self._briefs: dict[str, Brief] = {}
+        history = _ask_history(ws) if with_branch else None
+        self._on_branch: set[str] | None = set() if with_branch else None
         for tag in refs.each_tag(ws.repo, ["refs/tags", _PENDING]):  # names are read while git reads on
             if tag.ref.startswith(_PENDING):
                 self._pending[tag.ref.removeprefix(_PENDING)] = tag
@@ -180,7 +191,10 @@ class Tags:
             self._tags[tag.ref] = tag
             if tag.commit and (place := TagName.place(tag.name, prefix)):
                 self._placed.append((place, tag))
-        self._on_branch = _history(ws) if with_branch else None
+                if with_brief:
+                    self._briefs[tag.ref] = _brief(tag)
+        if history is not None:
+            self._on_branch = {*history.run().decode().split("\n")}
 
     def is_taken(self, name: TagName) -> bool:
         """Whether there is a tag of that name, a version or not."""
@@ -294,7 +308,7 @@ class Tags:
         on_branch = None if self._on_branch is None else tag.commit in self._on_branch
         if on_branch is False and self._ws.repo.is_shallow:
             on_branch = None  # the history that a shallow clone left out may hold it
-        return VersionRecord(place, self._prefix, tag, pending, pruned, on_branch)
+        return VersionRecord(place, self._prefix, tag, pending, pruned, on_branch, self._briefs.get(tag.ref))
 
     def _foreign(self, placed: Iterable[tuple[Place, TagRecord]]) -> set[str]:
         """Refs of tags without a manifest whose commit has no pointer of their series: a v3.7 of the code.
@@ -363,10 +377,8 @@ class Tags:
         return CheckpointNotFoundError(f"{what} '{text}'", hint=hint)
 
 
-def _history(ws: Workspace) -> set[str]:
-    """Every commit that HEAD contains. `for-each-ref --merged` takes three times as long."""
+def _ask_history(ws: Workspace) -> Asked | None:
+    """For every commit that HEAD contains. `for-each-ref --merged` takes three times as long."""
     head = ws.repo.head().commit
-    if head is None:
-        return set()
     # Without GIT_FLUSH rev-list writes each line by itself. git(1)
-    return set(ws.repo.git.text("rev-list", head, env={"GIT_FLUSH": "0"}).split("\n"))
+    return ws.repo.git.begin("rev-list", head, env={"GIT_FLUSH": "0"}) if head else None

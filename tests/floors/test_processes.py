@@ -41,12 +41,14 @@ def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
 
 
 def gits(repo: Shell, line: str) -> list[str]:
-    """The subcommands of the gits that the line starts, in order; those that git starts are its own."""
+    """The subcommands of the gits that the line starts, in order; those that git starts are its own. Two that
+    run at once tell of themselves in any order; their numbers tell which was the first."""
     trace = repo.cwd.parent / "trace"
     trace.unlink(missing_ok=True)
     repo.at(".", GIT_TRACE2_EVENT=str(trace)).ok(line)
     events = [json.loads(each) for each in trace.read_text().splitlines()]
-    return [event["name"] for event in events if event["event"] == "cmd_name" and "/" not in event["sid"]]
+    named = [event for event in events if event["event"] == "cmd_name" and "/" not in event["sid"]]
+    return [event["name"] for event in sorted(named, key=lambda event: int(event["sid"][-8:], 16))]
 
 
 def test_what_has_nothing_to_do(repo: Shell) -> None:
@@ -82,7 +84,7 @@ def test_a_version(repo: Shell) -> None:
         "ls-files",
         *("var", "mktag", "update-ref"),
     ]
-    assert gits(repo, "git-cpv list") == [*OPENING, "for-each-ref", "rev-list"]
+    assert gits(repo, "git-cpv list") == [*OPENING, "rev-list", "for-each-ref"]
 
 
 def test_a_new_model(repo: Shell) -> None:

@@ -272,7 +272,7 @@ def test_a_git_that_is_too_old(repo: Shell, programs: Path, command: str) -> Non
     """One that echoes the option it does not know, as git rev-parse did before 2.25."""
     old = programs / "git"
     old.write_text(
-        "#!/bin/sh\ncase $* in\nversion) echo git version 2.17.1;;\n"
+        '#!/bin/sh\ncase $* in\n*" version") echo git version 2.17.1;;\n'
         "*--show-object-format*) printf 'false\\ntrue\\nfalse\\n--show-object-format\\n';;\n"
         f'*) exec {shutil.which("git")} "$@";;\nesac\n'
     )

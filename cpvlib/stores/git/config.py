@@ -10,7 +10,7 @@ from pathlib import Path
 from cpvlib.base.errors import ConfigError
 from cpvlib.base.regex import regex
 from cpvlib.base.values import NamedTuple
-from cpvlib.stores.git.door import Git, last_word
+from cpvlib.stores.git.door import Asked, Git, last_word
 
 _LARGEST_BYTES = 1 << 20
 _TRUE = {"true", "yes", "on"}
@@ -37,10 +37,15 @@ class GitConfig:
         for setting in settings:
             self._by_key.setdefault(setting.key, []).append(setting)
 
+    @staticmethod
+    def ask(git: Git) -> Asked:
+        """The question that `load` has the answer of."""
+        return git.begin("config", "-z", "--list", "--show-scope")
+
     @classmethod
-    def load(cls, git: Git) -> GitConfig:
+    def load(cls, git: Git, asked: Asked | None = None) -> GitConfig:
         """All that git obeys in `git`'s folder, `git -c` included. Raises ConfigError. git-config(1)."""
-        done = git.ask("config", "-z", "--list", "--show-scope")
+        done = (asked or cls.ask(git)).answer()
         scoped = done.code != 129  # --show-scope came with git 2.26
         if not scoped:
             done = git.ask("config", "-z", "--list")

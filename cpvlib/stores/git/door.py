@@ -99,6 +99,48 @@ class Completed(NamedTuple):
 Trace = Callable[[Sequence[str], float, int], None]
 
 
+class Asked:
+    """A git that was asked something, and may not have answered yet."""
+
+    def __init__(self, git: Git, args: Sequence[str], process: Running) -> None:
+        self._git = git
+        self._cwd = git.cwd
+        self._args = args
+        self._process = process
+        self._started = perf_counter()
+
+    def answer(self, stdin: bytes | None = None) -> Completed:
+        """Waits for it; see `Git.ask`."""
+        with self._process as process:
+            try:
+                out, err = process.communicate(stdin)
+            except BaseException:  # Ctrl-C, for one: git goes with us
+                process.kill()
+                raise
+        code = process.wait()
+        if self._git.trace:
+            self._git.trace(self._args, perf_counter() - self._started, code)
+        if code == _DIED and not self._cwd.is_dir():
+            raise _no_folder(self._cwd)
+        return Completed(code, out or b"", os.fsdecode(err or b""))
+
+    def run(self) -> bytes:
+        """What it prints. Raises as `Git.run` does."""
+        done = self.answer()
+        if done.code:
+            raise failure(self._args, done)
+        return done.out
+
+    def drop(self) -> None:
+        """Nobody wants to know any more; who writes what nobody reads is ended by that."""
+        with self._process:
+            pass
+
+    def __del__(self) -> None:
+        if self._process.returncode is None:
+            self.drop()
+
+
 class Git:
     """Runs git in `cwd` with exactly `env` (see `clean_environment`).
 
@@ -121,21 +163,19 @@ class Git:
 
         `env` is laid over the usual one. Raises GitError where git itself can't be started.
         """
-        started = perf_counter()
         process = self._begin(
             args,
-            env={**self.env, **env} if env else self.env,
+            env=env,
             stdin=NOWHERE if stdin is None else PIPE,
             stdout=_stderr() if show else PIPE,
             stderr=None if show else PIPE,
         )
-        out, err = _talk(process, stdin)
-        code = process.wait()
-        if self.trace:
-            self.trace(args, perf_counter() - started, code)
-        if code == _DIED and not self.cwd.is_dir():
-            raise _no_folder(self.cwd)
-        return Completed(code, out or b"", os.fsdecode(err or b""))
+        return Asked(self, args, process).answer(stdin)
+
+    def begin(self, *args: str, env: Mapping[str, str] | None = None) -> Asked:
+        """Asks, as `ask` does, and goes on: the answer is taken later, while git and this process work at
+        once. What is not taken any more must be dropped."""
+        return Asked(self, args, self._begin(args, env=env, stderr=PIPE))
 
     def run(
         self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None, show: bool = False
@@ -180,11 +220,9 @@ class Git:
         stdout: int = PIPE,
         stderr: int | None = NOWHERE,
     ) -> Running:
-        words = ["git", "-C", os.fspath(self.cwd), *args]
+        words, env = ["git", "-C", os.fspath(self.cwd), *args], {**self.env, **env} if env else self.env
         try:
-            return start_process(
-                words, self.env if env is None else env, stdin=stdin, stdout=stdout, stderr=stderr
-            )
+            return start_process(words, env, stdin=stdin, stdout=stdout, stderr=stderr)
         except OSError as error:
             raise _not_started(error) from error
 
@@ -202,15 +240,6 @@ class Git:
 
     def _before_hook_run(self) -> bool:
         return (version(self) or (9, 9)) < (2, 36)
-
-
-def _talk(process: Running, stdin: bytes | None) -> tuple[bytes | None, bytes | None]:
-    with process:
-        try:
-            return process.communicate(stdin)
-        except BaseException:  # Ctrl-C, for one: git goes with us
-            process.kill()
-            raise
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:

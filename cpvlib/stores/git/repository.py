@@ -13,7 +13,17 @@ from cpvlib.base.errors import GitError, RepositoryError
 from cpvlib.base.regex import regex
 from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.config import GitConfig
-from cpvlib.stores.git.door import OLDEST, Git, Trace, clean_environment, failure, last_word, version
+from cpvlib.stores.git.door import (
+    OLDEST,
+    Asked,
+    Completed,
+    Git,
+    Trace,
+    clean_environment,
+    failure,
+    last_word,
+    version,
+)
 from cpvlib.stores.git.objects import ObjectReader
 
 __all__ = ["GitConfig", "GitRepository", "Head"]
@@ -57,7 +67,7 @@ class GitRepository:
     HEAD is read once and remembered; `forget` makes the next `head` look again.
     """
 
-    def __init__(self, git: Git, facts: _Facts) -> None:
+    def __init__(self, git: Git, facts: _Facts, config: Asked | None = None) -> None:
         self.git = git
         self.top = facts.top
         self.git_dir = facts.git_dir
@@ -70,6 +80,7 @@ class GitRepository:
         self.written: set[str] = set()
         """Ids of objects that were written through here."""
         self._head = facts.head
+        self._config = config
 
     @classmethod
     def discover(
@@ -86,20 +97,24 @@ class GitRepository:
         cwd = Path(os.path.realpath(cwd))
         git = Git(cwd, clean_environment(environ), trace)
         told = _told(environ, cwd)
+        asked, config = git.begin("rev-parse", *_FACTS), GitConfig.ask(git)  # both are at work at once
         try:
-            facts = _facts(git)
-        except RepositoryError:
-            if not told:
+            facts = _facts(git, asked.answer())
+        except BaseException as error:
+            config.drop()
+            if not told or not isinstance(error, RepositoryError):
                 raise
             facts = None
         if facts and not _meant(told, facts, cwd):
             git.cwd = facts.top
-            return cls(git, facts)
+            return cls(git, facts, config)
+        if facts:
+            config.drop()
         git.env.update(told)
         top = Path(os.path.realpath(told.get("GIT_WORK_TREE", cwd)))
         if top.is_dir() and not cwd.is_relative_to(top):
             git.cwd = top  # where git itself goes, from wherever it was called
-        facts = _facts(git)
+        facts = _facts(git, git.ask("rev-parse", *_FACTS))
         git.env.update(GIT_DIR=os.fspath(facts.git_dir), GIT_WORK_TREE=os.fspath(facts.top))
         git.cwd = facts.top
         return cls(git, facts)
@@ -107,7 +122,8 @@ class GitRepository:
     @cached_property
     def config(self) -> GitConfig:
         """git's configuration as of the first look."""
-        return GitConfig.load(self.git)
+        asked, self._config = self._config, None
+        return GitConfig.load(self.git, asked)
 
     @cached_property
     def objects(self) -> ObjectReader:
@@ -119,6 +135,7 @@ class GitRepository:
         reader = self.__dict__.pop("objects", None)
         if reader is not None:
             reader.close()
+        self._drop_config()
 
     def head(self) -> Head:
         """Where HEAD is."""
@@ -144,6 +161,12 @@ class GitRepository:
         """HEAD, or git's configuration, may have changed."""
         self._head = None
         self.__dict__.pop("config", None)
+        self._drop_config()
+
+    def _drop_config(self) -> None:
+        asked, self._config = self._config, None
+        if asked is not None:
+            asked.drop()
 
     def resolve(self, rev: str) -> str | None:
         """The commit that a revision names, tags peeled; None where it names none. gitrevisions(7).
@@ -225,8 +248,7 @@ def _meant(told: Mapping[str, str], facts: _Facts, cwd: Path) -> bool:
     return cwd.is_relative_to(top) and top.is_relative_to(facts.top)
 
 
-def _facts(git: Git) -> _Facts:
-    done = git.ask("rev-parse", *_FACTS)
+def _facts(git: Git, done: Completed) -> _Facts:
     parts = os.fsdecode(done.out).split(f"\n{_END}\n")
     words = parts[0].split()
     if len(words) < 4:
