@@ -4,7 +4,7 @@ quicker to make.
 Python's own writes the methods of each class as source and compiles that, 0.2 to 0.5 ms for each, whenever
 the program starts: with eighty such classes a third of a short command. Here all classes share methods that
 go by the names of the fields. Only what is used is here: frozen or not, ordered or not, defaults, factories,
-what `repr` shows.
+what `repr` shows, what is compared.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ else:
     _ORDER = (operator.lt, operator.le, operator.gt, operator.ge)
 
     class _Field:
-        def __init__(self, default=_NOTHING, default_factory=None, repr=True):  # noqa: A002
+        def __init__(self, default=_NOTHING, default_factory=None, repr=True, compare=True):  # noqa: A002
             self.default = default
             self.default_factory = default_factory
             self.repr = repr
+            self.compare = compare
 
     field = _Field
 
@@ -36,7 +37,8 @@ else:
         if cls is None:
             return lambda cls: dataclass(cls, frozen=frozen, order=order)
         fields = _fields(cls)
-        values = operator.attrgetter(*fields) if fields else lambda _: ()
+        compared = [name for name, each in fields.items() if each.compare]
+        values = operator.attrgetter(*compared) if compared else lambda _: ()
         methods = {"__init__": _init(cls.__name__, fields), "__repr__": _repr}
         for compare in (operator.eq, *(_ORDER if order else ())):
             methods[f"__{compare.__name__}__"] = _comparison(compare, values)

@@ -44,7 +44,7 @@ class Content:
     seen: Mapping[str, FileStat] = field(default_factory=dict, repr=False)
     absent: Mapping[str, str] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
-    is_settled: bool = False
+    is_settled: bool = field(default=False, compare=False)
 
     @property
     def is_dir(self) -> bool:

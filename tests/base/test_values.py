@@ -46,6 +46,7 @@ def classes(dataclass: Make, field: Make) -> dict[str, type[Any]]:
     class Version:
         major: int
         minor: int = 1
+        note: str = field(default="", compare=False)
 
     @dataclass
     class Open:
@@ -99,6 +100,8 @@ def test_order_goes_by_the_fields(made: dict[str, Any]) -> None:
     version, point = made["Version"], made["Point"]
     some = [version(1, 10), version(0, 3), version(1, 9)]
     assert sorted(some) == [version(0, 3), version(1, 9), version(1, 10)]
+    assert (version(1, note="a") == version(1), len({version(1, note="a"), version(1)})) == (True, 1)
+    assert not version(1) < version(1, note="a")
     assert (max(some), version(1) <= version(1), version(1) >= version(2)) == (version(1, 10), True, False)
     for wrong in (lambda: version(1) < 1, lambda: point(1) < point(2)):
         with pytest.raises(TypeError):
