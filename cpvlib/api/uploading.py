@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cpvlib.api.manager import Manager, Work, open_workspace
 from cpvlib.api.options import InitOptions, StrPath, UploadOptions, path_of
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.packed import in_order
 from cpvlib.domain.text import human_size, listed, plural
 from cpvlib.domain.version import Series
 
@@ -125,7 +126,7 @@ def carry_out(ws: Workspace, work: Work, request: PushRequest) -> str:
         work.voice.close(f"would upload {changed} and commit to '{plan.branch}': {plan.message}")
         return plan.tip or ""
     result = push(ws, plan, request, progress=work.voice)
-    for oid, proof in sorted(result.stored.proofs.items()):
+    for oid, proof in in_order(result.stored.proofs):
         work.voice.detail(f"{oid}: {proof.how}")
     work.voice.close(_told(result))
     return _commit_of(result)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from queue import Empty, SimpleQueue
 
-from cpvlib.base.typed import TypeVar
+from cpvlib.base.typed import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,25 +39,29 @@ class Crew:
             raise Cancelled
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
-        """`(item, work(item))` as each is done, in any order; items are handed out in theirs.
+        """`(item, work(item))` as each is done, in any order; items are handed out in theirs, and asked for
+        when they are: from any thread, one at a time.
 
         The first failure is raised here after no more work is handed out and the work under way has ended, or
         has had ten seconds to `check` and clean up after itself; after Ctrl-C it has one. Used once for a
         crew.
         """
-        todo = deque(items)
-        count = len(todo)
-        done: SimpleQueue[tuple[T, R | None, BaseException | None]] = SimpleQueue()
-        threads = [
-            threading.Thread(target=self._work, args=(work, todo, done), daemon=True)
-            for _ in range(min(self._threads, count))
-        ]
+        rest = iter(items)
+        first = list(islice(rest, self._threads))
+        take = _handing_out(chain(first, rest))
+        done: SimpleQueue[tuple[T, R | None, BaseException | None] | None] = SimpleQueue()
+        threads = [threading.Thread(target=self._work, args=(work, take, done), daemon=True) for _ in first]
+        n_working = len(threads)
         grace_s = 0.0
         try:
             for thread in threads:
                 thread.start()
-            for _ in range(count):
-                item, result, error = _next(done)
+            while n_working:
+                found = _next(done)
+                if found is None:
+                    n_working -= 1
+                    continue
+                item, result, error = found
                 if error is not None:
                     raise error
                 yield item, result  # type: ignore[misc]  # no error means that work returned an R
@@ -74,19 +78,30 @@ class Crew:
     def _work(
         self,
         work: Callable[[T], R],
-        todo: deque[T],
-        done: SimpleQueue[tuple[T, R | None, BaseException | None]],
+        take: Callable[[], list[T]],
+        done: SimpleQueue[tuple[T, R | None, BaseException | None] | None],
     ) -> None:
-        while not self._stopped.is_set():
-            try:
-                item = todo.popleft()
-            except IndexError:
-                return
-            try:
+        item: Any = None
+        try:
+            while not self._stopped.is_set():
+                if not (some := take()):
+                    done.put(None)
+                    return
+                item = some[0]
                 done.put((item, work(item), None))
-            except BaseException as error:
-                done.put((item, None, error))
-                return
+        except BaseException as error:
+            done.put((item, None, error))
+
+
+def _handing_out(items: Iterator[T]) -> Callable[[], list[T]]:
+    """Gives the next item, alone in a list, or an empty one where none is left. For any thread."""
+    lock = threading.Lock()
+
+    def take() -> list[T]:
+        with lock:
+            return list(islice(items, 1))
+
+    return take
 
 
 def _next(done: SimpleQueue[T]) -> T:

@@ -137,10 +137,11 @@ def _amounts(ahead: Outlook) -> str:
 
 
 def _tell(ui: UI, result: PushResult, seconds: float) -> None:
+    from cpvlib.base.packed import in_order
     from cpvlib.cli.publishing import tell_versions
     from cpvlib.domain.text import printable
 
-    for oid, proof in sorted(result.stored.proofs.items()):
+    for oid, proof in in_order(result.stored.proofs):
         ui.detail(f"{oid}: {proof.how}")
     if ui.json_wanted:
         ui.json(_result_facts(result))

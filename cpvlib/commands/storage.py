@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cpvlib.base.errors import DONE, UsageError
+from cpvlib.base.packed import in_order
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.cli.options import DRY_RUN, JOBS, OUTPUT
 from cpvlib.cli.record import Command, Complete, Example, Group, operand
@@ -81,7 +82,7 @@ def _move(ws: Workspace, args: Namespace, ui: UI) -> int:
         _tell_plan(plan, ui)
         return DONE
     moved = move(ws, plan, progress=progress, jobs=args.jobs)
-    for oid, proof in sorted(moved.stored.proofs.items()):
+    for oid, proof in in_order(moved.stored.proofs):
         ui.detail(f"{oid}: {proof.how}")
     if ui.json_wanted:
         ui.json({**_plan_facts(plan), "sent": moved.stored.n_sent, "commit": moved.commit})

@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
+from cpvlib.base.packed import Names, Numbers, Sizes
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.blocks import WORTH_BYTES
+from cpvlib.domain.oids import Oids
 from cpvlib.domain.pointer import OutEntry, Pointer
 from cpvlib.domain.text import listed, plural, printable
 from cpvlib.managers import generation
@@ -37,7 +39,7 @@ class Stored:
             self.n_sent + other.n_sent,
             self.sent_bytes + other.sent_bytes,
             self.n_present + other.n_present,
-            {**self.proofs, **other.proofs},
+            {**self.proofs, **other.proofs} if self.proofs and other.proofs else self.proofs or other.proofs,
             self.copied_bytes + other.copied_bytes,
         )
 
@@ -46,7 +48,8 @@ class Stored:
 class _Lane:
     """Entries of one layout: today's, or DVC 2's, whose objects lie elsewhere in cache and storage alike.
 
-    `without` are files of folders, by their listing's oid, that are none of its objects.
+    `without` are files of folders, by their listing's oid, that are none of its objects; `files` are more of
+    them.
     """
 
     ws: Workspace
@@ -54,6 +57,7 @@ class _Lane:
     cache: ObjectCache
     key: Callable[[str], str]
     without: Mapping[str, Collection[str]] = field(default_factory=dict)
+    files: Collection[str] = ()
 
     @property
     def named_by_md5(self) -> bool:
@@ -69,21 +73,18 @@ class _Lane:
             raise StorageError(f"the listing '{oid}' of a folder can't be read back from the cache")
         return listing
 
-    def objects(self, known: Collection[str] = frozenset()) -> dict[str, int | None]:
+    def objects(self, known: Collection[str] = frozenset()) -> Sizes:
         """All of the entries, with their sizes as far as they tell; of folders' files those not `known`."""
-        found: dict[str, int | None] = {}
+        named = {entry.oid: None if entry.is_dir else entry.size for entry in self.entries if entry.oid}
+        oids = Oids(self.files)
         for entry in self.entries:
-            if entry.oid is None:
-                continue
-            if entry.is_dir:
-                found[entry.oid] = None
-                entries = self.listing(entry.oid).entries
+            if entry.is_dir and entry.oid is not None:
                 absent = self.without.get(entry.oid) or ()
-                for path, oid in entries.items():
+                for path, oid in self.listing(entry.oid).entries.items():
                     if oid not in known and path not in absent:
-                        found.setdefault(oid)
-            else:
-                found[entry.oid] = entry.size
+                        oids.add(oid)
+        found = Sizes((oid, None) for oid in oids)
+        found.update(named)
         return found
 
     def download(self, wanted: Mapping[str, int | None], progress: Progress, jobs: int | None) -> int:
@@ -177,7 +178,7 @@ def fetch(
     entries: Iterable[OutEntry],
     *,
     without: Mapping[str, Collection[str]] | None = None,
-    files: Iterable[str] = (),
+    files: Collection[str] = (),
     progress: Progress | None = None,
     jobs: int | None = None,
 ) -> tuple[int, int]:
@@ -190,10 +191,10 @@ def fetch(
     """
     ws.cache.partials.sweep()
     n_fetched = n_bytes = 0
-    for lane in _lanes(ws, [*entries, *(OutEntry("", oid) for oid in files)]):
+    for lane in _lanes(ws, entries, files):
         lane = replace(lane, without=without or {})
         wanted = lane.objects()
-        missing = {oid: wanted[oid] for oid in lane.cache.missing(wanted)}
+        missing = Sizes((oid, wanted[oid]) for oid in lane.cache.missing(wanted))
         if missing:
             n_bytes += lane.download(missing, progress or Silent(), jobs)
             n_fetched += len(missing)
@@ -225,7 +226,7 @@ def store(
     if pending:
         look_for_folder(ws, check=check)
     asks_folders = not check and any(entry.is_dir for entry in pending)
-    known = confirmed_before(ws, dict.fromkeys([*since, *ws.confirmed.lately])) if asks_folders else set()
+    known = confirmed_before(ws, dict.fromkeys([*since, *ws.confirmed.lately])) if asks_folders else ()
     stored = Stored()
     for lane in _lanes(ws, pending):
         stored += _store(lane, sources or {}, known, check, progress or Silent(), jobs)
@@ -251,7 +252,7 @@ def look_for_folder(ws: Workspace, *, check: bool) -> None:
 def _store(
     lane: _Lane,
     sources: Mapping[str, Source],
-    known: set[str],
+    known: Collection[str],
     check: bool,
     progress: Progress,
     jobs: int | None,
@@ -270,8 +271,9 @@ def _store(
     prove = check and lane.named_by_md5
     there = transfer.present(storage, wanted, progress, jobs, key=lane.key, prove=prove, weigh=weigh)
     n_present = len(there)
-    to_send = _sources(lane, [oid for oid in wanted if oid not in there], sources)
-    del wanted, there
+    absent = Names.of(oid for oid in wanted if oid not in there) if there else wanted
+    to_send = _sources(lane, absent, sources)
+    del wanted, there, absent
     likenesses = Likenesses(lane.ws, storage)
     proofs = transfer.upload(
         storage, to_send, progress, jobs, sizes=to_send.sizes, key=lane.key, known=likenesses.known
@@ -332,21 +334,23 @@ def _absent(
     return absent.keys() - transfer.present(lane.ws.storage(), absent, progress, jobs, key=lane.key)
 
 
-def _lanes(ws: Workspace, entries: Iterable[OutEntry]) -> Iterator[_Lane]:
+def _lanes(ws: Workspace, entries: Iterable[OutEntry], files: Collection[str] = ()) -> Iterator[_Lane]:
+    """Of the entries, and of single `files` of today's layout."""
     entries = list(entries)
     for legacy in (False, True):
         chosen = tuple(entry for entry in entries if entry.legacy is legacy)
-        if chosen:
+        more = () if legacy else files
+        if chosen or more:
             from cpvlib.stores.storage.protocol import files_key, legacy_key
 
-            key = legacy_key if legacy else files_key
-            yield _Lane(ws, chosen, cache_of(ws, chosen[0]), key)
+            cache, key = (ws.cache.legacy, legacy_key) if legacy else (ws.cache, files_key)
+            yield _Lane(ws, chosen, cache, key, files=more)
 
 
-def confirmed_before(ws: Workspace, oids: Iterable[str]) -> set[str]:
+def confirmed_before(ws: Workspace, oids: Iterable[str]) -> Oids:
     """Objects that earlier, confirmed folders named: asked only of the cache, for it saves time and proves
     nothing."""
-    known: set[str] = set()
+    known = Oids()
     for oid in oids:
         if ws.confirmed.has(oid):
             known.add(oid)
@@ -359,7 +363,7 @@ class _Sources(Mapping[str, "Source"]):
     """Where to read each object that is to be sent, made when asked for: there may be hundreds of
     thousands. `sizes` are those of all of them, in bytes."""
 
-    def __init__(self, sizes: Mapping[str, int], given: Mapping[str, Source], cache: ObjectCache) -> None:
+    def __init__(self, sizes: Numbers, given: Mapping[str, Source], cache: ObjectCache) -> None:
         self.sizes = sizes
         self._given = given
         self._cache = cache
@@ -387,7 +391,8 @@ def _sources(lane: _Lane, oids: Collection[str], given: Mapping[str, Source]) ->
             "are neither in the cache nor at the storage",
             hint="push from the clone that made them, or bring the files back and push again",
         )
-    return _Sources(sizes | {oid: source.size for oid, source in found.items()}, found, lane.cache)
+    sizes.update({oid: source.size for oid, source in found.items()})
+    return _Sources(sizes, found, lane.cache)
 
 
 def _in_worktree(ws: Workspace, oids: Collection[str]) -> dict[str, Source]:

@@ -38,7 +38,8 @@ def look_ahead(ws: Workspace, changes: Iterable[Change], *, check: bool = False)
         return Outlook()
     sizes = {oid: size for change in changes for oid, size in _sizes(change.content).items()}
     before = [change.before for change in changes if change.before]
-    known = set() if check else objects.confirmed_before(ws, before) & sizes.keys()
+    stored = () if check else objects.confirmed_before(ws, before)
+    known = {oid for oid in sizes if oid in stored}
     storage = ws.storage()
     unknown = {oid: size for oid, size in sizes.items() if oid not in known}
     there = known | transfer.present(storage, unknown, prove=check)

@@ -14,6 +14,7 @@ from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
+from cpvlib.domain.oids import Oids
 from cpvlib.domain.text import listed
 from cpvlib.managers import absence, generation, objects
 from cpvlib.managers.pickling import NO_PICKLES, Pickles, look_at_plan
@@ -313,7 +314,7 @@ def fetch(
         ws,
         [*plan.entries, *more],
         without=_not_needed(ws, plan.steps),
-        files={md5 for fill in plan.fills for md5 in fill.files.values()},
+        files=Oids(md5 for fill in plan.fills for md5 in fill.files.values()),
         progress=progress,
         jobs=jobs,
     )

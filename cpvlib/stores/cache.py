@@ -20,10 +20,12 @@ from operator import itemgetter
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError, StorageError
+from cpvlib.base.packed import Numbers, Packed
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.regex import regex
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.listing import Listing, parse_listing
+from cpvlib.domain.oids import Oids
 from cpvlib.stores import files, hashing
 from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.cacherecords import Records
@@ -109,25 +111,39 @@ class ObjectCache:
         self, oids: Collection[str], *, progress: Progress | None = None, jobs: int | None = None
     ) -> list[str]:
         """Those of `oids` that are not here; wrong ones, which are set aside, are among them."""
-        sound = self.sound(oids, progress=progress, jobs=jobs)
-        return [oid for oid in oids if oid not in sound]
+        lost: set[str] = set()
+        wrong = self._judge(oids, lambda oid, found: None, lost.update, progress, jobs)
+        lost.update(wrong)
+        return [oid for oid in oids if oid in lost] if lost else []
 
     def sound(
         self, oids: Iterable[str], *, progress: Progress | None = None, jobs: int | None = None
-    ) -> dict[str, int]:
+    ) -> Numbers:
         """The others, with their sizes in bytes."""
-        sizes: dict[str, int] = {}
+        sizes = Numbers()
+        wrong = set(self._judge(oids, sizes.add, lambda absent: None, progress, jobs))
+        return Numbers(row for row in sizes.items() if row[0] not in wrong) if wrong else sizes
+
+    def _judge(
+        self,
+        oids: Iterable[str],
+        there: Callable[[str, int], object],
+        absent: Callable[[Collection[str]], object],
+        progress: Progress | None,
+        jobs: int | None,
+    ) -> list[str]:
+        """Tells of the objects that are there, right or wrong, and of those that are not. Returns, and sets
+        aside, the wrong ones."""
         doubtful = []
         for group in self._grouped(oids):
-            there = list(self._there(group))
-            self._records.load([self._key(oid) for oid, _ in there])
-            for oid, found in there:
-                sizes[oid] = found.size
-                if not self._records.stands(self._key(oid), found):
-                    doubtful.append((oid, found.size))
-        for oid in self._wrong(doubtful, progress or Silent(), jobs or self._jobs) if doubtful else ():
-            del sizes[oid]
-        return sizes
+            found = dict(self._there(group))
+            absent([oid for oid in group if oid not in found])
+            self._records.load([self._key(oid) for oid in found])
+            for oid, st in found.items():
+                there(oid, st.size)
+                if not self._records.stands(self._key(oid), st):
+                    doubtful.append((oid, st.size))
+        return self._wrong(doubtful, progress or Silent(), jobs or self._jobs) if doubtful else []
 
     def size(self, oid: str) -> int | None:
         """In bytes, or None where there is no such object; a wrong one may answer."""
@@ -284,13 +300,14 @@ class ObjectCache:
 
     def _grouped(self, oids: Iterable[str]) -> Iterator[list[str]]:
         """By the folder that they lie in."""
-        return (list(group) for _, group in groupby(sorted(oids), itemgetter(slice(2))))
+        ordered = oids if isinstance(oids, Packed | Oids) else sorted(oids)
+        return (list(group) for _, group in groupby(ordered, itemgetter(slice(2))))
 
     def _there(self, oids: Sequence[str]) -> Iterator[tuple[str, FileStat]]:
         """Those of one folder's objects that are here, right or wrong."""
         begin = oids[0][:2]
         place = self._where(oids[0])[: -len(oids[0]) + 2]
-        for name in files.names_in(place, [oid[2:] for oid in oids]):
+        for name in sorted(files.names_in(place, [oid[2:] for oid in oids])):
             if found := self._stat(begin + name):
                 yield begin + name, found
 

@@ -12,6 +12,7 @@ from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.absent import still_absent
 from cpvlib.domain.listing import Md5s, folder_oid, listing_oid, render_listing
+from cpvlib.domain.oids import Oids
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import hashing
 from cpvlib.stores.files import DiskFullError, StrPath
@@ -233,7 +234,7 @@ class Keeper:
         named = self._reading.named
         if self._mode == "none":
             return self._reading.unnamed
-        lacking = set(self._cache.missing(set(named.values()).difference(self._stored)))
+        lacking = set(self._cache.missing(Oids(md5 for md5 in named.values() if md5 not in self._stored)))
         again = [relpath for relpath, md5 in named.items() if md5 in lacking] if lacking else ()
         return Names.of(sorted((*again, *self._reading.unnamed))) if again else self._reading.unnamed
 
@@ -257,7 +258,8 @@ class Keeper:
         if self._mode != "none" and not self._is_full:
             return
         named = self._reading.named
-        lacking = set(named.values() if self._mode == "none" else self._cache.missing(set(named.values())))
+        kept = Oids(named.values())
+        lacking = kept if self._mode == "none" else set(self._cache.missing(kept))
         for relpath, md5 in named.items():
             if md5 in lacking:
                 self.uncached[md5] = FileSource(self._reading.path(relpath), self._reading.stat(relpath))

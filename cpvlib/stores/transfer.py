@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from cpvlib.base.errors import StorageError
+from cpvlib.base.packed import Sizes, in_order
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import Protocol, TypeVar
@@ -21,6 +24,7 @@ from cpvlib.stores.storage.protocol import (
     ObjectMissingError,
     OnBytes,
     Proof,
+    Proofs,
     Source,
     Storage,
     files_key,
@@ -31,9 +35,12 @@ _SLACK_BYTES = 16 << 20
 
 KeyOf = Callable[[str], str]
 Begin = Callable[[str, Path], Collection[Span]]
+Weigh = Callable[[Collection[str]], Mapping[str, int]]
+Rows = Callable[[], Iterable[tuple[str, "int | None"]]]
+"""Oids and sizes, as often as they are asked for."""
 
 _FEW_BYTES = 256 << 10
-_ASKED_AT_ONCE = 1 << 15
+_SOME = 1 << 15
 
 
 def _nothing(oid: str, path: Path) -> Collection[Span]:
@@ -95,7 +102,7 @@ def present(
     *,
     key: KeyOf = files_key,
     prove: bool = False,
-    weigh: Callable[[Collection[str]], Mapping[str, int]] = lambda oids: {},
+    weigh: Weigh = lambda oids: {},
 ) -> set[str]:
     """The oids of `wanted` that storage holds, in the size that is wanted where that is known: of those that
     it holds `weigh` may know more.
@@ -106,14 +113,9 @@ def present(
     progress = progress or Silent()
     progress.begin("checking storage", 0, 0)
     try:
-        sizes = storage.has([key(oid) for oid in wanted])
-        found = set()
-        for oid, size in wanted.items() if sizes else ():
-            there = sizes.get(key(oid))
-            if there is not None and size in (None, there):
-                found.add(oid)
-        weights = weigh([oid for oid in found if wanted[oid] is None])
-        found -= {oid for oid, size in weights.items() if size != sizes[key(oid)]}
+        found: set[str] = set()
+        for part in _some_at_once(wanted) if storage.is_near else (wanted,):
+            found |= _held(storage, part, key, weigh)
         if prove:
             crew = Crew(min(jobs or storage.jobs, storage.jobs))
             md5s = crew.each(lambda oid: storage.proven_md5(key(oid)), sorted(found))
@@ -121,6 +123,17 @@ def present(
     finally:
         progress.end()
     return found
+
+
+def _held(storage: Storage, wanted: Mapping[str, int | None], key: KeyOf, weigh: Weigh) -> set[str]:
+    """Those that storage holds in the right size."""
+    sizes = storage.has([key(oid) for oid in wanted])
+    if not sizes:
+        return set()
+    there = {oid: sizes[at] for oid in wanted if (at := key(oid)) in sizes}
+    found = {oid for oid, size in there.items() if wanted[oid] in (None, size)}
+    weights = weigh([oid for oid in found if wanted[oid] is None])
+    return found - {oid for oid, size in weights.items() if size != there[oid]}
 
 
 def upload(
@@ -132,7 +145,7 @@ def upload(
     sizes: Mapping[str, int] | None = None,
     key: KeyOf = files_key,
     known: Callable[[str, Source], Known] = lambda oid, source: UNKNOWN,
-) -> dict[str, Proof]:
+) -> Proofs:
     """Store every source under its oid and say how each was proved.
 
     `sizes` are those of the sources, where they are known without asking each.
@@ -144,12 +157,10 @@ def upload(
     progress = progress or Silent()
     if sizes is None:
         sizes = {oid: source.size for oid, source in sources.items()}
-    folders, files = _split(_largest_first(sizes))
-    proofs: dict[str, Proof] = {}
-    kinds: dict[Proof, Proof] = {}  # a few, for any number of objects
+    proofs = Proofs()
     progress.begin("uploading", sum(sizes.values()), len(sizes))
     try:
-        for oids in (files, folders):
+        for is_folder in (False, True):
             crew = Crew(min(jobs or storage.jobs, storage.jobs))
             on_bytes = _counted(crew, progress)
 
@@ -157,10 +168,11 @@ def upload(
                 source, md5 = sources[oid], oid.removesuffix(".dir")
                 proof = storage.put(key(oid), source, md5=md5, known=known(oid, source), on_bytes=on_bytes)
                 progress.advance(n_files=1)
-                return kinds.setdefault(proof, proof)
+                return proof
 
             with storage.together():
-                proofs.update(_each(crew, storage, send, {oid: sizes[oid] for oid in oids}))
+                for oid, proof in _each(crew, storage, send, partial(_of_kind, sizes, is_folder)):
+                    proofs.add(oid, proof)
     finally:
         progress.end()
     return proofs
@@ -198,7 +210,7 @@ def download(
 
     progress.begin("downloading", sum(size or 0 for size in sizes.values()), len(sizes))
     try:
-        return sum(size for _, size in _each(crew, storage, fetch, sizes))
+        return sum(size for _, size in _each(crew, storage, fetch, sizes.items))
     finally:
         target.settle()
         progress.end()
@@ -300,26 +312,44 @@ def _sizes(storage: Storage, wanted: Mapping[str, int | None], key: KeyOf) -> Ma
     """The sizes as far as they are known; of a storage that is near, as they are."""
     if not storage.is_near:
         return wanted
-    sizes: dict[str, int | None] = {}
-    ordered = sorted(wanted)
-    for start in range(0, len(ordered), _ASKED_AT_ONCE):
-        part = ordered[start : start + _ASKED_AT_ONCE]
+    sizes = Sizes()
+    for part in _some_at_once(wanted):
         found = storage.has([key(oid) for oid in part])
-        sizes.update((oid, found.get(key(oid))) for oid in part)
+        for oid in part:
+            sizes.add(oid, found.get(key(oid)))
     return sizes
 
 
-def _each(
-    crew: Crew, storage: Storage, work: Callable[[str], R], sizes: Mapping[str, int | None]
-) -> Iterator[tuple[str, R]]:
+def _some_at_once(wanted: Mapping[str, int | None]) -> Iterator[Mapping[str, int | None]]:
+    rows = iter(in_order(wanted))
+    while part := dict(islice(rows, _SOME)):
+        yield part
+
+
+def _each(crew: Crew, storage: Storage, work: Callable[[str], R], rows: Rows) -> Iterator[tuple[str, R]]:
     """`(oid, work(oid))` of all, by the crew; what is small and near, in this thread."""
-    large = {}
-    for oid, size in sizes.items():
-        if storage.is_near and _is_small(size):
+    if not storage.is_near:
+        yield from crew.each(work, _largest_first(rows))
+        return
+    for oid, size in rows():
+        if _is_small(size):
             yield oid, work(oid)
-        else:
-            large[oid] = size
-    yield from crew.each(work, _largest_first(large))
+    yield from crew.each(work, _largest_first(lambda: (row for row in rows() if not _is_small(row[1]))))
+
+
+def _largest_first(rows: Rows) -> Iterator[str]:
+    """The long ones begin early, so that no thread is left alone with one at the end. Of very many, those
+    that are not long come by size some at a time."""
+    long = sorted((-(size or 0), oid) for oid, size in rows() if size and not _is_small(size))
+    yield from (oid for _, oid in long)
+    rest = (row for row in rows() if not row[1] or _is_small(row[1]))
+    while part := sorted(islice(rest, _SOME), key=lambda row: -(row[1] or 0)):
+        yield from (oid for oid, _ in part)
+
+
+def _of_kind(sizes: Mapping[str, int], is_folder: bool) -> Iterator[tuple[str, int]]:
+    """Folders, or files."""
+    return (row for row in sizes.items() if row[0].endswith(".dir") is is_folder)
 
 
 def _is_small(size: int | None) -> bool:
@@ -379,12 +409,3 @@ def _counted(crew: Crew, progress: Progress) -> OnBytes:
         progress.advance(n_bytes)
 
     return on_bytes
-
-
-def _largest_first(sizes: Mapping[str, int | None] | Mapping[str, int]) -> list[str]:
-    """The long ones begin early, so that no thread is left alone with one at the end."""
-    return sorted(sizes, key=lambda oid: -(sizes[oid] or 0))
-
-
-def _split(oids: Collection[str]) -> tuple[list[str], list[str]]:
-    return [oid for oid in oids if oid.endswith(".dir")], [oid for oid in oids if not oid.endswith(".dir")]

@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cpvlib.base.errors import StorageError
+from cpvlib.base.packed import Packed
 from cpvlib.base.typed import BinaryIO, Protocol
 from cpvlib.base.values import dataclass
 from cpvlib.domain.delta import Piece
@@ -91,6 +92,26 @@ class Proof:
 
     how: str
     copied_bytes: int = 0
+
+
+class Proofs(Packed[Proof]):
+    """How each object was confirmed, by its oid."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _pack(values: list[Proof]) -> bytes:
+        return "\n".join([f"{proof.copied_bytes} {proof.how}" for proof in values]).encode()
+
+    @staticmethod
+    def _unpack(data: bytes, count: int) -> list[Proof]:
+        rows = data.decode().split("\n")
+        proofs = {row: _proof(*row.split(" ", 1)) for row in set(rows)}  # a few, for any number of objects
+        return [proofs[row] for row in rows]
+
+
+def _proof(copied_bytes: str, how: str) -> Proof:
+    return Proof(how, int(copied_bytes))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,58 @@
+"""Sets of very many oids, in sixteen bytes each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+_MD5_LENGTH = 32
+_MD5_BYTES = 16
+_HEAD = 3
+"""Digits that md5s are put together by: of a million, each heap then has a few hundred to look through."""
+
+
+class Oids(Collection[str]):
+    """A set that may grow, iterated over in order."""
+
+    __slots__ = ("_count", "_heaps", "_others")
+
+    def __init__(self, oids: Iterable[str] = ()) -> None:
+        self._heaps: dict[str, bytearray] = {}
+        self._others: set[str] = set()  # of folders
+        self._count = 0
+        for oid in oids:
+            self.add(oid)
+
+    def add(self, oid: str) -> None:
+        if len(oid) != _MD5_LENGTH:
+            self._others.add(oid)
+        elif oid not in self:
+            self._heaps.setdefault(oid[:_HEAD], bytearray()).extend(bytes.fromhex(oid))
+            self._count += 1
+
+    def update(self, oids: Iterable[str]) -> None:
+        for oid in oids:
+            self.add(oid)
+
+    def __contains__(self, oid: object) -> bool:
+        if not isinstance(oid, str) or len(oid) != _MD5_LENGTH:
+            return oid in self._others
+        heap = self._heaps.get(oid[:_HEAD])
+        if heap is None:
+            return False
+        md5 = bytes.fromhex(oid)
+        at = heap.find(md5)
+        while at > 0 and at % _MD5_BYTES:  # the end of one md5 and the beginning of the next
+            at = heap.find(md5, at + 1)
+        return at >= 0
+
+    def __len__(self) -> int:
+        return self._count + len(self._others)
+
+    def __iter__(self) -> Iterator[str]:
+        others: dict[str, list[str]] = {}
+        for oid in self._others:
+            others.setdefault(oid[:_HEAD], []).append(oid)
+        for head in sorted({*self._heaps, *others}):
+            text = self._heaps.get(head, b"").hex()
+            md5s = [text[at : at + _MD5_LENGTH] for at in range(0, len(text), _MD5_LENGTH)]
+            yield from sorted([*md5s, *others.get(head, ())])
