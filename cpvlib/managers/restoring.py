@@ -14,6 +14,7 @@ from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
+from cpvlib.domain.blocks import WORTH_BYTES
 from cpvlib.domain.oids import Oids
 from cpvlib.domain.text import listed
 from cpvlib.managers import absence, generation, objects
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.partial import Left
+    from cpvlib.stores.spares import Spares
     from cpvlib.stores.worktree import Content
 
 
@@ -231,6 +233,15 @@ def carry_out(
 ) -> Restored:
     """Touches the worktree: copies aside what must be kept, installs, removes. Objects must be in the cache:
     `fetched` is what brought them."""
+    try:
+        return _carry_out(ws, plan, fetched, progress, jobs)
+    finally:
+        _drop_spares(ws)
+
+
+def _carry_out(
+    ws: Workspace, plan: Restoration, fetched: Restored, progress: Progress, jobs: int | None
+) -> Restored:
     _save_contents(ws, plan.steps)
     kept = _keep(ws, [step.path for step in plan.steps if step.keep])
     step_done("restore:saved")
@@ -310,16 +321,40 @@ def fetch(
     Raises RepositoryError for a pickle that `cpv.pickle` refuses, unless there is nothing to `look` for: what
     comes back was here before.
     """
-    n_fetched, fetched_bytes = objects.fetch(
-        ws,
-        [*plan.entries, *more],
-        without=_not_needed(ws, plan.steps),
-        files=Oids(md5 for fill in plan.fills for md5 in fill.files.values()),
-        progress=progress,
-        jobs=jobs,
-    )
-    pickles = look_at_plan(ws, plan, progress) if look else NO_PICKLES
+    ws.cache.spares = _spares(ws, plan)
+    try:
+        n_fetched, fetched_bytes = objects.fetch(
+            ws,
+            [*plan.entries, *more],
+            without=_not_needed(ws, plan.steps),
+            files=Oids(md5 for fill in plan.fills for md5 in fill.files.values()),
+            progress=progress,
+            jobs=jobs,
+        )
+        pickles = look_at_plan(ws, plan, progress) if look else NO_PICKLES
+    except BaseException:
+        _drop_spares(ws)
+        raise
     return Restored(n_fetched=n_fetched, fetched_bytes=fetched_bytes, pickles=pickles)
+
+
+def _spares(ws: Workspace, plan: Restoration) -> Spares | None:
+    """Where what arrives is to be copied into the worktree, and has its room in the cache besides."""
+    sizes = [entry.size for entry in plan.entries if entry.size is not None]
+    if ws.settings.link_mode != "copy" or max(sizes, default=0) < WORTH_BYTES:
+        return None
+    if len(sizes) < len(plan.entries) or plan.fills:
+        return None  # nobody knows how much room the cache needs
+    from cpvlib.stores.files import free_bytes
+    from cpvlib.stores.spares import Spares
+
+    return Spares(ws.top, free_bytes(ws.top) - sum(sizes) - WORTH_BYTES)
+
+
+def _drop_spares(ws: Workspace) -> None:
+    if ws.cache.spares is not None:
+        ws.cache.spares.close()
+        ws.cache.spares = None
 
 
 def _not_needed(ws: Workspace, steps: Iterable[Step]) -> dict[str, set[str]]:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from cpvlib.stores import files
+from cpvlib.stores import durable
 
 _BATCH_FILES = 4096
 _BATCH_BYTES = 64 << 20
@@ -60,7 +60,7 @@ class Arrivals:
         """A file of `size` bytes is whole; it replaces what is at `path`. Raises what `settle` does."""
         if size > _LARGE_BYTES:  # synced here, for whoever settles keeps the other threads waiting
             with self._or_drop([(temporary, path)]):
-                files.sync_file(temporary)
+                durable.sync_file(temporary)
         with self._lock:
             self._waiting.append((temporary, path))
             self._waiting_bytes += size
@@ -76,7 +76,7 @@ class Arrivals:
             with self._lock:
                 batch = self._taken()
             self._enter_all(batch)
-            files.sync_folders(self._unsynced, few=_FEW)
+            durable.sync_folders(self._unsynced, few=_FEW)
             self._unsynced.clear()
 
     def _taken(self) -> Batch:
@@ -89,7 +89,7 @@ class Arrivals:
             return
         with self._or_drop(batch):
             temporaries = [temporary for temporary, _ in batch]
-            files.sync_files(temporaries, os.path.dirname(temporaries[0]), few=_FEW)
+            durable.sync_files(temporaries, os.path.dirname(temporaries[0]), few=_FEW)
             for temporary, path in batch:
                 self._enter(temporary, path)
         with self._lock:

@@ -53,7 +53,7 @@ class BlockTables:
         return self._beside(size, lambda beside: hashing.md5_of_stream(stream, on_bytes, beside))
 
     def copy_hashing(
-        self, source: FileIO, target: FileIO, size: int, on_bytes: OnBytes = no_bytes
+        self, source: Readable, target: FileIO, size: int, on_bytes: OnBytes = no_bytes
     ) -> tuple[str, int]:
         """The same for `hashing.copy_hashing`."""
         return self._beside(size, lambda beside: hashing.copy_hashing(source, target, on_bytes, beside))

@@ -29,8 +29,9 @@ from cpvlib.domain.oids import Oids
 from cpvlib.stores import files, hashing
 from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.cacherecords import Records
-from cpvlib.stores.files import StrPath, disk_error
-from cpvlib.stores.hashing import OnBytes, no_bytes
+from cpvlib.stores.durable import SteadyFile, StrPath
+from cpvlib.stores.files import disk_error
+from cpvlib.stores.hashing import OnBytes, Readable, no_bytes
 from cpvlib.stores.incoming import Incoming
 from cpvlib.stores.partials import WORTH_BYTES, Partials
 from cpvlib.stores.receiver import Receiver
@@ -39,6 +40,7 @@ from cpvlib.stores.statindex import FileStat
 
 if TYPE_CHECKING:
     from cpvlib.stores.following import Following
+    from cpvlib.stores.spares import Spares
 
 _OID = regex(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 _LISTINGS = 8
@@ -74,6 +76,7 @@ class ObjectCache:
         self.is_legacy = legacy
         self._below = "" if legacy else "files/md5/"
         self.tables = tables or BlockTables(None)
+        self.spares: Spares | None = None  # where copies are wanted of what arrives
         self._records = Records(records)
         self._lock = threading.Lock()
         self._incoming = Incoming(root, self.tables, where=self._where, has=self.has, entered=self._note_new)
@@ -250,8 +253,11 @@ class ObjectCache:
         before = self._sound(oid)
         if before is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
+        if self.spares is not None and not isexec and (spare := self.spares.take(oid, target)):
+            on_bytes(before.size)
+            return spare
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if isexec else 0o666)
-        with FileIO(fd, "w") as writer:
+        with SteadyFile(fd, "w") as writer:
             if before.size <= hashing.BLOCK_BYTES:
                 data, found = files.read_whole(self._where(oid), before.size)
                 files.write_all(writer, data)
@@ -384,16 +390,25 @@ class ObjectCache:
     def _partial_name(self, oid: str) -> str:
         return self._key(oid).replace("/", "-")
 
-    def _follow(self, path: StrPath) -> Following | None:
+    def _follow(self, path: Path, oid: str) -> Following | None:
         """Hashes a large file while its bytes come; None where its name is not their md5."""
         if self.is_legacy:
             return None
         from cpvlib.stores.following import Following
 
-        return Following(path, lambda stream: self.tables.md5_of_stream(stream, WORTH_BYTES)[0])
+        spare = self.spares.begin(oid, path) if self.spares else None
+
+        def hash_stream(stream: Readable) -> str:
+            if spare is None:
+                return self.tables.md5_of_stream(stream, WORTH_BYTES)[0]
+            return self.tables.copy_hashing(stream, spare, WORTH_BYTES)[0]
+
+        return Following(path, hash_stream)
 
     def _prove_received(self, temporary: StrPath, oid: str, following: Following | None) -> None:
         _refuse_wrong(oid, following.md5() if following is not None else self._hash(temporary))
+        if following is not None and self.spares is not None:
+            self.spares.prove(oid)
 
 
 def _refuse_wrong(oid: str, md5: str) -> None:

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from cpvlib.base.errors import CPVError, RepositoryError
 from cpvlib.base.regex import regex
+from cpvlib.stores.durable import StrPath, sync_file, sync_folder
 from cpvlib.stores.filelock import is_alive
-
-StrPath = str | Path
 
 _FICLONE = 0x40049409  # linux/fs.h
 _NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}
@@ -114,64 +113,6 @@ def _mode_of(path: Path) -> int | None:
     except OSError:
         return None
     return stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else None
-
-
-def sync_folder(folder: StrPath) -> None:
-    """Make the names in `folder` last; file systems that can't sync a folder are left to themselves."""
-    try:
-        fd = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(fd)
-    except OSError:
-        pass  # e.g. EINVAL on some network file systems, which then order renames in their own way
-    finally:
-        os.close(fd)
-
-
-def sync_file(path: StrPath) -> None:
-    """Make the bytes of `path` last."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def sync_files(paths: Sequence[StrPath], folder: StrPath, *, few: int) -> None:
-    """Make the bytes of `paths` last, which lie on the file system of `folder`."""
-    if len(paths) > few:
-        sync_file_system(folder)
-    else:
-        for path in paths:
-            sync_file(path)
-
-
-def sync_folders(folders: Collection[StrPath], *, few: int) -> None:
-    """Make the names in these folders last, which lie on one file system."""
-    if len(folders) > few:
-        sync_file_system(next(iter(folders)))
-    else:
-        for folder in folders:
-            sync_folder(folder)
-
-
-def sync_file_system(folder: StrPath) -> None:
-    """Make all that was written to the file system of `folder` last, in one call. syncfs(2)."""
-    import ctypes
-
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if syncfs is None:  # macOS
-        os.sync()
-        return
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        if syncfs(fd) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(folder))
-    finally:
-        os.close(fd)
 
 
 def write_new(path: StrPath, data: bytes, mode: int) -> None:

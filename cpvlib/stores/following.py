@@ -8,7 +8,7 @@ from collections.abc import Callable
 from io import FileIO
 
 from cpvlib.domain.spans import Span, joined
-from cpvlib.stores.files import StrPath
+from cpvlib.stores.durable import StrPath
 from cpvlib.stores.hashing import Readable
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 
 from cpvlib.base.typed import TYPE_CHECKING, Protocol, TypeVar
-from cpvlib.stores.files import StrPath, write_all
+from cpvlib.stores.durable import StrPath
+from cpvlib.stores.files import write_all
 
 if TYPE_CHECKING:
     import hashlib

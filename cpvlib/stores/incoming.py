@@ -13,7 +13,8 @@ from cpvlib.domain.text import human_size
 from cpvlib.stores import files, hashing
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blocktables import BlockTables
-from cpvlib.stores.files import DiskFullError, Scratch, StrPath, disk_error
+from cpvlib.stores.durable import SteadyFile, StrPath
+from cpvlib.stores.files import DiskFullError, Scratch, disk_error
 from cpvlib.stores.hashing import OnBytes
 from cpvlib.stores.sources import changed_while_read
 from cpvlib.stores.statindex import FileStat
@@ -88,7 +89,7 @@ class Incoming:
     def _keep_large(self, stream: FileIO, file: StrPath, before: FileStat, on_bytes: OnBytes) -> str:
         temporary = self.scratch.new()
         try:
-            with FileIO(temporary, "x+") as copy:
+            with SteadyFile(temporary, "x+") as copy:
                 if self._clone(stream, copy, before.device):
                     md5, size = self._tables.md5_of_stream(copy, before.size, on_bytes)
                 else:

@@ -17,7 +17,7 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.base.packed import Numbers, in_order
 from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
-from cpvlib.stores import files, hashing
+from cpvlib.stores import durable, files, hashing
 from cpvlib.stores.dvc.layout import own_tmp, refuse_link
 from cpvlib.stores.files import Scratch, disk_error, lstat
 from cpvlib.stores.installplan import InstallPlan
@@ -85,7 +85,7 @@ def _own(link: str, content: Path, scratch: Scratch) -> None:
         copy = scratch.new()
         files.copy_file(content, Path(copy))
         os.chmod(copy, os.stat(copy).st_mode | stat.S_IWUSR)
-        files.sync_file(Path(copy))
+        durable.sync_file(Path(copy))
         files.move(copy, link)
     except OSError as error:
         raise disk_error(error, f"cannot make '{link}' a file of its own") from error
@@ -169,7 +169,7 @@ class _Run:
             pass
         if relpaths and self._link != "symlink":
             names = [self._staged[relpath][0] for relpath in relpaths]
-            files.sync_files(names, self._scratch.folder, few=_FEW)
+            durable.sync_files(names, self._scratch.folder, few=_FEW)
 
     def _fill(self, temporary: str, md5: str) -> FileStat:
         if self._link == "symlink":
@@ -246,7 +246,7 @@ class _Run:
 
     def _sync_folders(self) -> None:
         there = [folder for folder in self._touched if os.path.isdir(folder)]
-        files.sync_folders(there, few=_FEW)
+        durable.sync_folders(there, few=_FEW)
         self._touched.clear()
 
 

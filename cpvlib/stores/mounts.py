@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cpvlib.stores.files import StrPath
+from cpvlib.stores.durable import StrPath
 
 _TABLE = "/proc/self/mountinfo"
 _OF_THE_NETWORK = frozenset(

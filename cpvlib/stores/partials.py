@@ -18,7 +18,8 @@ from pathlib import Path
 from cpvlib.base.values import dataclass
 from cpvlib.domain.spans import Span, joined
 from cpvlib.stores import filelock
-from cpvlib.stores.files import lstat, sync_file
+from cpvlib.stores.durable import sync_file
+from cpvlib.stores.files import lstat
 
 WORTH_BYTES = 32 << 20
 """From so many bytes on a download is kept."""

@@ -15,7 +15,8 @@ from cpvlib.domain.listing import Md5s, folder_oid, listing_oid, render_listing
 from cpvlib.domain.oids import Oids
 from cpvlib.domain.paths import check_relative
 from cpvlib.stores import hashing
-from cpvlib.stores.files import DiskFullError, StrPath
+from cpvlib.stores.durable import StrPath
+from cpvlib.stores.files import DiskFullError
 from cpvlib.stores.look import Look
 from cpvlib.stores.sources import FileSource, changed_while_read, hash_unchanging
 from cpvlib.stores.statindex import FileStat, Known, StatIndex, Stats, total_size

@@ -70,7 +70,7 @@ class Receiver:
             self._partial = self._cache.partials.begin(name, self._path, spans)
             if self._partial is not None:
                 self._path = self._partial.path
-        self._following = self._cache._follow(self._path)
+        self._following = self._cache._follow(self._path, self._oid)
         if self._following is not None:
             for span in spans:
                 self._following.note(span)

@@ -9,7 +9,8 @@ from pathlib import Path
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.typed import BinaryIO
 from cpvlib.stores.blocktables import BlockTables
-from cpvlib.stores.files import StrPath, disk_error, read_whole
+from cpvlib.stores.durable import StrPath
+from cpvlib.stores.files import disk_error, read_whole
 from cpvlib.stores.hashing import OnBytes, no_bytes
 from cpvlib.stores.statindex import FileStat
 

@@ -14,8 +14,9 @@ from cpvlib.base.errors import RepositoryError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.paths import check_relative
-from cpvlib.stores import files
-from cpvlib.stores.files import StrPath, disk_error
+from cpvlib.stores import durable, files
+from cpvlib.stores.durable import StrPath
+from cpvlib.stores.files import disk_error
 from cpvlib.stores.look import Bounds, Ignore, Look, is_still, look_at
 from cpvlib.stores.reading import Content, Keeper, LeftOut, Reading, Snapshot
 from cpvlib.stores.sources import changed_while_read, hash_unchanging, hash_unchanging_legacy
@@ -247,7 +248,7 @@ class Worktree:
                     raise disk_error(error, f"cannot keep a copy of '{path}' in '{where}'") from error
                 kept.append(where / path)
         if kept:
-            files.sync_file_system(where)
+            durable.sync_file_system(where)
         return kept
 
     def record(self, out_path: str, seen: Written, *, gone: Iterable[str] = ()) -> None:

@@ -19,6 +19,7 @@ from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blockhash import Crc, crc64nvme
+from cpvlib.stores.durable import SteadyFile
 from cpvlib.stores.files import culprit, names_in, read_at_most, write_all, write_new
 from cpvlib.stores.hashing import Readable, blocks, copy_hashing, md5_of, md5_of_file, md5_of_stream, no_bytes
 from cpvlib.stores.mounts import is_remote
@@ -267,7 +268,7 @@ class FolderStorage:
         """What `write` writes takes the name `key`, if it says `md5` and nothing happened to its source."""
         temporary = self._new_name()
         try:
-            with FileIO(temporary, "x") as writer:
+            with SteadyFile(temporary, "x") as writer:
                 found, how = write(writer)
                 check()
                 if found != md5:

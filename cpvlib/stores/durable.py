@@ -1,0 +1,97 @@
+"""Making what was written last: its bytes and its names on the disk, whatever happens to the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from io import FileIO
+from pathlib import Path
+
+StrPath = str | Path
+
+_BEGUN_EVERY_BYTES = 16 << 20
+_SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
+
+
+class SteadyFile(FileIO):
+    """A file that is written from its first byte to its last, and to the disk while more is written: a sync
+    in the end has little left to wait for. Where the system knows no such thing, it has all of it.
+    """
+
+    _written = 0
+    _begun = 0
+
+    def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]  # blocking, so never None
+        count = super().write(data)
+        self._written += count
+        if self._written - self._begun >= _BEGUN_EVERY_BYTES:
+            _begin_writing(self.fileno(), self._begun, self._written - self._begun)
+            self._begun = self._written
+        return count
+
+
+def _begin_writing(fd: int, start: int, size: int) -> None:
+    """Bytes start on their way to the disk, and nobody waits. sync_file_range(2)."""
+    import ctypes
+
+    begin = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if begin is not None:
+        begin(fd, ctypes.c_int64(start), ctypes.c_int64(size), _SYNC_FILE_RANGE_WRITE)
+
+
+def sync_folder(folder: StrPath) -> None:
+    """Make the names in `folder` last; file systems that can't sync a folder are left to themselves."""
+    try:
+        fd = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(fd)
+    except OSError:
+        pass  # e.g. EINVAL on some network file systems, which then order renames in their own way
+    finally:
+        os.close(fd)
+
+
+def sync_file(path: StrPath) -> None:
+    """Make the bytes of `path` last."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_files(paths: Sequence[StrPath], folder: StrPath, *, few: int) -> None:
+    """Make the bytes of `paths` last, which lie on the file system of `folder`."""
+    if len(paths) > few:
+        sync_file_system(folder)
+    else:
+        for path in paths:
+            sync_file(path)
+
+
+def sync_folders(folders: Collection[StrPath], *, few: int) -> None:
+    """Make the names in these folders last, which lie on one file system."""
+    if len(folders) > few:
+        sync_file_system(next(iter(folders)))
+    else:
+        for folder in folders:
+            sync_folder(folder)
+
+
+def sync_file_system(folder: StrPath) -> None:
+    """Make all that was written to the file system of `folder` last, in one call. syncfs(2)."""
+    import ctypes
+
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:  # macOS
+        os.sync()
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        if syncfs(fd) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(fd)
