@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Sequence
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 import finetune
@@ -20,6 +20,7 @@ from timing import Contender
 
 _FRESH = count(1_000_000)
 _BLOCK = 8 << 20
+_FEW = 100
 _PUSH = ["git-cpv-push", "--metric", "loss=1"]
 _DVC_PUSH, _DVC_PULL = "dvc add, push", "dvc pull"
 _RAW = (*(mover.name for mover in peers.movers()), "cp")
@@ -107,9 +108,10 @@ def _pull(out: str, make: Callable[[Stage], Scene]) -> Callable[[Stage], list[Co
 
         def empty(where: Path) -> Callable[[], None]:
             def forget() -> None:
-                for place in (".dvc/cache", ".dvc/tmp", "data"):
-                    shutil.rmtree(where / place, ignore_errors=True)
+                shutil.rmtree(where / ".dvc/tmp", ignore_errors=True)
                 (where / "model.bin").unlink(missing_ok=True)
+                for place in (where / ".dvc/cache", where / "data"):
+                    _put_aside(place, stage.folder)
 
             return forget
 
@@ -147,12 +149,19 @@ def _many(stage: Stage) -> Scene:
 
 
 def _write_files(folder: Path, stage: Stage, seed: int) -> None:
-    # Not removed before the command runs: ext4 passes over inodes that were freed lately, one by one, and a
-    # push of 10,000 files then took 5 s of the system's time instead of 1.3 s.
-    folder.rename(stage.folder / f"old-{folder.parent.name}-{seed}")
+    _put_aside(folder, stage.folder)
     folder.mkdir()
     for number in range(stage.sizes.files):
         write_random(folder / f"{number:05d}.bin", stage.sizes.file_bytes, seed + number)
+
+
+def _put_aside(folder: Path, place: Path) -> None:
+    """Out of the way, and not removed before a command runs: ext4 passes over inodes that were freed lately,
+    one by one, and a push of 10,000 files then took 5 s of the system's time instead of 1.3 s."""
+    if len(list(islice(folder.rglob("*"), _FEW))) < _FEW:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        folder.rename(place / f"old-{next(_FRESH)}")
 
 
 def _change_blocks(path: Path, seed: int) -> None:
@@ -186,14 +195,15 @@ def _raw_get(stage: Stage, copy: Path) -> list[Contender]:
     """The bytes of `copy`, put there before, into a place of each one's own."""
     target = copy.with_name("got")
     if not stage.is_s3:
-        return [Contender("cp", stage.folder, ["cp", "-R", str(copy), str(target)], lambda: _clear(target))]
+        again = ["cp", "-R", str(copy), str(target)]
+        return [Contender("cp", stage.folder, again, lambda: _clear(target, stage.folder))]
     suffix = "_folder" if copy.is_dir() else ""
     contenders = []
     for number, mover in enumerate(peers.movers()):
         if number == 0:
             stage.run(mover.line(getattr(mover, f"put{suffix}"), **_words(stage, copy)))
         words = _words(stage, target)
-        contenders.append(_mover(stage, mover, f"get{suffix}", words, lambda: _clear(target)))
+        contenders.append(_mover(stage, mover, f"get{suffix}", words, lambda: _clear(target, stage.folder)))
     return contenders
 
 
@@ -213,9 +223,9 @@ def _mover(
     return Contender(mover.name, stage.folder, ["sh", "-c", line], before)
 
 
-def _clear(target: Path) -> None:
+def _clear(target: Path, place: Path) -> None:
     if target.is_dir():
-        shutil.rmtree(target)
+        _put_aside(target, place)
     target.unlink(missing_ok=True)
 
 

@@ -115,9 +115,8 @@ def make_scene(folder: Path, environment: Mapping[str, str], place: Place) -> Sc
 
 
 def write_random(path: Path, size_bytes: int, seed: int) -> None:
-    """Replaces the file by one of so many bytes, which depend on `seed` alone."""
+    """Writes a file of so many bytes, which depend on `seed` alone, over what was there."""
     source = random.Random(seed)
-    path.unlink(missing_ok=True)
     with path.open("wb") as stream:
         for start in range(0, size_bytes, _MIB):
             stream.write(source.randbytes(min(_MIB, size_bytes - start)))

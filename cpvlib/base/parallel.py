@@ -43,8 +43,8 @@ class Crew:
         when they are: from any thread, one at a time.
 
         The first failure is raised here after no more work is handed out and the work under way has ended, or
-        has had ten seconds to `check` and clean up after itself; after Ctrl-C it has one. Used once for a
-        crew.
+        has had ten seconds to `check` and clean up after itself; after Ctrl-C, or where nobody wants more, it
+        has one. Used once for a crew.
         """
         rest = iter(items)
         first = list(islice(rest, self._threads))
@@ -52,7 +52,7 @@ class Crew:
         done: SimpleQueue[tuple[T, R | None, BaseException | None] | None] = SimpleQueue()
         threads = [threading.Thread(target=self._work, args=(work, take, done), daemon=True) for _ in first]
         n_working = len(threads)
-        grace_s = 0.0
+        grace_s = _INTERRUPT_GRACE_S
         try:
             for thread in threads:
                 thread.start()
@@ -65,11 +65,8 @@ class Crew:
                 if error is not None:
                     raise error
                 yield item, result  # type: ignore[misc]  # no error means that work returned an R
-        except Exception:
+        except (Exception, Cancelled):
             grace_s = _FAILURE_GRACE_S
-            raise
-        except KeyboardInterrupt:
-            grace_s = _INTERRUPT_GRACE_S
             raise
         finally:
             self._stopped.set()

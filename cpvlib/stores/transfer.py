@@ -69,6 +69,9 @@ class Receiver(Protocol):
     def begin_anew(self) -> None:
         """What came before was wrong, and counts no more."""
 
+    def take(self, data: bytes) -> None:
+        """Accept these bytes instead; nothing was written."""
+
     def keep(self) -> None:
         """The download is interrupted: whatever is worth it stays for the next."""
 
@@ -289,18 +292,28 @@ def _receive(
     on_bytes: OnBytes,
     wanted: int | None,
 ) -> int:
-    fetch(storage, key, receiver, have, on_bytes)
-    size = receiver.path.stat().st_size
+    data = fetch(storage, key, receiver, have, on_bytes, small=_FEW_BYTES)
+    size = receiver.path.stat().st_size if data is None else len(data)
     _check_size(storage, key, size, wanted)
     with _told(storage, key):
-        receiver.accept()
+        receiver.accept() if data is None else receiver.take(data)
     return size
 
 
-def fetch(storage: Storage, key: str, receiver: Receiver, have: Collection[Span], on_bytes: OnBytes) -> None:
-    """The bytes alone; nothing is checked but their number. Raises OSError for this machine's disk."""
+def fetch(
+    storage: Storage,
+    key: str,
+    receiver: Receiver,
+    have: Collection[Span],
+    on_bytes: OnBytes,
+    *,
+    small: int = 0,
+) -> bytes | None:
+    """The bytes alone, as `Storage.get` brings them; nothing is checked but their number. Raises OSError for
+    this machine's disk."""
+    note = receiver.note
     try:
-        storage.get(key, receiver.path, have=have, on_span=receiver.note, on_bytes=on_bytes)
+        return storage.get(key, receiver.path, have=have, on_span=note, on_bytes=on_bytes, small=small)
     except (OSError, DamagedError):
         raise  # what can't be written is not kept on a disk that may be full, nor what is wrong
     except BaseException:

@@ -154,7 +154,8 @@ class FolderStorage:
         have: Iterable[Span] = (),
         on_span: OnSpan = no_span,
         on_bytes: OnBytes,
-    ) -> None:
+        small: int = 0,
+    ) -> bytes | None:
         have = joined(have)
         with self._open(key) as reader, FileIO(target, "r+" if have else "w") as writer:
             size = os.fstat(reader.fileno()).st_size
@@ -166,11 +167,12 @@ class FolderStorage:
             buffer = memoryview(bytearray(min(_BLOCK, size + 1)))
             for span in rest:
                 reader.seek(span.start)
-                arrived = Arriving(writer.fileno(), span.start, on_span, on_bytes)
+                arrived = Arriving(writer, span.start, on_span, on_bytes)
                 try:
                     self._read_span(key, reader, span, buffer, arrived)
                 finally:
                     arrived.tell()
+        return None
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         with self._explained("read", key):

@@ -72,8 +72,10 @@ class PacedStorage:
         have: Iterable[Span] = (),
         on_span: OnSpan = no_span,
         on_bytes: OnBytes,
-    ) -> None:
-        self._storage.get(key, target, have=have, on_span=on_span, on_bytes=self._paced(on_bytes))
+        small: int = 0,
+    ) -> bytes | None:
+        paced = self._paced(on_bytes)
+        return self._storage.get(key, target, have=have, on_span=on_span, on_bytes=paced, small=small)
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         return self._storage.get_bytes(key, limit)

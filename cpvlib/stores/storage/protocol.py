@@ -218,8 +218,11 @@ class Storage(Protocol):
         have: Iterable[Span] = (),
         on_span: OnSpan = no_span,
         on_bytes: OnBytes,
-    ) -> None:
+        small: int = 0,
+    ) -> bytes | None:
         """Write an object's bytes to the file `target` (made or overwritten); memory stays bounded.
+
+        One of at most `small` bytes may be returned instead, and then `target` isn't made. Else None is.
 
         The spans that `have` names are right in `target` already, or so the caller believes: only the rest
         is fetched, from one state of the object, and `target` is cut to the object's length. Spans that go

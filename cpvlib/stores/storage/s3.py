@@ -146,10 +146,13 @@ class S3Storage:
         have: Iterable[Span] = (),
         on_span: OnSpan = no_span,
         on_bytes: OnBytes,
-    ) -> None:
+        small: int = 0,
+    ) -> bytes | None:
         have = joined(have)
-        with target.open("r+b" if have else "wb", buffering=0) as writer:
-            self._reader.fill(key, writer, have, on_span, on_bytes)
+        if not have:
+            return self._reader.bring(key, target, small, on_span, on_bytes)
+        self._reader.bring_rest(key, target, have, on_span, on_bytes)
+        return None
 
     def get_bytes(self, key: str, limit: int) -> bytes | None:
         data = bytearray()

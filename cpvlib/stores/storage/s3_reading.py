@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from io import FileIO
+from pathlib import Path
 
 from cpvlib.base.errors import StorageError
 from cpvlib.base.parallel import Crew
@@ -34,28 +35,51 @@ class Reader:
         self._line = line
         self._choice = choice
 
-    def fill(
-        self, key: str, writer: FileIO, have: Sequence[Span], on_span: OnSpan, on_bytes: OnBytes
-    ) -> None:
-        """Write the object to this file, all but the spans that it `have`s, which are joined."""
+    def bring(self, key: str, target: Path, small: int, on_span: OnSpan, on_bytes: OnBytes) -> bytes | None:
+        """Write the object to a new file, or return what has at most `small` bytes and came in one piece."""
+        first = _First(target, small, on_span, on_bytes)
+        try:
+            size, etag = self.read(key, 0, _FIRST_RANGE, None, first.take)
+            if small and first.is_held(size):
+                on_bytes(size)
+                return bytes(first.held)
+            first.tell()
+            rest = gaps([Span(0, _FIRST_RANGE)], size)
+            self._fill(key, first.open(), size, etag, list(rest), on_span, on_bytes)
+        finally:
+            first.close()
+        return None
 
-        def fetch(span: Span, etag: str | None) -> tuple[int, str]:
-            arrived = Arriving(writer.fileno(), span.start, on_span, on_bytes)
+    def bring_rest(
+        self, key: str, target: Path, have: Sequence[Span], on_span: OnSpan, on_bytes: OnBytes
+    ) -> None:
+        """Write all of the object to the file but the spans that it `have`s, which are joined."""
+        size, etag = self.size_and_etag(key)
+        rest = list(gaps(have if have[-1].end <= size else (), size))
+        on_bytes(There(size - sum(span.size for span in rest)))
+        with FileIO(target, "r+") as writer:
+            self._fill(key, writer, size, etag, rest, on_span, on_bytes)
+
+    def _fill(
+        self,
+        key: str,
+        writer: FileIO,
+        size: int,
+        etag: str,
+        rest: Sequence[Span],
+        on_span: OnSpan,
+        on_bytes: OnBytes,
+    ) -> None:
+        def fetch(span: Span) -> None:
+            arrived = Arriving(writer, span.start, on_span, on_bytes)
             try:
-                return self.read(key, *span, etag, arrived.write)
+                self.read(key, *span, etag, arrived.write)
             finally:
                 arrived.tell()
 
-        if have:
-            size, etag = self.size_and_etag(key)
-            rest = list(gaps(have if have[-1].end <= size else (), size))
-            on_bytes(There(size - sum(span.size for span in rest)))
-        else:
-            size, etag = fetch(Span(0, _FIRST_RANGE), None)
-            rest = list(gaps([Span(0, _FIRST_RANGE)], size))
         os.ftruncate(writer.fileno(), size)
         crew = Crew(min(_RANGES_AT_ONCE, self._line.settings.jobs))
-        for _ in crew.each(lambda span: fetch(span, etag), cut(rest, _RANGE)):
+        for _ in crew.each(fetch, cut(rest, _RANGE)):
             pass
 
     def read(self, key: str, start: int, end: int | None, etag: str | None, sink: Sink) -> tuple[int, str]:
@@ -112,6 +136,50 @@ class Reader:
         with self._line.asking("read", key) as client:
             head = client.head_object(**self._line.at(key), **self._line.customer_key)
         return head["ContentLength"], head["ETag"]
+
+
+class _First:
+    """The first bytes of an object: held while they may be all of a small one, else in the file `target`."""
+
+    def __init__(self, target: Path, small: int, on_span: OnSpan, on_bytes: OnBytes) -> None:
+        self._target = target
+        self._small = small
+        self._on_span = on_span
+        self._on_bytes = on_bytes
+        self._writer: FileIO | None = None
+        self._arriving: Arriving | None = None
+        self.held = b""
+
+    def take(self, position: int, block: bytes) -> None:
+        if position == 0 and len(block) <= self._small:
+            self.held = block
+        else:
+            self.open()
+            assert self._arriving is not None
+            self._arriving.write(position, block)
+
+    def is_held(self, size: int) -> bool:
+        """Whether these are all bytes of an object of this size."""
+        return self._writer is None and len(self.held) == size
+
+    def open(self) -> FileIO:
+        """The file, with what was held."""
+        if self._writer is None:
+            self._writer = FileIO(self._target, "w")
+            self._arriving = Arriving(self._writer, 0, self._on_span, self._on_bytes)
+            if self.held:
+                self._arriving.write(0, self.held)
+        return self._writer
+
+    def tell(self) -> None:
+        """Says what was written."""
+        if self._arriving is not None:
+            self._arriving.tell()
+
+    def close(self) -> None:
+        self.tell()
+        if self._writer is not None:
+            self._writer.close()
 
 
 def _without(count: int, body: Iterator[bytes]) -> Iterator[bytes]:

@@ -56,6 +56,26 @@ def test_a_target_that_is_longer_is_cut(storage: Storage, tmp_path: Path) -> Non
     assert fetch(storage, key, tmp_path / "back") == b"short"
 
 
+@pytest.mark.parametrize("size", [0, 1, 1000])
+def test_a_small_object_may_come_without_a_file(storage: Storage, tmp_path: Path, size: int) -> None:
+    data = some_bytes(size)
+    received, told = Count(), Spans()
+    came = storage.get(store(storage, data), tmp_path / "back", on_span=told, on_bytes=received, small=1000)
+    assert came == data or (tmp_path / "back").read_bytes() == data
+    assert (came is None) is (tmp_path / "back").exists()
+    assert received.total == size
+
+
+@pytest.mark.parametrize("size", [1001, 300_000, 9 * MIB])
+def test_a_larger_one_comes_in_its_file(storage: Storage, tmp_path: Path, size: int) -> None:
+    data = some_bytes(size)
+    received, told = Count(), Spans()
+    came = storage.get(store(storage, data), tmp_path / "back", on_span=told, on_bytes=received, small=1000)
+    assert came is None
+    assert (tmp_path / "back").read_bytes() == data
+    assert received.total == sum(span.size for span in told.spans) == size
+
+
 @pytest.mark.parametrize(
     ("size", "have"),
     [
