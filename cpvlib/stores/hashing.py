@@ -50,13 +50,21 @@ def new_md5(data: bytes = b"") -> hashlib._Hash:
 def md5_of_stream(
     stream: Readable, on_bytes: OnBytes = no_bytes, beside: Beside | None = None
 ) -> tuple[str, int]:
-    """The md5 in hex of what is left to read, and how many bytes that was."""
-    digest = new_md5()
-    size = 0
-    for block in blocks(stream):
+    """The md5 in hex of what is left to read, and how many bytes that was.
+
+    This thread reads and hashes, being the slower; a second one sees to `beside`, with a handful of blocks
+    between them.
+    """
+    if beside is None:
+        return _md5_of(blocks(stream), on_bytes)
+    with _Handing(beside) as handing:
+        return _md5_of(handing.blocks(stream), on_bytes)
+
+
+def _md5_of(blocks: Iterable[memoryview], on_bytes: OnBytes) -> tuple[str, int]:
+    digest, size = new_md5(), 0
+    for block in blocks:
         digest.update(block)
-        if beside:
-            beside(block)
         size += len(block)
         on_bytes(len(block))
     return digest.hexdigest(), size
@@ -80,46 +88,54 @@ def blocks(stream: Readable) -> Iterator[memoryview]:
 def copy_hashing(
     source: Readable, target: FileIO, on_bytes: OnBytes = no_bytes, beside: Beside | None = None
 ) -> tuple[str, int]:
-    """Copy what is left of `source`; the md5 of what was written, in hex, and how many bytes that was.
+    """Copy what is left of `source`; the md5 of what was written, in hex, and how many bytes that was."""
 
-    A second thread writes, and sees to `beside`, while this one reads and hashes, being the slower; a handful
-    of blocks lie between them.
-    """
-    from queue import SimpleQueue
+    def write(block: memoryview) -> None:
+        write_all(target, block)
+        if beside:
+            beside(block)
 
-    free: SimpleQueue[bytearray | None] = SimpleQueue()
-    full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
-    failures: list[BaseException] = []
+    return md5_of_stream(source, on_bytes, write)
 
-    def write() -> None:
+
+class _Handing:
+    """A thread that is handed the blocks of a file while they are hashed in this one. What fails there is
+    raised here."""
+
+    def __init__(self, beside: Beside) -> None:
+        from queue import SimpleQueue
+
+        self._beside = beside
+        self._free: SimpleQueue[bytearray | None] = SimpleQueue()
+        self._full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> _Handing:
+        for _ in range(_BUFFERS):
+            self._free.put(bytearray(BLOCK_BYTES))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._full.put(None)
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def blocks(self, stream: Readable) -> Iterator[memoryview]:
+        while (buffer := self._free.get()) is not None and (count := stream.readinto(memoryview(buffer))):
+            self._full.put((buffer, count))
+            yield memoryview(buffer)[:count]
+
+    def _run(self) -> None:
         try:
-            while item := full.get():
-                block = memoryview(item[0])[: item[1]]
-                write_all(target, block)
-                if beside:
-                    beside(block)
-                free.put(item[0])
+            while item := self._full.get():
+                self._beside(memoryview(item[0])[: item[1]])
+                self._free.put(item[0])
         except BaseException as error:
-            failures.append(error)
-            free.put(None)
-
-    writer = threading.Thread(target=write, daemon=True)
-    writer.start()
-    for _ in range(_BUFFERS):
-        free.put(bytearray(BLOCK_BYTES))
-    digest, size = new_md5(), 0
-    try:
-        while (buffer := free.get()) is not None and (count := source.readinto(memoryview(buffer))):
-            full.put((buffer, count))
-            digest.update(memoryview(buffer)[:count])
-            size += count
-            on_bytes(count)
-    finally:
-        full.put(None)
-        writer.join()
-    if failures:
-        raise failures[0]
-    return digest.hexdigest(), size
+            self._failure = error
+            self._free.put(None)
 
 
 def in_parallel(
