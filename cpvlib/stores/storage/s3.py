@@ -125,10 +125,10 @@ class S3Storage:
             proof = self._put_alike(key, source, md5, known, on_bytes)
             return proof or self._put_all(key, source, md5, known, on_bytes)
         source.check()
-        with source.open() as reader:
-            if source.size > _IN_MEMORY:
+        if source.size > _IN_MEMORY:
+            with source.open() as reader:
                 return self._put_whole(key, Slice(reader, 0, source.size, on_bytes), md5, source)
-            proof = self._put_whole(key, reader.read(), md5, source)
+        proof = self._put_whole(key, source.read(), md5, source)
         on_bytes(source.size)
         return proof
 
