@@ -58,9 +58,8 @@ class Shelf:
 
     def take(self, oid: str, data: bytes) -> None:
         receiver = self.receiver(oid)
-        receiver.path.write_bytes(data)
         try:
-            receiver.accept()
+            receiver.take(data)
         finally:
             receiver.discard()
 
@@ -81,6 +80,10 @@ class Receiver(Forgetful):
         if md5(self.path.read_bytes()) != self._oid.removesuffix(".dir"):
             raise StorageError("wrong content")
         self.path.rename(self.path.with_name(f"{self._oid}.accepted"))
+
+    def take(self, data: bytes) -> None:
+        self.path.write_bytes(data)
+        self.accept()
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
