@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from itertools import chain
 
 from cpvlib.base.typed import Any, TypeVar
@@ -226,3 +226,39 @@ class Sizes(Packed["int | None"]):
 def in_order(rows: Mapping[str, V]) -> Iterable[tuple[str, V]]:
     """The rows of any map, by their names."""
     return rows.items() if isinstance(rows, Packed) else sorted(rows.items(), key=lambda row: row[0])
+
+
+def differing(one: Mapping[str, V], other: Mapping[str, V]) -> Iterator[str]:
+    """The names whose rows are not the same in both: those that `one` has, and then those that only `other`
+    has. Where both are packed, what they have packed alike is passed over."""
+    alike = _alike(one, other)
+    n_common = len(alike) * _ROWS
+    for names, values in _parts_but(one, alike):
+        for name, value in zip(names, values, strict=True):
+            found = other.get(name, _NOTHING)
+            n_common += found is not _NOTHING
+            if found != value:
+                yield name
+    if n_common < len(other):
+        for names, _ in _parts_but(other, alike):
+            yield from (name for name in names if name not in one)
+
+
+def _alike(one: Mapping[str, V], other: Mapping[str, V]) -> set[tuple[bytes, bytes]]:
+    if not (isinstance(one, Packed) and isinstance(other, Packed)) or one._odd or other._odd:
+        return set()
+    return set(one._chunks).intersection(other._chunks)
+
+
+def _parts_but(
+    rows: Mapping[str, V], passed_over: Collection[tuple[bytes, bytes]]
+) -> Iterator[tuple[list[str], list[V]]]:
+    if not isinstance(rows, Packed):
+        yield _columns(rows)
+    elif not passed_over:
+        yield from rows.parts()
+    else:
+        for number, chunk in enumerate(rows._chunks):
+            if chunk not in passed_over:
+                yield rows._part(number)
+        yield _columns(rows._tail)

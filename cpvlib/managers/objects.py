@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
@@ -56,7 +56,7 @@ class _Lane:
     entries: tuple[OutEntry, ...]
     cache: ObjectCache
     key: Callable[[str], str]
-    without: Mapping[str, Collection[str]] = field(default_factory=dict)
+    without: Mapping[str, Container[str]] = field(default_factory=dict)
     files: Collection[str] = ()
 
     @property
@@ -177,7 +177,7 @@ def fetch(
     ws: Workspace,
     entries: Iterable[OutEntry],
     *,
-    without: Mapping[str, Collection[str]] | None = None,
+    without: Mapping[str, Container[str]] | None = None,
     files: Collection[str] = (),
     progress: Progress | None = None,
     jobs: int | None = None,

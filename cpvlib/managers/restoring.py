@@ -6,11 +6,12 @@ touched; what only the worktree holds stops the whole, or is copied aside first 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step as step_done
+from cpvlib.base.packed import differing
 from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
@@ -326,7 +327,7 @@ def fetch(
         n_fetched, fetched_bytes = objects.fetch(
             ws,
             [*plan.entries, *more],
-            without=_not_needed(ws, plan.steps),
+            without=_unwritten(ws, plan.steps),
             files=Oids(md5 for fill in plan.fills for md5 in fill.files.values()),
             progress=progress,
             jobs=jobs,
@@ -357,29 +358,42 @@ def _drop_spares(ws: Workspace) -> None:
         ws.cache.spares = None
 
 
-def _not_needed(ws: Workspace, steps: Iterable[Step]) -> dict[str, set[str]]:
-    """The files of folders, by their listing's oid, that no step writes."""
-    found: dict[str, set[str]] = {}
+class _Unwritten:
+    """The files that no step writes of a folder to which one or several outs are to become."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[Container[str] | None, Container[str]]] = []
+
+    def add(self, moving: Container[str] | None, absent: Container[str]) -> None:
+        """One that writes the `moving` files, None for all, but not those that stay `absent`."""
+        self._steps.append((moving, absent))
+
+    def __contains__(self, relpath: object) -> bool:
+        return all(
+            relpath in absent or (moving is not None and relpath not in moving)
+            for moving, absent in self._steps
+        )
+
+
+def _unwritten(ws: Workspace, steps: Iterable[Step]) -> dict[str, _Unwritten]:
+    """By the oid of the folder's listing."""
+    found: dict[str, _Unwritten] = {}
     for step in steps:
-        if step.target is None or step.target.oid is None:
-            continue
-        oid, spared = step.target.oid, {*step.absent, *_staying(ws, step)}
-        found[oid] = found[oid] & spared if oid in found else spared
+        if step.target is not None and step.target.oid is not None:
+            found.setdefault(step.target.oid, _Unwritten()).add(_moving(ws, step), step.absent)
     return found
 
 
-def _staying(ws: Workspace, step: Step) -> Collection[str]:
-    """The files of a folder that are what the target wants already: they are neither written nor removed, and
-    need not be in the cache."""
+def _moving(ws: Workspace, step: Step) -> Collection[str] | None:
+    """The files of a folder that are other ones than the target wants, or None for all of what is there. The
+    rest is neither written nor removed, and need not be in the cache."""
     target, content = step.target, step.standing.content
     entry = step.standing.out.entry
     if target is None or content is None or not (target.is_dir and content.is_dir):
-        return ()
+        return None
     if target.legacy or (entry and entry.legacy) or ws.worktree.place(step.path).is_symlink():
-        return ()
-    here = content.here
-    wanted = objects.listing_of(ws, target).entries
-    return {relpath for relpath, md5 in wanted.items() if here.get(relpath) == md5}
+        return None
+    return {*differing(content.here, objects.listing_of(ws, target).entries)}
 
 
 def _is_known(ws: Workspace, standing: Standing, known: set[str | None]) -> bool:
@@ -404,8 +418,8 @@ def _save_contents(ws: Workspace, steps: Iterable[Step]) -> None:
         content = step.standing.content
         if content is None:
             continue
-        stays = _staying(ws, step)
-        files = (md5 for relpath, md5 in content.here.items() if relpath not in stays)
+        moving, here = _moving(ws, step), content.here
+        files = here.values() if moving is None else [here[path] for path in moving if path in here]
         if not ws.cache.missing({content.oid, *files}):
             continue
         if not generation.vouches(ws, content.oid):

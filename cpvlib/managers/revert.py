@@ -7,6 +7,7 @@ from functools import partial
 
 from cpvlib.base.errors import CheckpointNotFoundError, NegativeAnswer, RepositoryError
 from cpvlib.base.faults import step
+from cpvlib.base.packed import differing
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
@@ -320,7 +321,7 @@ def _n_differing(ws: Workspace, now: Out | None, then: Out | None) -> int:
         objects.listing_of(ws, out.entry).entries if out and out.entry and out.entry.is_dir else {}
         for out in (now, then)
     )
-    return len({name for name, _ in before.items() ^ after.items()})
+    return sum(1 for _ in differing(before, after))
 
 
 def _words(series: frozenset[Series]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
-from cpvlib.base.packed import in_order
+from cpvlib.base.packed import differing, in_order
 from cpvlib.base.typed import TYPE_CHECKING, Literal
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.listing import Md5s
@@ -101,10 +101,17 @@ def plan_install(
             return InstallPlan(out_path, oid, isexec)
         return InstallPlan(out_path, oid, isexec, wanted, late=frozenset(wanted), unlinks_top=True)
     same_mode = content is None or content.is_dir or content.isexec == isexec
-    write = Md5s(row for row in in_order(wanted) if had.get(row[0]) != row[1] or not same_mode)
-    remove = tuple(path for path in had if path not in wanted)
+    if had and same_mode:
+        moving = sorted(differing(had, wanted))
+        write = Md5s((path, wanted[path]) for path in moving if path in wanted)
+    else:
+        moving = [*had]
+        write = Md5s(in_order(wanted))
+    remove = tuple(path for path in moving if path not in wanted)
     write, late = _Way(place, out_path, had, set(remove)).clear(write)
-    touched = Stats((path, stats[path]) for path in had if path in write or path not in wanted)
+    touched = Stats(
+        (path, stats[path]) for path in moving if path in had and (path in write or path not in wanted)
+    )
     return InstallPlan(out_path, oid, isexec, write, remove, late, touched)
 
 

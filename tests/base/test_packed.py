@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cpvlib.base.packed import Names, in_order
+from cpvlib.base.packed import Names, differing, in_order
 from cpvlib.domain.listing import Md5s
 
 NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8)
@@ -62,6 +62,20 @@ def test_a_copy_grows_apart() -> None:
     copy.add(MANY[3][0], MANY[4][1])
     assert packed == dict(MANY[:1_000])
     assert copy == dict(MANY) | {MANY[3][0]: MANY[4][1]}
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=5), st.sets(st.integers(0, 999), max_size=5), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_what_differs(others: dict[str, str], lost: set[int], in_order: bool) -> None:
+    plain = dict(MANY[:1_000])
+    changed = {name: value for nth, (name, value) in enumerate(plain.items()) if nth not in lost} | others
+    packed, again = Md5s(plain.items()), Md5s(sorted(changed.items()) if in_order else changed.items())
+    expected = sorted(
+        name for name in {**plain, **changed} if plain.get(name, "none") != changed.get(name, "none")
+    )
+    for one, other in ((packed, again), (again, packed), (plain, again), (packed, changed)):
+        assert sorted(differing(one, other)) == expected
+    assert list(differing(packed, Md5s(MANY[:1_000]))) == []
 
 
 def test_names_alone_are_a_collection_in_order() -> None:
