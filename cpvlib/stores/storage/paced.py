@@ -36,7 +36,7 @@ class PacedStorage:
         self._storage = storage
         self._pace = pace
         self.url = storage.url
-        self.is_near = storage.is_near
+        self.is_near = False  # what is near comes whole, and uncounted
         self.jobs = max(1, min(storage.jobs, pace.rate // _LEAST_OF_A_CALL))
 
     def stat(self, key: str) -> ObjectStat | None:

@@ -10,6 +10,7 @@ from cpvlib.base.pace import Pace
 from cpvlib.domain.spans import Span
 from cpvlib.managers.workspace import Workspace
 from cpvlib.stores import transfer
+from cpvlib.stores.cache import ObjectCache
 from cpvlib.stores.storage.folder import FolderStorage
 from cpvlib.stores.storage.paced import PacedStorage
 from cpvlib.stores.storage.protocol import files_key
@@ -48,6 +49,19 @@ def test_uploads_and_downloads_take_their_time(tmp_path: Path) -> None:
     assert clock.slept == pytest.approx(10.0)
     assert storage.read_md5(files_key(md5(contents[0])), on_bytes=Count()) == md5(contents[0])
     assert clock.slept == pytest.approx(10.5)
+
+
+def test_small_objects_of_a_disk_that_is_near_take_their_time_too(tmp_path: Path) -> None:
+    clock = Clock()
+    near = FolderStorage(tmp_path / "storage")
+    contents = [some_bytes(50 * KIB, seed) for seed in range(10)]
+    transfer.upload(near, {md5(data): Bytes(data) for data in contents})
+    assert near.is_near
+    cache = ObjectCache(tmp_path / "cache", tmp_path / "records.db")
+    oids = {md5(data): len(data) for data in contents}
+    transfer.download(PacedStorage(near, Pace(100 * KIB, clock, clock.sleep)), oids, cache)
+    assert cache.missing(oids) == []
+    assert clock.slept == pytest.approx(5.0, rel=0.5)  # threads add up what they wait for each other
 
 
 def test_what_is_there_already_takes_no_time(tmp_path: Path) -> None:
