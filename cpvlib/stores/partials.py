@@ -51,9 +51,11 @@ class Partial:
         self._synced_at = time.monotonic()
         self._lock = threading.Lock()
         self._syncing = threading.Lock()
+        self._is_open = True
 
     def note(self, span: Span) -> None:
-        """These bytes are written. Called from worker threads; now and then one of them syncs."""
+        """These bytes are written. Called from worker threads; now and then one of them syncs. A thread that
+        nobody waited for may come after the end, and is not heard."""
         with self._lock:
             self._spans = joined([*self._spans, span])
             self._unsynced += span.size
@@ -66,6 +68,8 @@ class Partial:
                 self._syncing.release()
 
     def _sync(self) -> None:
+        if not self._is_open:
+            return  # the descriptor's number may be another file's by now
         with self._lock:
             spans, self._unsynced, self._synced_at = list(self._spans), 0, time.monotonic()
         with suppress(OSError):
@@ -87,7 +91,7 @@ class Partial:
     def keep(self) -> None:
         """For another process to go on with."""
         self.flush()
-        filelock.disown(self._descriptor)
+        self._end()
 
     def hand_over(self, path: str) -> None:
         """The bytes move to `path`, and nothing is left here. Raises OSError."""
@@ -99,7 +103,12 @@ class Partial:
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
             self._record.unlink(missing_ok=True)
-        filelock.disown(self._descriptor)
+        self._end()
+
+    def _end(self) -> None:
+        with self._syncing:
+            self._is_open = False
+            filelock.disown(self._descriptor)
 
 
 class Partials:

@@ -47,8 +47,10 @@ class Receiver:
         return self._partial.have if self._partial else ()
 
     def note(self, span: Span) -> None:
-        """These bytes are written. Called from worker threads."""
+        """These bytes are written. Called from worker threads, one of which may come after the end."""
         with self._lock:
+            if self._is_done:
+                return
             if self._spans is not None:
                 self._spans.append(span)
                 if sum(each.size for each in self._spans) >= partials.WORTH_BYTES:
@@ -115,6 +117,7 @@ class Receiver:
         """Remove the temporary file, if it is there and was neither accepted nor kept."""
         if self._is_done:
             return
+        self._is_done = True
         self._end_following()
         if self._partial is not None:
             self._partial.drop()

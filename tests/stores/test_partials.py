@@ -117,3 +117,17 @@ def test_where_nothing_can_be_kept(tmp_path: Path) -> None:
     assert opened(tmp_path / "file").begin(NAME, temporary, [Span(0, 1)]) is None
     assert temporary.read_bytes() == b"x"
     assert opened(tmp_path / "file").take(NAME) is None
+
+
+def test_a_thread_that_comes_late_writes_into_no_other_file(folder: Path, tmp_path: Path) -> None:
+    """Nobody waits for a thread beyond ten seconds; its descriptor is another file's by then."""
+    temporary = tmp_path / "temporary"
+    temporary.write_bytes(b"x" * 10)
+    partial = opened(folder).begin(NAME, temporary, [Span(0, 4)])
+    assert partial is not None
+    partial.keep()
+    with (tmp_path / "mine").open("wb") as mine:
+        assert mine.fileno() == partial._descriptor
+        partial.note(Span(4, 4 + 64 * MIB))
+        partial.flush()
+    assert (tmp_path / "mine").read_bytes() == b""

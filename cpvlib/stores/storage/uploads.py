@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -48,6 +49,9 @@ class UploadRecord:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._is_open = True
+        self._is_ended = False
         self.begun, self._etags = _parse(_content(descriptor))
         with suppress(OSError):
             os.utime(path)
@@ -73,12 +77,21 @@ class UploadRecord:
     def end(self) -> None:
         """There is nothing to go on with any more."""
         self.begun, self._etags = None, {}
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        if not self._is_ended:  # else another process may have begun a file of this name
+            self._is_ended = True
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """The lock ends. A thread that nobody waited for may have a part yet, which is not recorded."""
+        with self._lock:
+            self._is_open = False
+            filelock.disown(self._descriptor)
 
     def _append(self, facts: Any) -> None:
-        """O_APPEND, and one write: two lines of two threads stay two lines."""
-        os.write(self._descriptor, json.dumps(facts).encode() + b"\n")
+        with self._lock:
+            if self._is_open:  # else the descriptor's number may be another file's by now
+                os.write(self._descriptor, json.dumps(facts).encode() + b"\n")
 
 
 class UploadRecords:
@@ -100,8 +113,8 @@ class UploadRecords:
         if descriptor is None:
             yield None
             return
+        record = UploadRecord(path, descriptor)
         try:
-            record = UploadRecord(path, descriptor)
             if record.begun and not record.begun.is_of(url, key, size, md5):
                 record.begun = None
             try:
@@ -110,7 +123,7 @@ class UploadRecords:
                 if record.begun is None:
                     record.end()
         finally:
-            filelock.disown(descriptor)
+            record.close()
 
     def all(self) -> list[Begun]:
         """Those that are recorded now, in no order; others may be ending them meanwhile."""

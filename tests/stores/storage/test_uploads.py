@@ -282,3 +282,31 @@ def test_a_record_vouches_for_etags_that_are_no_md5(tmp_path: Path) -> None:
         assert record is not None
         assert record.begun is None
     assert records.all() == []
+
+
+def test_a_part_that_comes_late_is_written_into_no_other_file(tmp_path: Path) -> None:
+    records = UploadRecords(tmp_path / "uploads")
+    with records.of("s3://bucket", KEY, 100, "0" * 32) as record:
+        assert record is not None
+        record.begin(Begun("s3://bucket", KEY, 100, "0" * 32, "id", PART))
+        number = record._descriptor
+    with (tmp_path / "mine").open("wb") as mine:
+        assert mine.fileno() == number
+        record.note(1, "1" * 32, "an etag of the server's")
+    assert (tmp_path / "mine").read_bytes() == b""
+
+
+def test_an_upload_that_ended_takes_no_other_record_with_it(tmp_path: Path) -> None:
+    """Another process may begin one of the same object as soon as the first has ended its own."""
+    facts = ("s3://bucket", KEY, 100, "0" * 32)
+    mine, other = UploadRecords(tmp_path / "uploads"), UploadRecords(tmp_path / "uploads")
+    ended, begun = mine.of(*facts), other.of(*facts)
+    record = ended.__enter__()
+    assert record is not None
+    record.end()
+    second = begun.__enter__()
+    assert second is not None
+    second.begin(Begun(*facts, "id", PART))
+    ended.__exit__(None, None, None)
+    begun.__exit__(None, None, None)
+    assert other.all() == [Begun(*facts, "id", PART)]
