@@ -50,7 +50,10 @@ HEAVY = {
 SLOW = {
     "argparse",  # cpvlib.cli.arguments
     "dataclasses",  # cpvlib.base.values
+    "datetime",
     "inspect",
+    "signal",
+    "sqlite3",  # cpvlib.stores.hints
     "subprocess",  # cpvlib.stores.git.process
     "typing",  # cpvlib.base.typed
 }
