@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, ValuesView
-from itertools import chain
+from itertools import chain, islice
 
 from cpvlib.base.typed import Any, TypeVar
 
@@ -38,8 +38,7 @@ class Packed(Mapping[str, V]):
         self._near: Mapping[str, V] = {}  # the chunk that was asked last
         self._count = 0
         self._end = ""
-        for name, value in rows:
-            self.add(name, value)
+        self.extend(rows)
 
     @staticmethod
     def _pack(values: list[V]) -> bytes:
@@ -62,9 +61,19 @@ class Packed(Mapping[str, V]):
         if len(self._odd) > _FEW + self._count // 8:
             self._take_over(type(self)(self.items()))
 
+    def extend(self, rows: Iterable[tuple[str, V]]) -> None:
+        """Rows more, many of them in order."""
+        left = iter(rows)
+        while some := list(islice(left, _ROWS)):
+            names = [name for name, _ in some]
+            if len(some) < _ROWS or self._tail or names != sorted(set(names)) or names[0] <= self._end:
+                for name, value in some:
+                    self.add(name, value)
+            else:
+                self._pack_rows(names, [value for _, value in some])
+
     def update(self, rows: Mapping[str, V]) -> None:
-        for name, value in rows.items():
-            self.add(name, value)
+        self.extend(rows.items())
 
     def copy(self: P) -> P:
         """Another map of the same rows, which shares their bytes with this one."""
@@ -146,11 +155,15 @@ class Packed(Mapping[str, V]):
     def _pack_some(self) -> None:
         """The first half of the tail; those of the other may still be met by a few that belong between."""
         names, values = _columns(self._tail)
-        self._firsts.append(names[0])
-        self._chunks.append(("\0".join(names[:_ROWS]).encode(), self._pack(values[:_ROWS])))
-        self._count += _ROWS
-        self._end = names[_ROWS - 1]
+        self._pack_rows(names[:_ROWS], values[:_ROWS])
         self._tail = dict(zip(names[_ROWS:], values[_ROWS:], strict=True))
+
+    def _pack_rows(self, names: list[str], values: list[V]) -> None:
+        """Some that follow on what is packed, in order."""
+        self._chunks.append(("\0".join(names).encode(), self._pack(values)))
+        self._firsts.append(names[0])
+        self._count += len(names)
+        self._end = names[-1]
 
     def _take_over(self, other: Packed[V]) -> None:
         self._firsts, self._chunks = other._firsts.copy(), other._chunks.copy()

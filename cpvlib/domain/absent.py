@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from cpvlib.domain.listing import folders_of
+from cpvlib.domain.listing import Md5s, folders_of
 
 
 def still_absent(absent: Mapping[str, str], here: Collection[str]) -> Mapping[str, str]:
@@ -24,7 +24,7 @@ def still_absent(absent: Mapping[str, str], here: Collection[str]) -> Mapping[st
             replaced.update(path for path in absent if not blocked.isdisjoint(_parents(path)))
     if not replaced:
         return absent
-    return {path: md5 for path, md5 in absent.items() if path not in replaced}
+    return Md5s(row for row in absent.items() if row[0] not in replaced)
 
 
 def _parents(path: str) -> Iterable[str]:

@@ -87,24 +87,25 @@ def _plain_entries(data: bytes) -> Md5s | None:
     else None."""
     if not (data.startswith(_BEGIN) and data.endswith(_END) and data.isascii()):
         return None
-    entries, n_rows = Md5s(), 0
-    for rows in _rows_of(data):
-        if max(map(len, rows)) > MAX_LENGTH or not all(map(_PLAIN_ROW.fullmatch, rows)):
-            return None
-        for row in rows:
-            entries.add(row[_PATH_AT:], row[:_MD5_LENGTH])
-        n_rows += len(rows)
-    return entries if len(entries) == n_rows else None
+    try:
+        entries = Md5s((row[_PATH_AT:], row[:_MD5_LENGTH]) for rows in _rows_of(data) for row in rows)
+    except ValueError:
+        return None
+    return entries if len(entries) == data.count(_BETWEEN.encode()) + 1 else None
 
 
 def _rows_of(data: bytes) -> Iterator[list[str]]:
-    """The rows of a listing as DVC writes it, without what stands between them, some at a time."""
+    """The rows of a listing as DVC writes it, without what stands between them, some at a time. ValueError
+    for one with a path that has to be looked at more closely."""
     between, last = _BETWEEN.encode(), len(data) - len(_END)
     start = len(_BEGIN)
     while start < last:
         end = data.find(between, min(start + _BYTES_AT_ONCE, last), last)
         end = last if end < 0 else end
-        yield data[start:end].decode("ascii").split(_BETWEEN)
+        rows = data[start:end].decode("ascii").split(_BETWEEN)
+        if max(map(len, rows)) > MAX_LENGTH or not all(map(_PLAIN_ROW.fullmatch, rows)):
+            raise ValueError("not plain")
+        yield rows
         start = end + len(between)
 
 

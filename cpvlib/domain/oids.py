@@ -13,25 +13,25 @@ _HEAD = 3
 class Oids(Collection[str]):
     """A set that may grow, iterated over in order."""
 
-    __slots__ = ("_count", "_heaps", "_others")
+    __slots__ = ("_heaps", "_others")
 
     def __init__(self, oids: Iterable[str] = ()) -> None:
-        self._heaps: dict[str, bytearray] = {}
+        self._heaps: dict[str, bytearray] = {}  # in which one may be twice
         self._others: set[str] = set()  # of folders
-        self._count = 0
-        for oid in oids:
-            self.add(oid)
+        self.update(oids)
 
     def add(self, oid: str) -> None:
-        if len(oid) != _MD5_LENGTH:
-            self._others.add(oid)
-        elif oid not in self:
-            self._heaps.setdefault(oid[:_HEAD], bytearray()).extend(bytes.fromhex(oid))
-            self._count += 1
+        self.update([oid])
 
     def update(self, oids: Iterable[str]) -> None:
+        heaps = self._heaps
         for oid in oids:
-            self.add(oid)
+            if len(oid) != _MD5_LENGTH:
+                self._others.add(oid)
+            elif (heap := heaps.get(oid[:_HEAD])) is not None:
+                heap += bytes.fromhex(oid)
+            else:
+                heaps[oid[:_HEAD]] = bytearray.fromhex(oid)
 
     def __contains__(self, oid: object) -> bool:
         if not isinstance(oid, str) or len(oid) != _MD5_LENGTH:
@@ -46,7 +46,10 @@ class Oids(Collection[str]):
         return at >= 0
 
     def __len__(self) -> int:
-        return self._count + len(self._others)
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return bool(self._heaps or self._others)
 
     def __iter__(self) -> Iterator[str]:
         others: dict[str, list[str]] = {}
@@ -54,5 +57,5 @@ class Oids(Collection[str]):
             others.setdefault(oid[:_HEAD], []).append(oid)
         for head in sorted({*self._heaps, *others}):
             text = self._heaps.get(head, b"").hex()
-            md5s = [text[at : at + _MD5_LENGTH] for at in range(0, len(text), _MD5_LENGTH)]
+            md5s = {text[at : at + _MD5_LENGTH] for at in range(0, len(text), _MD5_LENGTH)}
             yield from sorted([*md5s, *others.get(head, ())])

@@ -70,7 +70,10 @@ class _Lane:
             self.download({oid: None}, Silent(), None)
             listing = self.cache.read_listing(oid)
         if listing is None:
-            raise StorageError(f"the listing '{oid}' of a folder can't be read back from the cache")
+            raise StorageError(
+                f"the listing '{oid}' of a folder can't be read back from the cache",
+                hint="does something else remove objects there? run the command again",
+            )
         return listing
 
     def objects(self, known: Collection[str] = frozenset()) -> Sizes:
@@ -80,9 +83,13 @@ class _Lane:
         for entry in self.entries:
             if entry.is_dir and entry.oid is not None:
                 absent = self.without.get(entry.oid) or ()
-                for path, oid in self.listing(entry.oid).entries.items():
-                    if oid not in known and path not in absent:
-                        oids.add(oid)
+                entries = self.listing(entry.oid).entries
+                needed = (
+                    (md5 for path, md5 in entries.items() if path not in absent)
+                    if absent
+                    else entries.values()
+                )
+                oids.update((md5 for md5 in needed if md5 not in known) if known else needed)
         found = Sizes((oid, None) for oid in oids)
         found.update(named)
         return found

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 
 _OID = regex(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 _LISTINGS = 8
+_NO_LISTING = (
+    "'{}' came like that, for its md5 is right: git log -- '*.dvc' tells who committed it, and git cpv list "
+    "which versions are older"
+)
 
 
 class ObjectCache:
@@ -178,6 +182,9 @@ class ObjectCache:
                 listing = parse_listing(self.path(oid).read_bytes())
             except OSError as error:
                 raise disk_error(error, f"cannot read '{self.path(oid)}'") from error
+            except RepositoryError as error:
+                error.hint = _NO_LISTING.format(oid)
+                raise
             self._remember(oid, listing)
             return listing
         return self._listings[oid]

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import RepositoryError
+from cpvlib.base.packed import in_order
 from cpvlib.base.typed import Any
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.choice import Choice, facts, of_facts
+from cpvlib.domain.listing import Md5s
 from cpvlib.stores.files import disk_error, write_atomic
 
 _MD5_LENGTH = 32
@@ -89,7 +91,10 @@ class Partials:
 
     def keep(self, oid: str, nfiles: int, files: Mapping[str, str], size: int | None) -> Left:
         """A list of files to leave out, kept; it counts once `update` has it."""
-        data = "\0".join(f"{files[path]} {path}" for path in sorted(files)).encode()
+        for name, known in self._loaded.items():
+            if known is files:
+                return Left(oid, nfiles, len(files), size, name)
+        data = "\0".join(f"{md5} {path}" for path, md5 in in_order(files)).encode()
         name = md5_of(data)
         if not (self._pretends or (self._rows / name).exists()):
             try:
@@ -142,7 +147,7 @@ class Partials:
             data = b""
         if md5_of(data) == left.rows:
             rows = data.decode().split("\0")
-            return {row[_MD5_LENGTH + 1 :]: row[:_MD5_LENGTH] for row in rows}
+            return Md5s((row[_MD5_LENGTH + 1 :], row[:_MD5_LENGTH]) for row in rows)
         entries = self._listing(left.oid)
         if entries is None:
             raise RepositoryError(

@@ -180,12 +180,8 @@ class Reading:
             return self.look.files
         return Stats((relpath, self.stat(relpath)) for relpath in self.look.files)
 
-    def listing(self) -> bytes | None:
-        """A folder's listing, when all files have a name."""
-        return render_listing(self._files[0]) if self.look.kind != "file" else None
-
-    def content(self, listing: bytes | None = None) -> Content:
-        """The content, when all files have a name. `listing` is the folder's own, where it was asked for."""
+    def content(self, keep: Callable[[bytes], object] | None = None) -> Content:
+        """The content, when all files have a name; a folder's listing is given to `keep`."""
         look, size = self.look, total_size(self.stats)
         if look.kind == "file":
             return Content(
@@ -194,7 +190,7 @@ class Reading:
             )
         files, absent, replaced = self._files
         size += self._left.size or 0
-        oid = folder_oid(files) if listing is None else listing_oid(listing)
+        oid = folder_oid(files) if keep is None else _kept(render_listing(files), keep)
         return Content(
             *(oid, size, len(files), files, False, self.place, look.files, absent, replaced),
             is_settled=self._is_settled,
@@ -217,6 +213,11 @@ class Reading:
         """By the rule for racy entries, which those that the stat index vouches for have passed."""
         files = self.look.files
         return not self._others and not any(files[relpath].is_racy(self._seen_ns) for relpath in self._fresh)
+
+
+def _kept(listing: bytes, keep: Callable[[bytes], object]) -> str:
+    keep(listing)
+    return listing_oid(listing)
 
 
 class Keeper:

@@ -130,10 +130,9 @@ def present(
 
 def _held(storage: Storage, wanted: Mapping[str, int | None], key: KeyOf, weigh: Weigh) -> set[str]:
     """Those that storage holds in the right size."""
-    sizes = storage.has([key(oid) for oid in wanted])
-    if not sizes:
-        return set()
-    there = {oid: sizes[at] for oid in wanted if (at := key(oid)) in sizes}
+    keys = [key(oid) for oid in wanted]
+    sizes = storage.has(keys)
+    there = {oid: sizes[at] for oid, at in zip(wanted, keys, strict=True) if at in sizes} if sizes else {}
     found = {oid for oid, size in there.items() if wanted[oid] in (None, size)}
     weights = weigh([oid for oid in found if wanted[oid] is None])
     return found - {oid for oid, size in weights.items() if size != there[oid]}

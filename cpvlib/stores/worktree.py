@@ -127,11 +127,11 @@ class Worktree:
         if reading.has_read and not self._is_still(reading.look, out_path, source):
             raise changed_while_read(out_path if source is None else source)
         reading.save(self._index, key)
-        listing = reading.listing()
-        content = reading.content(listing)
-        if listing is not None:
+        listings: list[bytes] = []
+        content = reading.content(listings.append)
+        for listing in listings:
             cache.put_listing(content.oid, listing, content.files)
-        return Snapshot(content, listing, keeper.uncached)
+        return Snapshot(content, listings[0] if listings else None, keeper.uncached)
 
     def plan_install(
         self,

@@ -222,8 +222,12 @@ def test_listings_are_read_back_and_hostile_ones_refused(cache: ObjectCache) -> 
     assert cache.read_listing(ABSENT + ".dir") is None
     hostile = render_listing({"../../.bashrc": ABSENT})
     cache.put_bytes(listing_oid(hostile), hostile)
-    with pytest.raises(RepositoryError, match=r"\.\."):
+    with pytest.raises(RepositoryError, match=r"\.\.") as caught:
         cache.read_listing(listing_oid(hostile))
+    assert caught.value.hint == (
+        f"'{listing_oid(hostile)}' came like that, for its md5 is right: git log -- '*.dvc' tells who "
+        "committed it, and git cpv list which versions are older"
+    )
 
 
 @pytest.mark.parametrize(

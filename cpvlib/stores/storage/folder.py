@@ -100,10 +100,12 @@ class FolderStorage:
             place, here = self._file(folder), list(group)
             with self._explained("read", here[0]):
                 for name in names_in(place, [key[len(folder) :] for key in here]):
-                    with suppress(FileNotFoundError, NotADirectoryError):
+                    try:
                         facts = os.stat(place + name)
-                        if modes.S_ISREG(facts.st_mode):
-                            found[folder + name] = facts.st_size
+                    except (FileNotFoundError, NotADirectoryError):
+                        continue
+                    if modes.S_ISREG(facts.st_mode):
+                        found[folder + name] = facts.st_size
         return found
 
     def proven_md5(self, key: str) -> str | None:
