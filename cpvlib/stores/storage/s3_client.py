@@ -377,9 +377,18 @@ def md5_header(md5: str) -> str:
     return base64.b64encode(bytes.fromhex(md5)).decode()
 
 
+class BrokenOffError(Exception):
+    """The connection broke in the words of a refusal."""
+
+
 def get_range(client: S3Client, start: int, end: int | None, etag: str | None, where: dict[str, Any]) -> Any:
-    """GetObject's answer for a range; None for an object without a first byte, of which S3 has no range."""
+    """GetObject's answer for a range; None for an object without a first byte, of which S3 has no range.
+
+    Raises BrokenOffError: botocore reads what a refusal of this one operation says when it tries no more, and
+    lets urllib3's errors out.
+    """
     from botocore.exceptions import ClientError
+    from urllib3.exceptions import HTTPError
 
     match: dict[str, Any] = {"IfMatch": etag} if etag else {}
     last = "" if end is None else end - 1
@@ -389,6 +398,8 @@ def get_range(client: S3Client, start: int, end: int | None, etag: str | None, w
         if start == 0 and code_of(error) in ("InvalidRange", "416"):
             return None
         raise
+    except HTTPError as error:
+        raise BrokenOffError from error
 
 
 def blocks(body: Any, count: int) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from cpvlib.domain.spans import Span, cut, gaps
 from cpvlib.stores.storage.arriving import Arriving
 from cpvlib.stores.storage.protocol import OnBytes, OnSpan, There
 from cpvlib.stores.storage.s3_choice import LineChoice
-from cpvlib.stores.storage.s3_client import S3Line, blocks, get_range
+from cpvlib.stores.storage.s3_client import BrokenOffError, S3Line, blocks, get_range
 from cpvlib.stores.storage.s3_errors import AGAIN
 from cpvlib.stores.storage.s3_fast import ElsewhereError, Sink
 
@@ -85,7 +85,7 @@ class Reader:
     def read(self, key: str, start: int, end: int | None, etag: str | None, sink: Sink) -> tuple[int, str]:
         """Bytes from `start` to before `end`, or the object's end, into `sink`; the object's size and ETag.
 
-        A body that breaks off is asked for again from where it broke, while each few tries bring something.
+        An answer that breaks off is asked for again from where it broke, while each few tries bring something.
         """
         position, barren = start, 0
         with suppress(ElsewhereError):
@@ -96,7 +96,7 @@ class Reader:
         where = {**self._line.at(key), **self._line.customer_key}
         while True:
             before = position
-            with self._line.asking("read", key) as client:
+            with suppress(BrokenOffError), self._line.asking("read", key) as client:
                 answer = get_range(client, position, end, etag, where)
                 if answer is None:
                     return 0, ""
@@ -106,7 +106,7 @@ class Reader:
                 for block in _without(position - began, blocks(answer["Body"], end - began)):
                     sink(position, block)
                     position += len(block)
-            if position >= end:
+            if end is not None and position >= end:
                 return size, etag
             barren = 0 if position > before else barren + 1
             if barren == _TRIES:

@@ -10,7 +10,7 @@ from cpvlib.base.errors import StorageError
 from cpvlib.stores import transfer
 from cpvlib.stores.cache import ObjectCache
 from cpvlib.stores.storage.open import StoragePlace, open_storage
-from cpvlib.stores.storage.protocol import Storage
+from cpvlib.stores.storage.protocol import ObjectMissingError, Storage
 from servers.front import Fault, Front
 from servers.s3 import S3Server
 
@@ -56,6 +56,17 @@ def test_trouble_with_one_range_is_got_over(
     front.faults.append(Fault(kind, "GET", "files/md5", skip=skip))
     transfer.download(storage, {md5(MODEL): len(MODEL)}, cache)
     assert held(cache) == MODEL
+    assert front.faults[0].times == 0
+
+
+@pytest.mark.parametrize("kind", ["cut", "stall"])
+def test_a_refusal_whose_words_break_off_is_asked_for_again(
+    storage: Storage, front: Front, cache: ObjectCache, kind: str
+) -> None:
+    absent = md5(b"absent")
+    front.faults.append(Fault(kind, "GET", "files/md5", times=2))
+    with pytest.raises(ObjectMissingError):
+        transfer.download(storage, {absent: 6}, cache)
     assert front.faults[0].times == 0
 
 
