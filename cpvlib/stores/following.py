@@ -12,6 +12,10 @@ from cpvlib.stores.durable import StrPath
 from cpvlib.stores.hashing import Readable
 
 
+class _DroppedError(Exception):
+    """The rest will not come."""
+
+
 class Following:
     """Hashes a file in a thread beside, as far as it has come without a gap from its first byte.
 
@@ -56,7 +60,7 @@ class Following:
             while not (self._is_whole or self._is_dropped) and self._ready() <= self._position:
                 self._more.wait()
             if self._is_dropped:
-                return 0
+                raise _DroppedError  # an end would make a file of what came, with a md5 and a table of its own
             most = len(buffer) if self._is_whole else min(len(buffer), self._ready() - self._position)
         count = os.preadv(self._file.fileno(), [buffer[:most]], self._position)
         self._position += count

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cpvlib.domain.blocks import BLOCK_BYTES, WORTH_BYTES, BlockTable
+from cpvlib.domain.spans import Span
 from cpvlib.stores.blockhash import BlockHasher, crc64nvme, moved_blocks, new_hasher
 from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.cache import ObjectCache
@@ -93,6 +94,26 @@ def test_a_small_file_has_none(tmp_path: Path) -> None:
     source(tmp_path / "model.bin", some_bytes(WORTH_BYTES))
     hash_unchanging(tmp_path / "model.bin", tables=tables)
     assert not (tmp_path / "blocks").exists()
+
+
+def test_a_download_that_was_interrupted_leaves_none(tmp_path: Path) -> None:
+    data, blocks = some_bytes(3 * WORTH_BYTES), tmp_path / "blocks"
+    oid = hashlib.md5(data).hexdigest()
+
+    def opened() -> ObjectCache:
+        return ObjectCache(tmp_path / "cache", tmp_path / "cache.db", tables=BlockTables(blocks))
+
+    receiver = opened().receiver(oid)
+    receiver.path.write_bytes(data[:-1])
+    receiver.note(Span(0, len(data) - 1))
+    receiver.keep()
+    assert not blocks.exists()  # nor one of what came
+    receiver = opened().receiver(oid)
+    assert receiver.have == (Span(0, len(data) - 1),)
+    receiver.path.write_bytes(data)
+    receiver.note(Span(len(data) - 1, len(data)))
+    receiver.accept()
+    assert [path.name for path in blocks.iterdir()] == [oid]
 
 
 def test_a_table_that_is_damaged_or_missing_is_none(tmp_path: Path) -> None:
