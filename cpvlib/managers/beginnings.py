@@ -44,9 +44,17 @@ class Beginnings:
         self._entries = tuple(entries)
 
     def begin(self, oid: str, target: Path) -> list[Span]:
-        """Writes into the file `target` what is here of the object; which spans of it are there then."""
-        if not self._storage.composes or oid not in self._large:
-            return []
+        """Writes into the file `target` what is here of the object; which spans of it are there then.
+
+        Where that fails, none: somebody may replace a file meanwhile, and of a target that can't be written
+        the download tells.
+        """
+        with suppress(OSError, CPVError):
+            if self._storage.composes and oid in self._large:
+                return self._copied(oid, target)
+        return []
+
+    def _copied(self, oid: str, target: Path) -> list[Span]:
         table = self._table(oid)
         best = most_alike(table, self._candidates) if table else None
         file = self._file(best[1].md5) if best else None

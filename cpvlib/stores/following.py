@@ -60,7 +60,7 @@ class Following:
             while not (self._is_whole or self._is_dropped) and self._ready() <= self._position:
                 self._more.wait()
             if self._is_dropped:
-                raise _DroppedError  # an end would make a file of what came, with a md5 and a table of its own
+                raise _DroppedError  # an end would make a whole of what came, with a table of its own
             most = len(buffer) if self._is_whole else min(len(buffer), self._ready() - self._position)
         count = os.preadv(self._file.fileno(), [buffer[:most]], self._position)
         self._position += count

@@ -6,9 +6,13 @@ import hashlib
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from cpvlib.managers.beginnings import Beginnings
+from cpvlib.managers.outs import outs_here
+from cpvlib.managers.workspace import Workspace
 from servers.front import Fault, Front
 from servers.s3 import S3Server
 from shell import Shell
@@ -147,3 +151,16 @@ def test_a_pull_fetches_what_changed(repo: Shell, front: Front, the_old_is: str)
     clone.ok("git cpv pull -q")
     assert (clone.cwd / "model.bin").read_bytes() == TUNED
     assert front.sent_bytes < BLOCK + MIB
+
+
+def test_an_old_version_that_goes_away_meanwhile_is_no_loss(repo: Shell, tmp_path: Path) -> None:
+    """A training replaces the file in the worktree while another version is fetched."""
+    repo.write("new.bin", TUNED)
+    repo.ok("git cpv push -q --from new.bin --metric loss=1 && rm -r .dvc/cache")
+    ws = Workspace.open(repo.cwd, {**os.environ, **repo.env})
+    entries = [out.entry for out in outs_here(ws).values() if out.entry and out.path == "model.bin"]
+    beginnings = Beginnings(ws, ws.storage(), ws.cache, entries)
+    md5, target = hashlib.md5(TUNED).hexdigest(), tmp_path / "arriving"
+    assert sum(span.size for span in beginnings.begin(md5, target)) == 2 * BLOCK + 5
+    (repo.cwd / "model.bin").unlink()
+    assert beginnings.begin(md5, target) == []

@@ -85,7 +85,7 @@ class Reader:
     def read(self, key: str, start: int, end: int | None, etag: str | None, sink: Sink) -> tuple[int, str]:
         """Bytes from `start` to before `end`, or the object's end, into `sink`; the object's size and ETag.
 
-        An answer that breaks off is asked for again from where it broke, while each few tries bring something.
+        What breaks off is asked for again from where it broke, while each few tries bring something.
         """
         position, barren = start, 0
         with suppress(ElsewhereError):
