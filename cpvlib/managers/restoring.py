@@ -340,7 +340,8 @@ def fetch(
 
 
 def _spares(ws: Workspace, plan: Restoration) -> Spares | None:
-    """Where what arrives is to be copied into the worktree, and has its room in the cache besides."""
+    """Where what arrives is to be copied into the worktree, and has its room in the cache besides, with what
+    may have to be saved and kept first."""
     sizes = [entry.size for entry in plan.entries if entry.size is not None]
     if ws.settings.link_mode != "copy" or max(sizes, default=0) < WORTH_BYTES:
         return None
@@ -349,7 +350,8 @@ def _spares(ws: Workspace, plan: Restoration) -> Spares | None:
     from cpvlib.stores.files import free_bytes
     from cpvlib.stores.spares import Spares
 
-    return Spares(ws.top, free_bytes(ws.top) - sum(sizes) - WORTH_BYTES)
+    saved = [step.standing.content.size * (1 + step.keep) for step in plan.steps if step.standing.content]
+    return Spares(ws.top, free_bytes(ws.top) - sum(sizes) - sum(saved) - WORTH_BYTES)
 
 
 def _drop_spares(ws: Workspace) -> None:

@@ -107,7 +107,7 @@ class Reader:
                     sink(position, block)
                     position += len(block)
             if end is not None and position >= end:
-                return size, etag
+                return size, etag or ""
             barren = 0 if position > before else barren + 1
             if barren == _TRIES:
                 raise StorageError(
