@@ -20,9 +20,9 @@ Batch = list[tuple[str, str]]
 class Arrivals:
     """Files that are whole under temporary names, and wait for each other to take their own together.
 
-    Their bytes are synced and they are renamed, thousands of small ones at a time or what is left in
-    `settle`, which then syncs their folders: few one by one, many by one syncfs. All lie on one file system.
-    Usable from many threads.
+    Their bytes are synced and they are renamed, thousands of small ones at a time while the next are written,
+    or what is left in `settle`, which then syncs their folders: few one by one, many by one syncfs. All lie
+    on one file system. Usable from many threads.
 
     `make_folder` makes a folder that a file goes to and that is missing; `entered` is told of each file that
     has its name, before its folder is synced.
@@ -42,6 +42,8 @@ class Arrivals:
         self._unsynced: set[str] = set()  # folders, one more than a few at most
         self._lock = threading.Lock()
         self._settling = threading.Lock()
+        self._entering: threading.Thread | None = None
+        self._failure: BaseException | None = None
 
     def claim(self, path: str) -> bool:
         """Whether the caller is to bring the file of this name, for nobody is about to."""
@@ -57,7 +59,8 @@ class Arrivals:
             self._claimed.discard(path)
 
     def add(self, temporary: str, path: str, size: int) -> None:
-        """A file of `size` bytes is whole; it replaces what is at `path`. Raises what `settle` does."""
+        """A file of `size` bytes is whole; it replaces what is at `path`. Raises what `settle` does, also for
+        those that were added before."""
         if size > _LARGE_BYTES:  # synced here, for whoever settles keeps the other threads waiting
             with self._or_drop([(temporary, path)]):
                 durable.sync_file(temporary)
@@ -68,13 +71,19 @@ class Arrivals:
                 return
             batch = self._taken()
         with self._settling:
-            self._enter_all(batch)
+            self._end_entering(batch)
+            if size > _LARGE_BYTES:
+                self._enter_all(batch)
+                return
+            self._entering = threading.Thread(target=self._enter_beside, args=(batch,), daemon=True)
+            self._entering.start()
 
     def settle(self) -> None:
         """All files that wait take their names, and last. After an OSError those without a name are gone."""
         with self._settling:
             with self._lock:
                 batch = self._taken()
+            self._end_entering(batch)
             self._enter_all(batch)
             durable.sync_folders(self._unsynced, few=_FEW)
             self._unsynced.clear()
@@ -82,6 +91,23 @@ class Arrivals:
     def _taken(self) -> Batch:
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
         return batch
+
+    def _enter_beside(self, batch: Batch) -> None:
+        try:
+            self._enter_all(batch)
+        except BaseException as error:
+            self._failure = error
+
+    def _end_entering(self, then: Batch) -> None:
+        """Waits for the files that take their names beside; raises what went wrong, and drops those that
+        would be next."""
+        with self._or_drop(then):
+            if self._entering is not None:
+                self._entering.join()
+                self._entering = None
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
 
     def _enter_all(self, batch: Batch) -> None:
         """Gives them their names; those last when their folders are synced, or with the bytes of the next."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,35 @@ def test_files_take_their_names_when_settled(tmp_path: Path) -> None:
 
 
 def test_many_files_do_not_all_wait(tmp_path: Path) -> None:
-    arrivals = Arrivals()
+    some = threading.Event()
+    arrivals = Arrivals(entered=lambda path: some.set())
     for number in range(5000):
         arrivals.add(*waiting(tmp_path, f"a{number}"))
+    assert some.wait(60)
     assert 0 < len(named(tmp_path)) < 5000
     arrivals.settle()
     assert len(named(tmp_path)) == 5000
+
+
+def test_what_fails_while_more_is_written_is_raised_with_the_next(tmp_path: Path) -> None:
+    failed = threading.Event()
+
+    def refuse(folder: str) -> None:
+        failed.set()
+        raise PermissionError(folder)
+
+    arrivals = Arrivals(make_folder=refuse)
+    for number in range(4096):
+        arrivals.add(*waiting(tmp_path, f"a{number}"))
+    assert failed.wait(60)
+    late = waiting(tmp_path, "b1")
+    assert arrivals.claim(late[1])
+    arrivals.add(*late)
+    with pytest.raises(PermissionError):
+        arrivals.settle()
+    assert (named(tmp_path), list((tmp_path / "tmp").iterdir())) == ([], [])
+    assert arrivals.claim(late[1])
+    arrivals.settle()
 
 
 def test_a_large_file_takes_its_name_at_once(tmp_path: Path) -> None:
