@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cpvlib.stores import partials
 from harm import mortal, small_disk, unharmed
 from shell import Shell
 from template import MakeTemplate, Template
@@ -159,3 +160,26 @@ def test_an_object_that_was_cut_short_reaches_no_worktree_and_no_storage(ben: Sh
     said = side.run("git cpv push --check --model")
     assert said.code == 0 or not stored.exists(), str(said)
     assert not stored.exists() or stored.read_bytes() == OLD
+
+
+def test_what_is_saved_first_has_its_room(shell: Shell) -> None:
+    """Copies for the worktree, which are made while large objects arrive, take what is left of the disk."""
+    shell.git("init", "-q", "--bare", "origin.git")
+    shell.ok("git cpv init -q --team T --model m ann")
+    ann = shell.at("ann")
+    ann.git("remote", "add", "origin", "../origin.git")
+    for fill in (b"1", b"2"):
+        for name in ("model.bin", "other.bin"):
+            ann.write(name, fill + name.encode() * (4 * MIB))
+        ann.ok(
+            "git cpv track -q other.bin; git cpv push -q --metric loss=1 && git cpv tag -q && git cpv push -q"
+        )
+    size = (ann.cwd / "model.bin").stat().st_size
+    assert size > partials.WORTH_BYTES
+    with small_disk(shell, "disk", f"{10 * size - 8 * MIB}"):
+        shell.ok("git cpv clone -q origin.git disk/ben && rm -r disk/ben/.dvc/cache")
+        ben = shell.at("disk/ben")
+        ben.write("model.bin", b"a" * size)
+        ben.write("other.bin", b"b" * size)
+        ben.ok("git cpv revert -q --force v0.1")
+        assert (ben.cwd / "other.bin").read_bytes()[:1] == b"1"
