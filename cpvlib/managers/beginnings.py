@@ -5,6 +5,7 @@ Found by block tables, which are hints: the md5 of the whole is checked in any c
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
@@ -42,6 +43,7 @@ class Beginnings:
         self._storage = storage
         self._cache = cache
         self._entries = tuple(entries)
+        self._finding = threading.Lock()
 
     def begin(self, oid: str, target: Path) -> list[Span]:
         """Writes into the file `target` what is here of the object; which spans of it are there then.
@@ -50,12 +52,18 @@ class Beginnings:
         the download tells.
         """
         with suppress(OSError, CPVError):
-            if self._storage.composes and oid in self._large:
+            if self._storage.composes and self._is_worth_it(oid):
                 return self._copied(oid, target)
         return []
 
+    def _is_worth_it(self, oid: str) -> bool:
+        """Whether it is large, and there are earlier ones. From Python 3.12 on a cached_property has no lock,
+        and each thread would walk the history."""
+        with self._finding:
+            return oid in self._large and bool(self._candidates)
+
     def _copied(self, oid: str, target: Path) -> list[Span]:
-        table = self._table(oid)
+        table = self._ws.tables.read(oid) or fetched_table(self._ws, self._storage, oid)
         best = most_alike(table, self._candidates) if table else None
         file = self._file(best[1].md5) if best else None
         if table is None or best is None or file is None:
@@ -65,11 +73,6 @@ class Beginnings:
             return []
         copy_stretches(file.path, target, [(run.there, run.here, run.size) for run in runs])
         return [Span(run.here, run.end) for run in runs]
-
-    def _table(self, oid: str) -> BlockTable | None:
-        if not self._candidates:
-            return None
-        return self._ws.tables.read(oid) or fetched_table(self._ws, self._storage, oid)
 
     def _file(self, md5: str) -> FileSource | None:
         return self._cache.source(md5) if self._cache.has(md5) else self._worktree.get(md5)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cpvlib.base.parallel import Crew
+from cpvlib.domain.pointer import OutEntry
 from cpvlib.managers.beginnings import Beginnings
 from cpvlib.managers.outs import outs_here
 from cpvlib.managers.workspace import Workspace
@@ -164,3 +166,14 @@ def test_an_old_version_that_goes_away_meanwhile_is_no_loss(repo: Shell, tmp_pat
     assert sum(span.size for span in beginnings.begin(md5, target)) == 2 * BLOCK + 5
     (repo.cwd / "model.bin").unlink()
     assert beginnings.begin(md5, target) == []
+
+
+def test_many_large_files_are_one_walk_of_the_history(repo: Shell, tmp_path: Path) -> None:
+    asked: list[tuple[str, ...]] = []
+    environ = {**os.environ, **repo.env}
+    ws = Workspace.open(repo.cwd, environ, trace=lambda command, *_: asked.append(tuple(command)))
+    entries = [OutEntry(f"{number}.bin", f"{number:032x}", 3 * BLOCK) for number in range(8)]
+    beginnings = Beginnings(ws, ws.storage(), ws.cache, entries)
+    found = Crew(8).each(lambda entry: beginnings.begin(entry.oid or "", tmp_path / entry.path), entries)
+    assert [spans for _, spans in found] == [[]] * 8
+    assert [command[0] for command in asked].count("rev-list") == 1
