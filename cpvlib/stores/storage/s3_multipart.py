@@ -20,7 +20,7 @@ from cpvlib.stores.storage.parts import PART_BYTES, Part, Slice, md5_of, parts_o
 from cpvlib.stores.storage.protocol import ObjectMissingError, OnBytes, There
 from cpvlib.stores.storage.s3_client import S3Line, md5_header, md5_in
 from cpvlib.stores.storage.s3_errors import DamagedError, DeniedError, UploadGoneError, gone
-from cpvlib.stores.storage.s3_whole import WANTED, enforced, header, promised
+from cpvlib.stores.storage.s3_whole import WANTED, enforced, header, kept, promised
 from cpvlib.stores.storage.uploads import Begun, UploadRecord, UploadRecords
 
 _AT_ONCE = 8
@@ -227,17 +227,21 @@ class Upload:
             raise
         except UploadGoneError:
             # The answer to an earlier try may have been lost on its way.
-            if not self._is_there(whole_etag(brought)):
+            if not self._is_there(whole_etag(brought), checked):
                 raise
         if self._record:
             self._record.end()
 
-    def _is_there(self, etag: str) -> bool:
+    def _is_there(self, etag: str, checked: Mapping[str, Any]) -> bool:
+        """Whether the object is what was put together, by its checksum where the server enforces one."""
+        mode: Any = {"ChecksumMode": "ENABLED"} if checked else {}
         try:
             with self._line.asking("confirm", self.key) as client:
-                head = client.head_object(**self._line.at(self.key), **self._line.customer_key)
+                head = client.head_object(**self._line.at(self.key), **self._line.customer_key, **mode)
         except ObjectMissingError:
             return False
+        if checked:
+            return kept(head) == self.crc64nvme
         return bool(etag) and head["ETag"].strip('"') == etag
 
     def abort(self) -> None:

@@ -21,6 +21,7 @@ from cpvlib.stores.storage.parts import Part
 from cpvlib.stores.storage.protocol import UNKNOWN, Known, Likeness, Proof, Storage
 from cpvlib.stores.storage.s3_multipart import Origin, begun
 from cpvlib.stores.storage.s3_whole import Memory
+from servers.front import Fault, front_of
 from servers.s3 import S3Server
 from servers.strict import Content, Stored, Strict, strict_server
 
@@ -131,9 +132,9 @@ def check_any_edit(server: S3Server, tmp_path: Path, seed: int) -> None:
 class TestTheChecksumOfTheWhole:
     """What a server keeps is found out by doing, and then enforced."""
 
-    def opened(self, server: Strict, memory: Memory | None = None) -> Storage:
+    def opened(self, server: Strict, memory: Memory | None = None, endpoint: str = "") -> Storage:
         options = {
-            "endpointurl": server.url,
+            "endpointurl": endpoint or server.url,
             "access_key_id": "a",
             "secret_access_key": "b",
             "region": "us-east-1",
@@ -191,6 +192,18 @@ class TestTheChecksumOfTheWhole:
             copied = [put(storage, new, alike(new, old)).copied_bytes for old, new in pairwise(versions)]
             assert copied == [0, 25 * MIB - BLOCK_BYTES]
             assert fetch(storage, key_of(versions[2]), tmp_path / "back") == versions[2]
+
+    def test_the_answer_to_the_completion_is_lost(self) -> None:
+        """With KMS the ETag tells nothing; the checksum says that the object is there."""
+        old = some_bytes(25 * MIB)
+        new = some_bytes(BLOCK_BYTES, seed=2) + old[BLOCK_BYTES:]
+        with strict_server("kms") as server, front_of(server.url) as front:
+            storage, sent = self.opened(server, Remembered(True), front.endpoint), Count()
+            for data, known in ((old, Known(table(old).crc64nvme)), (new, alike(new, old))):
+                front.faults.append(Fault("lose", "POST", "uploadId="))
+                assert put(storage, data, known, sent).how == "CRC64NVME of the whole object"
+            assert sent.total == len(old) + len(new)
+            assert front.received_bytes < len(old) + BLOCK_BYTES + MIB
 
     def test_a_copy_that_goes_wrong_is_refused_as_a_whole(self, tmp_path: Path) -> None:
         old = some_bytes(25 * MIB)
