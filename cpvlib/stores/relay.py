@@ -47,10 +47,16 @@ def relay(
     def unheard(n_bytes: int) -> None:
         crew.check()
 
+    def is_right(oid: str, path: Path, md5: str) -> bool:
+        return (name_of(path) if name_of else md5) == oid.removesuffix(".dir")
+
     def carry(oid: str) -> Proof:
-        with _on_disk(source, key(oid), lambda: receive(oid), unheard) as path:
+        def is_whole(path: Path) -> bool:
+            return is_right(oid, path, hash_unchanging(path, unheard)[0])
+
+        with _on_disk(source, key(oid), lambda: receive(oid), unheard, is_whole) as path:
             md5, seen = hash_unchanging(path, unheard)
-            if (name_of(path) if name_of else md5) != oid.removesuffix(".dir"):
+            if not is_right(oid, path, md5):
                 raise DamagedError(
                     f"object '{key(oid)}' in '{source.url}' is damaged: it is not what its name says",
                     hint="push it again from a clone that has it: 'git cpv push --check'",
@@ -69,9 +75,16 @@ def relay(
 
 @contextmanager
 def _on_disk(
-    source: Storage, key: str, receive: Callable[[], Receiver], on_bytes: Callable[[int], None]
+    source: Storage,
+    key: str,
+    receive: Callable[[], Receiver],
+    on_bytes: Callable[[int], None],
+    is_whole: Callable[[Path], bool],
 ) -> Iterator[Path]:
-    """A file of this machine with an object's bytes: where it lies, or a copy for as long as it is needed."""
+    """A file of this machine with an object's bytes: where it lies, or a copy for as long as it is needed.
+
+    One that went on from what came before is fetched anew where it is not whole.
+    """
     if isinstance(source, FolderStorage):
         path = source.path / key
         if not path.is_file():
@@ -81,7 +94,11 @@ def _on_disk(
     receiver = receive()
     try:
         try:
-            fetch(source, key, receiver, receiver.have, on_bytes)
+            have = receiver.have
+            fetch(source, key, receiver, have, on_bytes)
+            if have and not is_whole(receiver.path):
+                receiver.begin_anew()
+                fetch(source, key, receiver, (), on_bytes)
         except OSError as error:
             raise disk_error(error, f"cannot take '{key}' from '{source.url}' to this machine") from error
         yield receiver.path
