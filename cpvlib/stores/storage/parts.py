@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 
 from cpvlib.base.errors import StorageError
@@ -82,14 +83,16 @@ class Told:
 
     def __init__(self, on_bytes: OnBytes) -> None:
         self._on_bytes = on_bytes
-        self._counts: list[int] = []  # appended to by many threads
+        self._total = 0
+        self._lock = threading.Lock()
 
     def __call__(self, count: int) -> None:
-        self._counts.append(count)
+        with self._lock:
+            self._total += count
         self._on_bytes(count)
 
     def take_back(self) -> None:
-        self._on_bytes(-sum(self._counts))
+        self._on_bytes(-self._total)
 
 
 class Slice:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cpvlib.stores.storage.open import StoragePlace
+from cpvlib.stores.storage.parts import Told
 
 from .places import MIB, at, s3_place
 
@@ -103,3 +105,22 @@ def test_ctrl_c_ends_at_once_though_the_server_hangs(tmp_path: Path, size: int) 
             os.kill(process.pid, signal.SIGINT)
             # Nothing else ends it: the server hangs as long as this waits.
             assert process.wait(timeout=WATCHDOG_S) == -signal.SIGINT
+
+
+def test_what_can_be_taken_back_is_a_number() -> None:
+    """A file of 64 GiB is told of in 262,144 steps."""
+    sums = [0]
+
+    def on_bytes(count: int) -> None:
+        sums[0] += count
+
+    told, step = Told(on_bytes), 256 << 10
+    tracemalloc.start()
+    for _ in range(262_144):
+        told(step)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sums == [64 << 30]
+    assert peak < MIB
+    told.take_back()
+    assert sums == [0]
