@@ -75,8 +75,8 @@ class Arrivals:
             if size > _LARGE_BYTES:
                 self._enter_all(batch)
                 return
-            self._entering = threading.Thread(target=self._enter_beside, args=(batch,), daemon=True)
-            self._entering.start()
+            with self._or_drop(batch):
+                self._begin_entering(batch)
 
     def settle(self) -> None:
         """All files that wait take their names, and last. After an OSError those without a name are gone."""
@@ -91,6 +91,11 @@ class Arrivals:
     def _taken(self) -> Batch:
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
         return batch
+
+    def _begin_entering(self, batch: Batch) -> None:
+        thread = threading.Thread(target=self._enter_beside, args=(batch,), daemon=True)
+        thread.start()
+        self._entering = thread
 
     def _enter_beside(self, batch: Batch) -> None:
         try:
