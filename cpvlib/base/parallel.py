@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from queue import Empty, SimpleQueue
 
-from cpvlib.base.typed import Any, TypeVar
+from cpvlib.base.typed import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,6 +50,10 @@ class Crew:
         """
         rest = iter(items)
         first = list(islice(rest, self._threads))
+        if not first:
+            return
+        from queue import SimpleQueue
+
         take = _handing_out(chain(first, rest))
         done: SimpleQueue[tuple[T, R | None, BaseException | None] | None] = SimpleQueue()
         threads = [threading.Thread(target=self._work, args=(work, take, done), daemon=True) for _ in first]
@@ -103,6 +109,8 @@ def _handing_out(items: Iterator[T]) -> Callable[[], list[T]]:
 
 def _next(done: SimpleQueue[T]) -> T:
     """Wakes now and then: a signal that comes just before Python blocks is else seen when the wait ends."""
+    from queue import Empty
+
     while True:
         try:
             return done.get(timeout=_WAKE_S)

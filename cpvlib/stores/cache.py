@@ -244,9 +244,14 @@ class ObjectCache:
             raise disk_error(error, f"cannot take '{file}' into the cache '{self.root}'") from error
         return md5, before
 
-    def settle(self) -> None:
-        """Give all new objects their names, when their bytes last; then record what is known of them."""
+    def settle(self, *, record: bool = True) -> None:
+        """Give all new objects their names, when their bytes last; then `record` what is known of them."""
         self._incoming.settle()
+        if record:
+            self.record()
+
+    def record(self) -> None:
+        """What is known of new objects is there for the next process, which else hashes them again."""
         self._records.flush()
 
     def copy_to(

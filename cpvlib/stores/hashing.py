@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 
+from cpvlib.base import digest
 from cpvlib.base.typed import TYPE_CHECKING, Protocol, TypeVar
 from cpvlib.stores.durable import StrPath
 from cpvlib.stores.files import write_all
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 20
 _BUFFERS = 4
 _FEW_BYTES = 256 << 10
+_WORTH_OPENSSL_BYTES = 4 << 20
+_without_openssl_bytes = 0
 _kept = threading.local()
 
 T = TypeVar("T")
@@ -37,12 +40,17 @@ def no_bytes(count: int) -> None:
 
 
 def md5_of(data: bytes) -> str:
-    return new_md5(data).hexdigest()
+    """Of a small file, in hex: OpenSSL is loaded when there are so many of them that it pays."""
+    global _without_openssl_bytes
+    if _without_openssl_bytes > _WORTH_OPENSSL_BYTES:
+        return new_md5(data).hexdigest()
+    _without_openssl_bytes += len(data)
+    return digest.md5_of(data)
 
 
 def new_md5(data: bytes = b"") -> hashlib._Hash:
     """A hash to feed; allowed where the system forbids md5 for security, for here it only names."""
-    import hashlib  # with OpenSSL, which takes 3 ms to load
+    import hashlib  # with OpenSSL, which takes 4 ms to load
 
     return hashlib.md5(data, usedforsecurity=False)
 
@@ -62,12 +70,12 @@ def md5_of_stream(
 
 
 def _md5_of(blocks: Iterable[memoryview], on_bytes: OnBytes) -> tuple[str, int]:
-    digest, size = new_md5(), 0
+    found, size = new_md5(), 0
     for block in blocks:
-        digest.update(block)
+        found.update(block)
         size += len(block)
         on_bytes(len(block))
-    return digest.hexdigest(), size
+    return found.hexdigest(), size
 
 
 def md5_of_file(path: StrPath, on_bytes: OnBytes = no_bytes) -> str:

@@ -252,9 +252,9 @@ class Keeper:
         return md5, st
 
     def settle(self) -> None:
-        """What was kept takes its name; the rest is noted as being in the worktree only."""
+        """What was kept takes its name, to be recorded; the rest is noted as being in the worktree only."""
         try:
-            self._cache.settle()
+            self._cache.settle(record=False)
         except DiskFullError:
             self._give_up()
         if self._mode != "none" and not self._is_full:

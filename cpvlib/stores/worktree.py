@@ -131,6 +131,7 @@ class Worktree:
         content = reading.content(listings.append)
         for listing in listings:
             cache.put_listing(content.oid, listing, content.files)
+        cache.record()
         return Snapshot(content, listings[0] if listings else None, keeper.uncached)
 
     def plan_install(

@@ -8,7 +8,6 @@ import stat as modes
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
 from functools import cached_property
 from io import FileIO
 from itertools import count, groupby
@@ -354,6 +353,8 @@ def _not_stored(key: str, found: str | None) -> StorageError:
 
 
 def _object_stat(key: str, facts: os.stat_result) -> ObjectStat:
+    from datetime import datetime, timezone  # which a push doesn't need
+
     return ObjectStat(key, facts.st_size, modified=datetime.fromtimestamp(facts.st_mtime, timezone.utc))
 
 

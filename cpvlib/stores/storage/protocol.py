@@ -17,15 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
 
 from cpvlib.base.errors import StorageError
 from cpvlib.base.packed import Packed
-from cpvlib.base.typed import BinaryIO, Protocol
+from cpvlib.base.typed import TYPE_CHECKING, BinaryIO, Protocol
 from cpvlib.base.values import dataclass
 from cpvlib.domain.delta import Piece
 from cpvlib.domain.spans import Span
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 OnBytes = Callable[[int], None]
 
