@@ -340,8 +340,8 @@ def fetch(
 
 
 def _spares(ws: Workspace, plan: Restoration) -> Spares | None:
-    """Where what arrives is to be copied into the worktree, and has its room in the cache besides, with what
-    may have to be saved and kept first."""
+    """Where what arrives is to be copied into the worktree. What the cache needs comes first, with what may
+    have to be saved and kept, and with the copy of one out for which no other is left."""
     sizes = [entry.size for entry in plan.entries if entry.size is not None]
     if ws.settings.link_mode != "copy" or max(sizes, default=0) < WORTH_BYTES:
         return None
@@ -351,7 +351,8 @@ def _spares(ws: Workspace, plan: Restoration) -> Spares | None:
     from cpvlib.stores.spares import Spares
 
     saved = [step.standing.content.size * (1 + step.keep) for step in plan.steps if step.standing.content]
-    return Spares(ws.top, free_bytes(ws.top) - sum(sizes) - sum(saved) - WORTH_BYTES)
+    needed = sum(sizes) + sum(saved) + max(sizes) + WORTH_BYTES
+    return Spares(ws.top, free_bytes(ws.top) - needed)
 
 
 def _drop_spares(ws: Workspace) -> None:
