@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scenes import CHECKOUT
 
@@ -46,16 +47,26 @@ class Server:
         }
 
     def make_bucket(self, name: str) -> None:
+        self._client().create_bucket(Bucket=name)
+
+    def clear(self, bucket: str, prefix: str) -> None:
+        """Removes what a case stored: a server may keep it all in memory."""
+        client = self._client()
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            keys = [{"Key": found["Key"]} for found in page.get("Contents", ())]
+            if keys:
+                client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+
+    def _client(self) -> Any:
         import boto3
 
-        client = boto3.client(
+        return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
             region_name="us-east-1",
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
         )
-        client.create_bucket(Bucket=name)
 
 
 def _sink(folder: Path) -> str:

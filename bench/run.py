@@ -57,6 +57,7 @@ class Arena:
         url = f"s3://{self.bucket}/{name}" if self.server else str(folder / "storage")
         with ExitStack() as stack:
             if self.server:
+                stack.callback(self.server.clear, self.bucket, f"{name}/")
                 way = stack.enter_context(wire_to(self.server.endpoint, **_WAN)) if self.is_far else None
                 environment = environment | self.server.environment(way.endpoint if way else None)
             stage = Stage(folder, Place(url), environment, sizes)
