@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -82,6 +83,7 @@ def interleaved(
     for turn in range(runs + 1):
         for contender in contenders:
             contender.before()
+            os.sync()  # else what was just made is written to the disk while who writes there too is measured
             if turn:
                 taken[contender.name].append(run(contender, environment))
             elif count is None:
