@@ -8,8 +8,11 @@ from pathlib import Path
 
 from cpvlib.base.parallel import Crew
 from cpvlib.base.progress import Progress
+from cpvlib.base.typed import NoReturn
+from cpvlib.base.values import dataclass
 from cpvlib.stores.files import disk_error
 from cpvlib.stores.sources import FileSource, hash_unchanging
+from cpvlib.stores.statindex import FileStat
 from cpvlib.stores.storage.folder import FolderStorage
 from cpvlib.stores.storage.protocol import ObjectMissingError, Proof, Storage
 from cpvlib.stores.transfer import DamagedError, KeyOf, Receiver, fetch
@@ -18,6 +21,7 @@ _AT_ONCE = 8
 """Each worker may hold one object in a temporary file, however large it is."""
 
 NameOf = Callable[[Path], str]
+_Named = tuple[Path, str, FileStat]
 
 
 def relay(
@@ -39,73 +43,86 @@ def relay(
     arrived stays. Order: none, so that a caller relays `.dir` objects by a call of their own.
     """
     crew = Crew(min(jobs or _AT_ONCE, _AT_ONCE, source.jobs, target.jobs))
-
-    def on_bytes(n_bytes: int) -> None:
-        crew.check()
-        progress.advance(n_bytes)
-
-    def unheard(n_bytes: int) -> None:
-        crew.check()
-
-    def is_right(oid: str, path: Path, md5: str) -> bool:
-        return (name_of(path) if name_of else md5) == oid.removesuffix(".dir")
-
-    def carry(oid: str) -> Proof:
-        def is_whole(path: Path) -> bool:
-            return is_right(oid, path, hash_unchanging(path, unheard)[0])
-
-        with _on_disk(source, key(oid), lambda: receive(oid), unheard, is_whole) as path:
-            md5, seen = hash_unchanging(path, unheard)
-            if not is_right(oid, path, md5):
-                raise DamagedError(
-                    f"object '{key(oid)}' in '{source.url}' is damaged: it is not what its name says",
-                    hint="push it again from a clone that has it: 'git cpv push --check'",
-                )
-            proof = target.put(key(oid), FileSource(path, seen), md5=md5, on_bytes=on_bytes)
-        progress.advance(n_files=1)
-        return proof
-
+    one = _Carrying(source, target, receive, progress, key, name_of, crew)
     progress.begin("moving", sum(size or 0 for size in sizes.values()), len(sizes))
     try:
         with target.together():
-            return dict(crew.each(carry, sizes))
+            return dict(crew.each(one.carry, sizes))
     finally:
         progress.end()
 
 
-@contextmanager
-def _on_disk(
-    source: Storage,
-    key: str,
-    receive: Callable[[], Receiver],
-    on_bytes: Callable[[int], None],
-    is_whole: Callable[[Path], bool],
-) -> Iterator[Path]:
-    """A file of this machine with an object's bytes: where it lies, or a copy for as long as it is needed.
+@dataclass(frozen=True)
+class _Carrying:
+    """How each object of one relay is carried over."""
 
-    One that went on from what came before is fetched anew where it is not whole.
-    """
-    if isinstance(source, FolderStorage):
-        path = source.path / key
-        if not path.is_file():
-            raise ObjectMissingError(key, source.url)
-        yield path
-        return
-    receiver = receive()
-    try:
+    source: Storage
+    target: Storage
+    receive: Callable[[str], Receiver]
+    progress: Progress
+    key: KeyOf
+    name_of: NameOf | None
+    crew: Crew
+
+    def carry(self, oid: str) -> Proof:
+        with self._on_disk(oid) as (path, md5, seen):
+            source = FileSource(path, seen)
+            proof = self.target.put(self.key(oid), source, md5=md5, on_bytes=self._heard)
+        self.progress.advance(n_files=1)
+        return proof
+
+    @contextmanager
+    def _on_disk(self, oid: str) -> Iterator[_Named]:
+        """A file of this machine with an object's bytes: where it lies, or a copy for as long as it is
+        needed."""
+        if isinstance(self.source, FolderStorage):
+            path = self.source.path / self.key(oid)
+            if not path.is_file():
+                raise ObjectMissingError(self.key(oid), self.source.url)
+            yield self._named(oid, path) or self._refuse(oid)
+            return
+        receiver = self.receive(oid)
         try:
-            have = receiver.have
-            fetch(source, key, receiver, have, on_bytes)
-            if have and not is_whole(receiver.path):
+            yield self._brought(oid, receiver)
+        except DamagedError:
+            raise
+        except Exception:
+            receiver.keep()
+            raise
+        finally:
+            receiver.discard()
+
+    def _brought(self, oid: str, receiver: Receiver) -> _Named:
+        """One that went on from what came before is fetched anew where it is something else."""
+        key, have = self.key(oid), receiver.have
+        try:
+            fetch(self.source, key, receiver, have, self._unheard)
+            found = self._named(oid, receiver.path)
+            if found is None and have:
                 receiver.begin_anew()
-                fetch(source, key, receiver, (), on_bytes)
+                fetch(self.source, key, receiver, (), self._unheard)
+                found = self._named(oid, receiver.path)
         except OSError as error:
-            raise disk_error(error, f"cannot take '{key}' from '{source.url}' to this machine") from error
-        yield receiver.path
-    except DamagedError:
-        raise
-    except Exception:
-        receiver.keep()
-        raise
-    finally:
-        receiver.discard()
+            raise disk_error(
+                error, f"cannot take '{key}' from '{self.source.url}' to this machine"
+            ) from error
+        return found or self._refuse(oid)
+
+    def _named(self, oid: str, path: Path) -> _Named | None:
+        """The file with its md5 and stat, if it is what the object's name says."""
+        md5, seen = hash_unchanging(path, self._unheard)
+        name = self.name_of(path) if self.name_of else md5
+        return (path, md5, seen) if name == oid.removesuffix(".dir") else None
+
+    def _refuse(self, oid: str) -> NoReturn:
+        raise DamagedError(
+            f"object '{self.key(oid)}' in '{self.source.url}' is damaged: it is not what its name says",
+            hint="push it again from a clone that has it: 'git cpv push --check'",
+        )
+
+    def _heard(self, n_bytes: int) -> None:
+        self.crew.check()
+        self.progress.advance(n_bytes)
+
+    def _unheard(self, n_bytes: int) -> None:
+        self.crew.check()

@@ -8,7 +8,6 @@ should.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -20,6 +19,7 @@ from cpvlib.base.typed import Any
 from cpvlib.base.values import replace
 from cpvlib.domain.delta import copied_bytes
 from cpvlib.domain.spans import Span, joined
+from cpvlib.stores.hashing import md5_of, new_md5
 from cpvlib.stores.storage.parts import Part, Slice, Told, crc_of, parts_of
 from cpvlib.stores.storage.protocol import (
     UNKNOWN,
@@ -107,7 +107,7 @@ class S3Storage:
         return found.md5
 
     def read_md5(self, key: str, *, on_bytes: OnBytes) -> str:
-        digest = hashlib.md5(usedforsecurity=False)
+        digest = new_md5()
 
         def take(_: int, block: bytes) -> None:
             digest.update(block)
@@ -133,7 +133,7 @@ class S3Storage:
         return proof
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
-        return self._put_whole(key, data, _md5_of(data), None)
+        return self._put_whole(key, data, md5_of(data), None)
 
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -225,7 +225,7 @@ class S3Storage:
             sweep(self._line, self._uploads)
 
     def _put_whole(self, key: str, body: bytes | Slice, md5: str, source: Source | None) -> Proof:
-        if isinstance(body, bytes) and _md5_of(body) == md5:
+        if isinstance(body, bytes) and md5_of(body) == md5:
             with suppress(ElsewhereError):
                 return self._confirm_etag(
                     key, len(body), md5, self._choice.fast(for_puts=True).put(key, body)
@@ -403,7 +403,3 @@ class S3Storage:
 def _md5_named(key: str) -> str:
     """The md5 that the name of an object says, whichever way it is laid out."""
     return "".join(key.split("/")[-2:]).removesuffix(".dir")
-
-
-def _md5_of(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
