@@ -42,11 +42,13 @@ def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
 
 def gits(repo: Shell, line: str) -> list[str]:
     """The subcommands of the gits that the line starts, in order; those that git starts are its own. Two that
-    run at once tell of themselves in any order; their numbers tell which was the first."""
-    trace = repo.cwd.parent / "trace"
-    trace.unlink(missing_ok=True)
-    repo.at(".", GIT_TRACE2_EVENT=str(trace)).ok(line)
-    events = [json.loads(each) for each in trace.read_text().splitlines()]
+    run at once tell of themselves in any order; their numbers tell which was the first.
+
+    They tell a pipe, which is read until the last of them has ended: the git that reads objects is not waited
+    for by its command, and ends after it.
+    """
+    told = repo.at(".", GIT_TRACE2_EVENT="9").ok(f"{line} 9>&1 >output 2>&1")
+    events = [json.loads(each) for each in told.splitlines()]
     named = [event for event in events if event["event"] == "cmd_name" and "/" not in event["sid"]]
     return [event["name"] for event in sorted(named, key=lambda event: int(event["sid"][-8:], 16))]
 
