@@ -14,7 +14,7 @@ from shell import Shell
 from template import MakeTemplate, Template
 
 OPENING = ["rev-parse", "config"]
-"""Where the repository is, and its settings."""
+"""Where the repository is, and its settings: asked at once, so that either may be the first."""
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
 
 
 def gits(repo: Shell, line: str) -> list[str]:
-    """The subcommands of the gits that the line starts, in order; those that git starts are its own. Two that
-    run at once tell of themselves in any order; their numbers tell which was the first.
+    """The subcommands of the gits that the line starts, by when they started; those that git starts are its
+    own.
 
     They tell a pipe, which is read until the last of them has ended: the git that reads objects is not waited
     for by its command, and ends after it.
@@ -50,7 +50,9 @@ def gits(repo: Shell, line: str) -> list[str]:
     told = repo.at(".", GIT_TRACE2_EVENT="9").ok(f"{line} 9>&1 >output 2>&1")
     events = [json.loads(each) for each in told.splitlines()]
     named = [event for event in events if event["event"] == "cmd_name" and "/" not in event["sid"]]
-    return [event["name"] for event in sorted(named, key=lambda event: int(event["sid"][-8:], 16))]
+    names = [event["name"] for event in sorted(named, key=lambda event: event["sid"])]  # begins with the time
+    at_once = len(OPENING)
+    return sorted(names[:at_once], key=[*OPENING, *names].index) + names[at_once:]
 
 
 def test_what_has_nothing_to_do(repo: Shell) -> None:
