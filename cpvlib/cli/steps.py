@@ -6,7 +6,7 @@ from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.text import printable
 
 if TYPE_CHECKING:
-    from cpvlib.managers.restoring import Step
+    from cpvlib.managers.restoreplan import Step
 
 
 def step_in_words(step: Step) -> str:

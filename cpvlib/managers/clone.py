@@ -206,14 +206,14 @@ def _settle_storage(repo: GitRepository, settings: Settings, environ: Mapping[st
 def _restore(
     ws: Workspace, request: CloneRequest, progress: Progress
 ) -> tuple[Restored, Mapping[str, Count]]:
-    from cpvlib.managers import restoring, signatures
+    from cpvlib.managers import fetching, restoring, signatures
     from cpvlib.managers.outs import outs_here
+    from cpvlib.managers.restoreplan import plan_restoration
     from cpvlib.managers.standing import standings
 
     outs = {path: out for path, out in outs_here(ws).items() if out.entry is not None}
     signatures.require_content(ws, outs.values())
     found = standings(ws, outs.values(), progress=progress, jobs=request.jobs)
-    plan = restoring.plan_restoration(ws, {path: out.entry for path, out in outs.items()}, found)
-    fetched = restoring.fetch(ws, plan, progress=progress, jobs=request.jobs)
-    with ws.dvc_lock():
+    plan = plan_restoration(ws, {path: out.entry for path, out in outs.items()}, found)
+    with fetching.fetched(ws, plan, progress=progress, jobs=request.jobs) as fetched, ws.dvc_lock():
         return restoring.carry_out(ws, plan, fetched, progress=progress, jobs=request.jobs), plan.absent

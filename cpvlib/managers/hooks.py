@@ -120,8 +120,9 @@ def after_checkout(
 ) -> tuple[Restored, list[str]]:
     """What post-checkout and post-merge do: brings the outs that are behind their pointers, or not there.
     Those with changes of the user's own are left as they are, and named."""
-    from cpvlib.managers import restoring, signatures
+    from cpvlib.managers import fetching, restoring, signatures
     from cpvlib.managers.outs import outs_here
+    from cpvlib.managers.restoreplan import plan_restoration
     from cpvlib.managers.standing import State, standings
 
     listener = progress or Silent()
@@ -131,9 +132,8 @@ def after_checkout(
     targets = {path: outs[path].entry for path, each in found.items() if each.state in behind}
     left = [path for path, each in found.items() if each.state is State.CONFLICT]
     signatures.require_of(ws, outs, targets)
-    plan = restoring.plan_restoration(ws, targets, {path: found[path] for path in targets})
-    fetched = restoring.fetch(ws, plan, progress=listener, jobs=jobs)
-    with ws.dvc_lock():
+    plan = plan_restoration(ws, targets, {path: found[path] for path in targets})
+    with fetching.fetched(ws, plan, progress=listener, jobs=jobs) as fetched, ws.dvc_lock():
         return restoring.carry_out(ws, plan, fetched, progress=listener, jobs=jobs), left
 
 

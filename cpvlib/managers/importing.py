@@ -12,10 +12,11 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import replace
 from cpvlib.domain.version import Series
-from cpvlib.managers import restoring, templates, tracking
+from cpvlib.managers import fetching, restoring, templates, tracking
 from cpvlib.managers.outs import in_series, outs_here
 from cpvlib.managers.push import PushResult, push
 from cpvlib.managers.pushplan import PushRequest, plan_push
+from cpvlib.managers.restoreplan import plan_restoration
 from cpvlib.managers.standing import Standing, standings
 
 if TYPE_CHECKING:
@@ -73,9 +74,8 @@ def import_data(
     ws.repo.forget()
     now = in_series(outs_here(ws), [Series.DATA])
     targets = {path: out.entry for path, out in now.items() if out.entry is not None}
-    plan = restoring.plan_restoration(ws, targets, standings(ws, now.values()), force=True)
-    fetched = restoring.fetch(ws, plan, progress=listener, look=False)
-    with ws.dvc_lock():
+    plan = plan_restoration(ws, targets, standings(ws, now.values()), force=True)
+    with fetching.fetched(ws, plan, progress=listener, look=False) as fetched, ws.dvc_lock():
         restored = restoring.carry_out(ws, plan, fetched, progress=listener)
     if restored.kept and not all(map(_is_template, found.values())):
         listener.note(f"the data that was there before is kept in '{restored.kept}'")

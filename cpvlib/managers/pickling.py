@@ -16,7 +16,7 @@ from cpvlib.managers.outs import LOG, Out, Roles
 
 if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
-    from cpvlib.managers.restoring import Restoration
+    from cpvlib.managers.restoreplan import Restoration
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.cache import ObjectCache
 

@@ -13,9 +13,10 @@ from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, field, replace
 from cpvlib.domain.version import Series
-from cpvlib.managers import absence, choosing, joining, restoring, settling, signatures
+from cpvlib.managers import absence, choosing, fetching, joining, restoring, settling, signatures
 from cpvlib.managers.choosing import Wish
 from cpvlib.managers.outs import LOG, Out, outs_at, outs_here
+from cpvlib.managers.restoreplan import Restoration, plan_restoration
 from cpvlib.managers.standing import Standing, State, judge, standings
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class PullPlan:
 
     git_remote: str | None
     way: joining.Way
-    restoration: restoring.Restoration
+    restoration: Restoration
     left: tuple[str, ...]
     log_union: OutEntry | None = None
     clashes: tuple[str, ...] = ()
@@ -69,9 +70,9 @@ class PullPlan:
         return not code and (self.settling is None or self.settling.going_on is None)
 
     @property
-    def coming(self) -> restoring.Restoration:
+    def coming(self) -> Restoration:
         """What changes in the worktree now."""
-        return self.restoration if self.brings else restoring.Restoration((), {})
+        return self.restoration if self.brings else Restoration((), {})
 
     @property
     def moves(self) -> bool:
@@ -102,7 +103,7 @@ def plan_pull(
     held = settling.plan_settling(ws, request.prefer)
     if held is not None:
         if held.going_on is not None:
-            return PullPlan(None, joining.Way(None), restoring.Restoration((), {}), (), settling=held)
+            return PullPlan(None, joining.Way(None), Restoration((), {}), (), settling=held)
         before, after = (outs_here(ws, files) for files in (held.before, held.files))
         theirs = ws.repo.resolve("MERGE_HEAD") if held.operation == "merge" else None
         restoration, left, union = _plan_outs(ws, request, before, after, theirs, dry_run, progress)
@@ -126,7 +127,7 @@ def _plan_outs(
     theirs: str | None,
     dry_run: bool,
     progress: Progress | None,
-) -> tuple[restoring.Restoration, tuple[str, ...], OutEntry | None]:
+) -> tuple[Restoration, tuple[str, ...], OutEntry | None]:
     """What changes in the worktree, the outs whose changes stay, and the log to unite with the one here. Of a
     merge, `theirs` is what comes, and has to be signed where that is asked; the merge itself can't be."""
     outs = _selected(after, request)
@@ -142,7 +143,7 @@ def _plan_outs(
         for path, out in outs.items()
         if out.oid is not None and path not in left and not (union and path == LOG)
     }
-    restoration = restoring.plan_restoration(ws, targets, found, force=request.force, choice=choice)
+    restoration = plan_restoration(ws, targets, found, force=request.force, choice=choice)
     arriving = [each.path for each in restoration.steps]
     if arriving and ws.settings.require_signed:
         signatures.require_of(ws, outs_at(ws, theirs) if theirs else after, arriving)
@@ -156,19 +157,22 @@ def pull(
     `refuse_code`."""
     listener = progress or Silent()
     logs = [plan.log_union] if plan.log_union else []
-    fetched = restoring.fetch(ws, plan.restoration, more=logs, progress=listener, jobs=request.jobs)
-    step("pull:fetched")
-    if plan.settling is not None:
-        settling.settle(ws, plan.settling)
-    elif plan.commit is not None:
-        joining.go(ws, plan.way)
-        step("pull:forwarded")
-    if not plan.brings:
-        return PullResult(plan, fetched)
-    with ws.dvc_lock():
-        restored = restoring.carry_out(ws, plan.restoration, fetched, progress=listener, jobs=request.jobs)
-        if plan.log_union is not None:
-            _unite_logs(ws, plan.log_union)
+    coming = fetching.fetched(ws, plan.restoration, more=logs, progress=listener, jobs=request.jobs)
+    with coming as fetched:
+        step("pull:fetched")
+        if plan.settling is not None:
+            settling.settle(ws, plan.settling)
+        elif plan.commit is not None:
+            joining.go(ws, plan.way)
+            step("pull:forwarded")
+        if not plan.brings:
+            return PullResult(plan, fetched)
+        with ws.dvc_lock():
+            restored = restoring.carry_out(
+                ws, plan.restoration, fetched, progress=listener, jobs=request.jobs
+            )
+            if plan.log_union is not None:
+                _unite_logs(ws, plan.log_union)
     return PullResult(plan, restored)
 
 

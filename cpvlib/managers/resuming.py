@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from cpvlib.base.errors import CPVError, NegativeAnswer, RepositoryError
 from cpvlib.base.progress import Progress, Silent
 from cpvlib.base.typed import TYPE_CHECKING
-from cpvlib.managers import restoring
+from cpvlib.managers import fetching, restoring
 from cpvlib.managers.outs import Out, outs_here
+from cpvlib.managers.restoreplan import plan_restoration
 from cpvlib.managers.standing import Standing, standings
 from cpvlib.stores.journal import Entry, FileRecord, OutRecord
 
@@ -124,11 +125,8 @@ def abort(ws: Workspace, *, progress: Progress | None = None, jobs: int | None =
     listener = progress or Silent()
     targets: dict[str, OutEntry | None] = {path: out.before for path, out in entry.outs.items()}
     lefts = {path: out.left for path, out in entry.outs.items()}
-    plan = restoring.plan_restoration(
-        ws, targets, _now(ws, entry, listener), known=entry.contents, lefts=lefts
-    )
-    fetched = restoring.fetch(ws, plan, progress=listener, jobs=jobs, look=False)
-    with ws.dvc_lock():
+    plan = plan_restoration(ws, targets, _now(ws, entry, listener), known=entry.contents, lefts=lefts)
+    with fetching.fetched(ws, plan, progress=listener, jobs=jobs, look=False) as fetched, ws.dvc_lock():
         restoring.carry_out(ws, plan, fetched, progress=listener, jobs=jobs)
         _put_back(ws, entry)
     ws.partials.update(lefts)

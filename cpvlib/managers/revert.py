@@ -14,9 +14,10 @@ from cpvlib.base.values import dataclass
 from cpvlib.domain import cpvconfig
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
-from cpvlib.managers import objects, restoring, resuming, signatures
+from cpvlib.managers import fetching, objects, restoring, resuming, signatures
 from cpvlib.managers.editing import pointer_edit
 from cpvlib.managers.outs import CHECKPOINT, Out, in_series, outs_at, outs_here
+from cpvlib.managers.restoreplan import Restoration, plan_restoration
 from cpvlib.managers.standing import standings
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RevertPlan:
     found: Found
     name: str
     undo: str
-    restoration: restoring.Restoration
+    restoration: Restoration
     edits: Mapping[str, Edit]
     n_files: int
     message: str
@@ -77,7 +78,7 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
     edits = _edits(current, target)
     if Series.MODEL in request.series:
         edits |= _facts_edit(ws, tip, found.commit)
-    restoration = restoring.Restoration((), {})
+    restoration = Restoration((), {})
     if request.branch is None:
         restoration = _restoration(ws, request, target, known, progress)
     if not edits and not restoration.steps:
@@ -119,11 +120,6 @@ def unpublished(ws: Workspace, request: RevertRequest) -> str | None:
     return tip
 
 
-def fetch(ws: Workspace, plan: RevertPlan, request: RevertRequest, progress: Progress) -> restoring.Restored:
-    """All objects that the worktree will need, verified, before anything is touched."""
-    return restoring.fetch(ws, plan.restoration, progress=progress, jobs=request.jobs)
-
-
 def revert(
     ws: Workspace,
     plan: RevertPlan,
@@ -136,23 +132,26 @@ def revert(
     from cpvlib.stores.git import commits
 
     listener = progress or Silent()
-    fetched = fetch(ws, plan, request, listener)
-    step("revert:fetched")
-    prepared = None
-    if plan.commits and commit:
-        prepared = commits.prepare(ws.repo, plan.edits, plan.message, branch=request.branch)
-    with ws.dvc_lock(), resuming.way_on_told(ws):
-        if request.branch is None:
-            resuming.begin(ws, plan, request, made=commit)
-            step("revert:begun")
-        restored = restoring.carry_out(ws, plan.restoration, fetched, progress=listener, jobs=request.jobs)
-        if prepared is not None:
-            commits.land(ws.repo, prepared)
-        elif plan.commits:
-            commits.stage(ws.repo, plan.edits)
-        step("revert:landed")
-        if request.branch is None:
-            ws.journal.end()
+    coming = fetching.fetched(ws, plan.restoration, progress=listener, jobs=request.jobs)
+    with coming as fetched:
+        step("revert:fetched")
+        prepared = None
+        if plan.commits and commit:
+            prepared = commits.prepare(ws.repo, plan.edits, plan.message, branch=request.branch)
+        with ws.dvc_lock(), resuming.way_on_told(ws):
+            if request.branch is None:
+                resuming.begin(ws, plan, request, made=commit)
+                step("revert:begun")
+            restored = restoring.carry_out(
+                ws, plan.restoration, fetched, progress=listener, jobs=request.jobs
+            )
+            if prepared is not None:
+                commits.land(ws.repo, prepared)
+            elif plan.commits:
+                commits.stage(ws.repo, plan.edits)
+            step("revert:landed")
+            if request.branch is None:
+                ws.journal.end()
     return RevertResult(plan, prepared.commit if prepared else None, restored)
 
 
@@ -169,16 +168,16 @@ def detach(
     signatures.require(ws, found, target)
     wanted = {path: out.entry for path, out in target.items() if out.listed}
     stands = standings(ws, _here(ws, wanted), progress=listener, jobs=request.jobs)
-    plan = restoring.plan_restoration(ws, wanted, stands, force=request.force)
+    plan = plan_restoration(ws, wanted, stands, force=request.force)
     head = ws.repo.head()
     back = head.branch or head.commit or "HEAD"
     revert_plan = RevertPlan(found, name, back, plan, {}, 0, "", head.commit or found.commit)
     if dry_run:
         return RevertResult(revert_plan, None, restoring.Restored())
-    fetched = restoring.fetch(ws, plan, progress=listener, jobs=request.jobs)
-    remotes.checkout_detached(ws.repo, found.commit)
-    with ws.dvc_lock():
-        restored = restoring.carry_out(ws, plan, fetched, progress=listener, jobs=request.jobs)
+    with fetching.fetched(ws, plan, progress=listener, jobs=request.jobs) as fetched:
+        remotes.checkout_detached(ws.repo, found.commit)
+        with ws.dvc_lock():
+            restored = restoring.carry_out(ws, plan, fetched, progress=listener, jobs=request.jobs)
     return RevertResult(revert_plan, None, restored)
 
 
@@ -245,14 +244,14 @@ def _restoration(
     target: Mapping[str, Out],
     known: Collection[str],
     progress: Progress | None,
-) -> restoring.Restoration:
+) -> Restoration:
     here = in_series(outs_here(ws), request.series)
     wanted = {
         path: target[path].entry if path in target else None
         for path in [*target, *(here.keys() - target.keys())]
     }
     stands = standings(ws, _here(ws, wanted), progress=progress, jobs=request.jobs)
-    return restoring.plan_restoration(ws, wanted, stands, force=request.force, known=known)
+    return plan_restoration(ws, wanted, stands, force=request.force, known=known)
 
 
 def _here(ws: Workspace, paths: Iterable[str]) -> list[Out]:
