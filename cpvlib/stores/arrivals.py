@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from cpvlib.stores import durable
 
@@ -24,22 +25,22 @@ class Arrivals:
     or what is left in `settle`, which then syncs their folders: few one by one, many by one syncfs. All lie
     on one file system. Usable from many threads.
 
-    `make_folder` makes a folder that a file goes to and that is missing; `entered` is told of each file that
-    has its name, before its folder is synced.
+    `make_folder` makes a folder that a file goes to and that is missing, and says which it made; `entered` is
+    told of each file that has its name, before its folder is synced.
     """
 
     def __init__(
         self,
         *,
-        make_folder: Callable[[str], None] | None = None,
+        make_folder: Callable[[str], Sequence[Path]] = durable.make_folder,
         entered: Callable[[str], None] = lambda path: None,
     ) -> None:
-        self._make_folder = make_folder or _make_folder
+        self._make_folder = make_folder
         self._entered = entered
         self._waiting: Batch = []
         self._waiting_bytes = 0
         self._claimed: set[str] = set()
-        self._unsynced: set[str] = set()  # folders, one more than a few at most
+        self._unsynced: set[str] = set()  # folders, few, or some of more
         self._lock = threading.Lock()
         self._settling = threading.Lock()
         self._entering: threading.Thread | None = None
@@ -78,6 +79,11 @@ class Arrivals:
             with self._or_drop(batch):
                 self._begin_entering(batch)
 
+    def rely_on(self, folder: str) -> None:
+        """A file of this folder was found there. Whoever gave it its name may not have synced that, nor the
+        folder's own; the next `settle` does."""
+        self._has_names(folder, os.path.dirname(folder))
+
     def settle(self) -> None:
         """All files that wait take their names, and last. After an OSError those without a name are gone."""
         with self._settling:
@@ -85,8 +91,11 @@ class Arrivals:
                 batch = self._taken()
             self._end_entering(batch)
             self._enter_all(batch)
-            durable.sync_folders(self._unsynced, few=_FEW)
-            self._unsynced.clear()
+            with self._lock:
+                folders = set(self._unsynced)
+            durable.sync_folders(folders, few=_FEW)
+            with self._lock:
+                self._unsynced -= folders
 
     def _taken(self) -> Batch:
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
@@ -142,12 +151,14 @@ class Arrivals:
         try:
             os.replace(temporary, path)
         except FileNotFoundError:
-            self._make_folder(os.path.dirname(path))
+            made = self._make_folder(os.path.dirname(path))
             os.replace(temporary, path)
-        if len(self._unsynced) <= _FEW:
-            self._unsynced.add(path[: path.rindex("/")])
+            self._has_names(*(str(folder.parent) for folder in made))
+        self._has_names(path[: path.rindex("/")])
         self._entered(path)
 
-
-def _make_folder(folder: str) -> None:
-    os.makedirs(folder, exist_ok=True)
+    def _has_names(self, *folders: str) -> None:
+        """Names in these folders are to be synced."""
+        if len(self._unsynced) <= _FEW:
+            with self._lock:
+                self._unsynced.update(folders)

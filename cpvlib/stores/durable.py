@@ -39,6 +39,19 @@ def _begin_writing(fd: int, start: int, size: int) -> None:
         begin(fd, ctypes.c_int64(start), ctypes.c_int64(size), _SYNC_FILE_RANGE_WRITE)
 
 
+def make_folder(path: StrPath) -> list[Path]:
+    """Makes a folder that is missing, with those above it; all that were made. Each one's name lasts when the
+    folder that it lies in is synced."""
+    folder = Path(path)
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+    return missing
+
+
 def sync_folder(folder: StrPath) -> None:
     """Make the names in `folder` last; file systems that can't sync a folder are left to themselves."""
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cpvlib.base.errors import CPVError, RepositoryError
 from cpvlib.base.regex import regex
-from cpvlib.stores.durable import StrPath, sync_file, sync_folder
+from cpvlib.stores.durable import StrPath, make_folder, sync_file, sync_folder
 from cpvlib.stores.filelock import is_alive
 
 _FICLONE = 0x40049409  # linux/fs.h
@@ -88,7 +88,7 @@ def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:
     Without `mode` an existing file keeps its permissions and a new one gets what the umask leaves of 0666. A
     symlink at `path` is replaced, not followed. Raises OSError; `path` is then what it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made = make_folder(path.parent)
     if mode is None:
         mode = _mode_of(path)
     temporary = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}.tmp")
@@ -104,7 +104,8 @@ def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    for folder in (path.parent, *(each.parent for each in made)):
+        sync_folder(folder)
 
 
 def _mode_of(path: Path) -> int | None:

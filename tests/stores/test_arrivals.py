@@ -46,7 +46,7 @@ def test_many_files_do_not_all_wait(tmp_path: Path) -> None:
 def test_what_fails_while_more_is_written_is_raised_with_the_next(tmp_path: Path) -> None:
     failed = threading.Event()
 
-    def refuse(folder: str) -> None:
+    def refuse(folder: str) -> list[Path]:
         failed.set()
         raise PermissionError(folder)
 

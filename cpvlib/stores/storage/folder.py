@@ -6,7 +6,7 @@ import errno
 import os
 import stat as modes
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from io import FileIO
@@ -18,7 +18,7 @@ from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blockhash import Crc, crc64nvme
-from cpvlib.stores.durable import SteadyFile
+from cpvlib.stores.durable import SteadyFile, make_folder
 from cpvlib.stores.files import culprit, names_in, read_at_most, write_all, write_new
 from cpvlib.stores.hashing import Readable, blocks, copy_hashing, md5_of, md5_of_file, md5_of_stream, no_bytes
 from cpvlib.stores.mounts import is_remote
@@ -94,9 +94,9 @@ class FolderStorage:
             return _object_stat(key, facts) if modes.S_ISREG(facts.st_mode) else None
 
     def has(self, keys: Collection[str]) -> dict[str, int]:
-        found = {}
+        found: dict[str, int] = {}
         for folder, group in groupby(sorted(keys), _folder_of):
-            place, here = self._file(folder), list(group)
+            place, here, n_before = self._file(folder), list(group), len(found)
             with self._explained("read", here[0]):
                 for name in names_in(place, [key[len(folder) :] for key in here]):
                     try:
@@ -105,6 +105,8 @@ class FolderStorage:
                         continue
                     if modes.S_ISREG(facts.st_mode):
                         found[folder + name] = facts.st_size
+            if len(found) > n_before:
+                self._arrivals.rely_on(place[:-1])
         return found
 
     def proven_md5(self, key: str) -> str | None:
@@ -300,12 +302,11 @@ class FolderStorage:
             self._incoming = f"{incoming}/{os.urandom(8).hex()}-"
         return f"{self._incoming}{next(self._numbers):x}"
 
-    def _make_folder(self, path: str) -> None:
-        folder = Path(path)
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        for made in missing if self._shared else ():
-            made.chmod(_GROUP_FOLDER_MODE)
+    def _make_folder(self, path: str) -> Sequence[Path]:
+        made = make_folder(path)
+        for folder in made if self._shared else ():
+            folder.chmod(_GROUP_FOLDER_MODE)
+        return made
 
     def _missing(self, key: str) -> StorageError:
         if not self.path.is_dir():
