@@ -1,7 +1,7 @@
 """The versions of a repository: which there are, and which one a user means.
 
-One git call reads the tags and the pending versions. Tags come from anybody: a manifest is what makes one a
-version; one without counts where its commit has pointers of the series.
+One git lists the tags and the pending versions, and one reads them. Tags come from anybody: a manifest is
+what makes one a version; one without counts where its commit has pointers of the series.
 """
 
 from __future__ import annotations
@@ -206,8 +206,8 @@ class Tags:
 
     def versions(self, series: Iterable[Series] = BOTH) -> list[VersionRecord]:
         """See `catalogue`."""
-        wanted = tuple(series)
-        return [record for record in self._records if record.series in wanted]
+        of_data = {each is Series.DATA for each in series}
+        return [record for record in self._records if record.place[0] in of_data]
 
     def find(self, text: str, series: Series | None = None) -> Found:
         """See the function of this name."""

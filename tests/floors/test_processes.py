@@ -93,7 +93,7 @@ def test_a_version(repo: Shell) -> None:
         "ls-files",
         *("var", "mktag", "update-ref"),
     ]
-    assert gits(repo, "git-cpv list") == [*OPENING, *VERSIONS]
+    assert gits(repo, "git-cpv list") == [*OPENING, *VERSIONS, "cat-file"]
 
 
 def test_a_new_model(repo: Shell) -> None:

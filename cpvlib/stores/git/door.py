@@ -13,14 +13,13 @@ from cpvlib.base.errors import CPVError, CredentialError, GitError
 from cpvlib.base.regex import regex
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import NamedTuple
-from cpvlib.stores.git.process import NOWHERE, PIPE
+from cpvlib.stores.git.process import NOWHERE, PIPE, pieces
 from cpvlib.stores.git.process import start as start_process
 
 if TYPE_CHECKING:
     from cpvlib.stores.git.process import Running
 
 OLDEST = "2.25"
-_PIECE_BYTES = 1 << 16  # what a pipe holds
 _DIED = 128  # how git ends that says "fatal: "
 
 # `git rev-parse --local-env-vars`: they name one repository, and a hook of another one may have set them.
@@ -198,18 +197,16 @@ class Git:
             self.trace(args, 0.0, 0)
         return self._begin(args, stdin=PIPE)
 
-    def stream(self, *args: str) -> Iterator[bytes]:
+    def stream(self, *args: str, stdin: bytes | None = None) -> Iterator[bytes]:
         """What git prints, in pieces, as it comes. Raises as `run` does, after the last piece."""
         started = perf_counter()
-        with self._begin(args) as process:
-            assert process.stdout
-            while piece := process.stdout.read1(_PIECE_BYTES):  # type: ignore[attr-defined]
-                yield piece
+        with self._begin(args, stdin=NOWHERE if stdin is None else PIPE) as process:
+            yield from pieces(process, stdin)
         code = process.wait()
         if self.trace:
             self.trace(args, perf_counter() - started, code)
         if code:
-            raise failure(args, self.ask(*args))  # the second time for what it says
+            raise failure(args, self.ask(*args, stdin=stdin))  # the second time for what it says
 
     def _begin(
         self,

@@ -61,6 +61,22 @@ class ObjectReader:
                 self._end()
                 raise
 
+    def each(self, oids: Sequence[str]) -> Iterator[bytes | bytearray]:
+        """What these objects hold, one by one; of many, while git reads on.
+
+        Raises as `read_all` does, and GitError for one that is not there.
+        """
+        if len(oids) > _IN_FLIGHT:
+            names = "".join(f"{oid}\n" for oid in oids).encode()
+            # A git of their own, which need not send each off by itself.
+            args = ("cat-file", "--batch=%(objectname) %(objectsize)", "--buffer")
+            yield from _contents(self._git.stream(*args, stdin=names))
+            return
+        for oid, found in zip(oids, self.read_all(oids), strict=True):
+            if found is None:
+                raise _not_there(oid)
+            yield found.data
+
     def _answers(self, names: Sequence[str], limit: int) -> Iterator[GitObject | None]:
         for at in range(0, len(names), _IN_FLIGHT):
             batch = names[at : at + _IN_FLIGHT]
@@ -91,9 +107,7 @@ class ObjectReader:
             raise GitError("git cat-file ended early")
         if header[-1] in (b"missing", b"ambiguous") or len(header) != 3:
             return None
-        size = int(header[2])
-        if size > limit:
-            raise RepositoryError(f"git object '{header[0].decode()}' is too large: {size} bytes")
+        size = _within(limit, header[0], header[2])
         data = stdout.read(size)
         if len(data) != size or stdout.read(1) != b"\n":
             raise GitError("git cat-file ended early")
@@ -118,6 +132,35 @@ class ObjectReader:
 
     def __del__(self) -> None:
         self._end()
+
+
+def _contents(pieces: Iterable[bytes]) -> Iterator[bytearray]:
+    """Of what git prints of each object, however it is cut: id and size, what it holds, a newline."""
+    told = bytearray()
+    for piece in pieces:
+        told += piece
+        at = 0
+        while (end := told.find(b"\n", at)) >= 0:
+            oid, size = told[at:end].split()
+            if not size.isdigit():
+                raise _not_there(oid.decode())
+            stop = end + 1 + _within(LARGEST_BYTES, oid, size)
+            if stop >= len(told):
+                break
+            yield told[end + 1 : stop]
+            at = stop + 1
+        del told[:at]
+
+
+def _within(limit: int, oid: bytes | bytearray, told: bytes | bytearray) -> int:
+    size = int(told)
+    if size > limit:
+        raise RepositoryError(f"git object '{oid.decode()}' is too large: {size} bytes")
+    return size
+
+
+def _not_there(oid: str) -> GitError:
+    return GitError(f"git has no object '{oid}'")
 
 
 def parse_tree(data: bytes, oid_bytes: int) -> list[TreeEntry]:

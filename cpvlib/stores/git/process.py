@@ -7,7 +7,7 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from cpvlib.base.typed import TYPE_CHECKING, Any, BinaryIO
@@ -105,27 +105,42 @@ class Process:
 
     def communicate(self, given: bytes | None = None) -> tuple[bytes | None, bytes | None]:
         """Feeds it while it reads what it says, so that neither waits for the other; then waits for it."""
-        ends = {pipe.fileno(): pipe for pipe in (self.stdin, self.stdout, self.stderr) if pipe is not None}
         told: dict[BinaryIO, list[bytes]] = {pipe: [] for pipe in (self.stdout, self.stderr) if pipe}
-        rest = memoryview(given or b"")
-        poll = select.poll()
-        for fd, pipe in ends.items():
-            poll.register(fd, select.POLLIN if pipe in told else select.POLLOUT)
-        while ends:
-            for fd, _ in poll.poll():
-                if ends[fd] in told:
-                    piece = os.read(fd, _PIECE_BYTES)
-                    told[ends[fd]].append(piece)
-                    is_over = not piece
-                else:
-                    rest = rest[_written(fd, rest[: select.PIPE_BUF]) :]
-                    is_over = not rest
-                if is_over:
-                    poll.unregister(fd)
-                    ends.pop(fd).close()
+        for pipe, piece in self.exchange(given):
+            told[pipe].append(piece)
         self.wait()
         out, err = (b"".join(told[pipe]) if pipe else None for pipe in (self.stdout, self.stderr))
         return out, err
+
+    def exchange(self, given: bytes | None = None) -> Iterator[tuple[BinaryIO, bytes]]:
+        """Feeds it, and gives what it says as it comes, with the pipe that it came from."""
+        ends = {pipe.fileno(): pipe for pipe in (self.stdin, self.stdout, self.stderr) if pipe is not None}
+        rest = memoryview(given or b"")
+        poll = select.poll()
+        for fd, pipe in ends.items():
+            poll.register(fd, select.POLLOUT if pipe is self.stdin else select.POLLIN)
+        while ends:
+            for fd, _ in poll.poll():
+                pipe = ends[fd]
+                if pipe is self.stdin:
+                    rest = rest[_written(fd, rest[: select.PIPE_BUF]) :]
+                    is_over = not rest
+                else:
+                    piece = os.read(fd, _PIECE_BYTES)
+                    is_over = not piece
+                    if piece:
+                        yield pipe, piece
+                if is_over:
+                    poll.unregister(fd)
+                    ends.pop(fd).close()
+
+
+def pieces(process: Running, given: bytes | None = None) -> Iterator[bytes]:
+    """What it prints, as it comes, while it is fed."""
+    if isinstance(process, Process):
+        yield from (piece for _, piece in process.exchange(given))
+    else:
+        yield process.communicate(given)[0]
 
 
 def _found(program: str, env: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,11 +13,13 @@ from cpvlib.stores.git.door import failure
 from cpvlib.stores.git.objects import DURABLE
 from cpvlib.stores.git.repository import GitRepository
 
-# Not %(*objectname): for that git reads what each tag names as well, which takes as long again.
-_FIELDS = ("refname", "objectname", "objecttype", "object", "type", "creator", "contents")
-_FORMAT = "%00".join(f"%({field})" for field in _FIELDS) + "%00"
 _NESTED = "a tag of a tag"
-_CREATOR = regex(r"(.*?) ?<([^>]*)> (\d{1,18}) ([+-]\d{4})", re.DOTALL | re.ASCII)
+_FORMAT = "%(objectname) %(objecttype) %(refname)"
+_READ = ("tag", "commit")  # of other types an object may be of any size, and says nothing of the tag
+# What the head of a tag or commit says: git-mktag(1), git-commit-tree(1).
+_NAMED = regex("object (.+)\ntype (.+)\n")
+_NAME = regex("\ntag (.*)")
+_WHO = regex(r"\n(?:tagger|committer) (.*?) ?<([^>\n]*)> (\d{1,18}) ([+-]\d{4})", re.ASCII)
 _SIGNATURE = regex(r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.M)
 _TAGS = ("refs/tags/", "refs/cpv/")  # where HEAD is never
 _MOVED = ("but expected ", "reference already exists", "unable to resolve reference", "reference is missing")
@@ -63,7 +64,7 @@ class RefMovedError(GitError):
 
 
 def read_tags(repo: GitRepository, patterns: Sequence[str] = ()) -> list[TagRecord]:
-    """The tags that match; without patterns all of them. One process. git-for-each-ref(1).
+    """The tags that match; without patterns all of them. git-for-each-ref(1).
 
     A pattern is relative to 'refs/tags/' unless it begins with 'refs/': 'v*', whose star does not cross a
     slash, or a folder, 'data'.
@@ -73,8 +74,13 @@ def read_tags(repo: GitRepository, patterns: Sequence[str] = ()) -> list[TagReco
 
 def each_tag(repo: GitRepository, patterns: Sequence[str] = ()) -> Iterator[TagRecord]:
     """The same one by one while git still reads, by name; tags of tags come last."""
+    # Only names and types: asked for more, git < 2.44 reads all tags before it tells of the first.
+    listed = _text(repo.git.run("for-each-ref", f"--format={_FORMAT}", *_in_tags(patterns)))
+    rows = [line.split(" ", 2) for line in listed.split("\n")[:-1]]
+    held = repo.objects.each([oid for oid, kind, _ in rows if kind in _READ])
     nested = []
-    for tag in _tags(repo.git.stream("for-each-ref", f"--format={_FORMAT}", *_in_tags(patterns))):
+    for oid, kind, ref in rows:
+        tag = _tag(ref, oid, kind, _text(next(held)) if kind in _READ else "")
         if tag.commit == _NESTED:
             nested.append(tag)
         else:
@@ -84,28 +90,16 @@ def each_tag(repo: GitRepository, patterns: Sequence[str] = ()) -> Iterator[TagR
         yield tag._replace(commit=commits.get(tag.object))
 
 
-def _tags(pieces: Iterable[bytes]) -> Iterator[TagRecord]:
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    width, rest = len(_FIELDS), ""
-    for piece in pieces:
-        fields = (rest + decoder.decode(piece)).split("\0")
-        whole = (len(fields) - 1) // width * width  # what follows the last NUL is not whole yet
-        rest = "\0".join(fields[whole:])
-        for row in zip(*(fields[at:whole:width] for at in range(width)), strict=True):
-            yield _tag(*row)
-
-
-def _tag(
-    ref: str, oid: str, kind: str, named: str, named_kind: str, creator: str, contents: str
-) -> TagRecord:
+def _tag(ref: str, oid: str, kind: str, text: str) -> TagRecord:
+    """What a ref names; `text` is the object that it holds, where that is a tag or a commit."""
+    head, _, body = text.partition("\n\n")
     annotated = kind == "tag"
-    if not annotated:
-        named, named_kind = oid, kind
+    told = _NAMED.match(head) if annotated else None
+    named, named_kind = told.groups() if told else (oid, kind)
     commit = named if named_kind == "commit" else _NESTED if named_kind == "tag" else None
-    who = _CREATOR.match(creator)
+    who = _WHO.search(head)
     name, email, date, zone = who.groups() if who else ("", "", "0", "+0000")
-    message, signed = _message(contents)
-    ref = ref.removeprefix("\n")
+    message, signed = _message(body)
     short = ref.removeprefix("refs/tags/")
     return TagRecord._make(
         (short, oid, commit, annotated, name, email, int(date), zone, message, signed, ref)
@@ -114,15 +108,16 @@ def _tag(
 
 def _message(text: str) -> tuple[str, bool]:
     """A tag's message without its signature, and whether it had one."""
+    text = text.partition("\0")[0]  # where git ends it, too
     signature = _SIGNATURE.search(text) if "-----BEGIN " in text else None
-    return (text[: signature.start()] if signature else text).rstrip("\n"), signature is not None
+    return (text[: signature.start()] if signature else text).strip("\n"), signature is not None
 
 
 def _in_tags(patterns: Sequence[str]) -> list[str]:
     return [each if each.startswith("refs/") else f"refs/tags/{each}" for each in patterns] or ["refs/tags"]
 
 
-def _text(raw: bytes) -> str:
+def _text(raw: bytes | bytearray) -> str:
     """What people wrote, with replacement characters where it isn't UTF-8, which git only recommends."""
     return raw.decode(errors="replace")
 
@@ -136,16 +131,9 @@ def tag_objects(repo: GitRepository, oids: Iterable[str]) -> dict[str, TagRecord
 
 
 def _tag_object(oid: str, text: str) -> TagRecord:
-    head, _, body = text.partition("\n\n")
-    fields = {key: value for key, _, value in reversed([line.partition(" ") for line in head.split("\n")])}
-    commit = fields.get("object") if fields.get("type") == "commit" else None
-    who = _CREATOR.match(fields.get("tagger", ""))
-    tagger, email, date, zone = who.groups() if who else ("", "", "0", "+0000")
-    message, signed = _message(body)
-    name = fields.get("tag", "")
-    return TagRecord(
-        name, oid, commit, True, tagger, email, int(date), zone, message, signed, f"refs/tags/{name}"
-    )
+    name = _NAME.search(text)
+    tag = _tag(f"refs/tags/{name[1] if name else ''}", oid, "tag", text)
+    return tag._replace(commit=None) if tag.commit == _NESTED else tag
 
 
 def peeled(repo: GitRepository, oids: Iterable[str]) -> dict[str, str]:
