@@ -43,7 +43,8 @@ class Likenesses:
         from cpvlib.stores.storage.protocol import UNKNOWN, Known
 
         if source.size <= WORTH_BYTES:
-            return UNKNOWN
+            crc = self._ws.cache.crc64nvme(oid)
+            return UNKNOWN if crc is None else Known(crc)
         table = self._ws.tables.read(oid)
         if table is None or table.size != source.size:
             return UNKNOWN

@@ -168,10 +168,14 @@ class ObjectCache:
     def source(self, oid: str) -> FileSource:
         """The object, for an upload, where `has` or `missing` was asked before. Raises RepositoryError where
         it is not here."""
-        found = self._stat(oid)
+        found = self._records.known(self._key(oid)) or self._stat(oid)
         if found is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
         return FileSource(self._where(oid), found)
+
+    def crc64nvme(self, oid: str) -> int | None:
+        """Of a small object that came by `snapshot`, where it is known."""
+        return self._incoming.sums.get(oid)
 
     def read_listing(self, oid: str) -> Listing | None:
         """The listing of a folder, None where it is not here. Raises RepositoryError for a malformed one."""
@@ -231,18 +235,11 @@ class ObjectCache:
         `seen`, DiskFullError where a copy doesn't fit.
         """
         try:
-            stream = FileIO(file)
-        except OSError as error:
-            raise disk_error(error, f"cannot read '{file}'") from error
-        try:
-            with stream:
-                before = FileStat.of(os.fstat(stream.fileno()))
-                if seen is not None and seen != before:
-                    raise changed_while_read(file)
-                md5 = self._incoming.keep(stream, file, before, on_bytes)
+            if seen is None:
+                seen = FileStat.of(os.stat(file))
+            return self._incoming.keep(file, seen, on_bytes), seen
         except OSError as error:
             raise disk_error(error, f"cannot take '{file}' into the cache '{self.root}'") from error
-        return md5, before
 
     def settle(self, *, record: bool = True) -> None:
         """Give all new objects their names, when their bytes last; then `record` what is known of them."""
@@ -387,6 +384,7 @@ class ObjectCache:
         with suppress(OSError):  # a cache that can't be written: the object counts as absent all the same
             place.parent.mkdir(parents=True, exist_ok=True)
             self.path(oid).rename(place)
+            self._records.forget(self._key(oid))
             self.set_aside.append(place)
 
     def _note_new(self, path: str) -> None:

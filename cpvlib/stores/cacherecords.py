@@ -38,6 +38,15 @@ class Records:
             for key, known in found.items():
                 self._known.setdefault(key, known)
 
+    def known(self, key: str) -> FileStat | None:
+        """What the object's stat is to be, where that was loaded, or noted, and is not forgotten yet."""
+        return self._known.get(key)
+
+    def forget(self, key: str) -> None:
+        """There is no such object any more."""
+        with self._lock:
+            self._known[key] = None
+
     def stands(self, key: str, now: FileStat) -> bool:
         return self._known.get(key) == now
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
 from cpvlib.domain.text import human_size
 from cpvlib.stores import files, hashing
 from cpvlib.stores.arrivals import Arrivals
+from cpvlib.stores.blockhash import SmallSums
 from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.durable import SteadyFile, StrPath
 from cpvlib.stores.files import DiskFullError, Scratch, disk_error
 from cpvlib.stores.hashing import OnBytes
-from cpvlib.stores.sources import changed_while_read
+from cpvlib.stores.sources import check_unchanged, read_unchanged
 from cpvlib.stores.statindex import FileStat
 
 OBJECT_MODE = 0o444
@@ -46,16 +47,18 @@ class Incoming:
         self._arrivals = Arrivals(entered=entered)
         self._no_clone: set[int] = set()
         self._room = _Room(root)
+        self.sums = SmallSums()
 
-    def keep(self, stream: FileIO, file: StrPath, before: FileStat, on_bytes: OnBytes) -> str:
-        """The content of an open file, whose stat is `before`; its md5. Raises as `ObjectCache.snapshot`."""
-        size = before.size
+    def keep(self, file: StrPath, seen: FileStat, on_bytes: OnBytes) -> str:
+        """The content of a file whose stat was `seen`; its md5. Raises as `ObjectCache.snapshot`, and
+        OSError."""
+        size = seen.size
         if size > _SMALL_BYTES:
-            return self._keep_large(stream, file, before, on_bytes)
-        data = stream.read(size + 1) or b""
-        if len(data) != size or FileStat.of(os.fstat(stream.fileno())) != before:
-            raise changed_while_read(file)
+            return self._keep_large(file, seen, on_bytes)
+        with _reading(file):
+            data = read_unchanged(file, seen)
         md5 = hashing.md5_of(data)
+        self.sums.add(md5, data)
         if self._claim(md5):
             try:
                 self._room.take(file, size)
@@ -86,17 +89,19 @@ class Incoming:
         except OSError as error:
             raise self._error(error) from error
 
-    def _keep_large(self, stream: FileIO, file: StrPath, before: FileStat, on_bytes: OnBytes) -> str:
+    def _keep_large(self, file: StrPath, seen: FileStat, on_bytes: OnBytes) -> str:
+        with _reading(file):
+            stream = FileIO(file)
         temporary = self.scratch.new()
         try:
-            with SteadyFile(temporary, "x+") as copy:
-                if self._clone(stream, copy, before.device):
-                    md5, size = self._tables.md5_of_stream(copy, before.size, on_bytes)
+            with stream, SteadyFile(temporary, "x+") as copy:
+                check_unchanged(stream, file, seen)
+                if self._clone(stream, copy, seen.device):
+                    md5, size = self._tables.md5_of_stream(copy, seen.size, on_bytes)
                 else:
-                    self._room.take(file, before.size)
-                    md5, size = self._tables.copy_hashing(stream, copy, before.size, on_bytes)
-                if size != before.size or FileStat.of(os.fstat(stream.fileno())) != before:
-                    raise changed_while_read(file)
+                    self._room.take(file, seen.size)
+                    md5, size = self._tables.copy_hashing(stream, copy, seen.size, on_bytes)
+                check_unchanged(stream, file, seen, size)
                 os.fchmod(copy.fileno(), OBJECT_MODE)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -122,6 +127,14 @@ class Incoming:
 
     def _error(self, error: OSError) -> Exception:
         return disk_error(error, f"cannot write to the cache '{self._root}'")
+
+
+@contextmanager
+def _reading(file: StrPath) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, f"cannot read '{file}'") from error
 
 
 class _Room:

@@ -40,14 +40,11 @@ class FileSource:
             raise disk_error(error, f"cannot read '{self._path}'") from error
 
     def read(self) -> bytes:
-        """All of it, for one of few bytes. Raises as `open`, and where the file has another size now."""
+        """All of it, for one of few bytes. Raises as `open` and `check` do."""
         try:
-            data, _ = read_whole(self._path, self.size)
+            return read_unchanged(self._path, self._seen)
         except OSError as error:
             raise disk_error(error, f"cannot read '{self._path}'") from error
-        if len(data) != self.size:
-            raise changed_while_read(self._path)
-        return data
 
     def check(self) -> None:
         """Raises RepositoryError where the file may have changed since it was hashed."""
@@ -68,6 +65,23 @@ def changed_while_read(path: StrPath) -> ChangedWhileReadError:
         f"'{path}' changed while it was being read",
         hint="run the command again when nothing writes to it any more",
     )
+
+
+def read_unchanged(path: StrPath, seen: FileStat) -> bytes:
+    """A small file, whose stat was `seen` before. Raises RepositoryError where it is not that file any more;
+    OSError."""
+    size = seen.size
+    data, now = read_whole(path, size)
+    if len(data) != size or FileStat.of(now) != seen:
+        raise changed_while_read(path)
+    return data
+
+
+def check_unchanged(stream: FileIO, path: StrPath, seen: FileStat, n_read: int | None = None) -> None:
+    """Raises RepositoryError where the stat of the open file at `path` is not what was `seen`, or its bytes
+    that were read are not as many."""
+    if n_read not in (None, seen.size) or FileStat.of(os.fstat(stream.fileno())) != seen:
+        raise changed_while_read(path)
 
 
 def hash_unchanging(

@@ -13,6 +13,7 @@ import pytest
 
 from cpvlib.base.errors import RepositoryError, StorageError
 from cpvlib.domain.listing import listing_oid, render_listing
+from cpvlib.stores.blockhash import crc64nvme
 from cpvlib.stores.cache import ObjectCache
 from cpvlib.stores.statindex import FileStat
 
@@ -90,6 +91,18 @@ def test_new_objects_take_their_names_when_they_last(cache: ObjectCache, tmp_pat
     assert cache.missing(oids) == []
     assert len(held(cache)) == 3
     assert litter(cache) == []
+
+
+def test_of_many_small_objects_the_crc_is_known(cache: ObjectCache, tmp_path: Path) -> None:
+    files = [tmp_path / str(number) for number in range(40)]
+    for number, file in enumerate(files):
+        file.write_bytes(bytes([number]) * 1_000_000)
+    sums = {file: cache.crc64nvme(cache.snapshot(file)[0]) for file in files}
+    cache.settle()
+    update = crc64nvme()
+    assert update is not None
+    assert [sums[file] for file in files[:5]] == [None] * 5, "a few are not worth it"
+    assert [sums[file] for file in files[-5:]] == [update(file.read_bytes(), 0) for file in files[-5:]]
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(cache: ObjectCache, tmp_path: Path) -> None:

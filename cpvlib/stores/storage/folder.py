@@ -42,6 +42,7 @@ _OBJECT_MODE = 0o444
 _ABANDONED_S = 24 * 3600
 _JOBS = 8
 _PROVED = Proof("md5 while copying")
+_SUMMED = Proof("CRC64NVME while copying")
 # What `shared = group` of DVC's means for folders: members of the group write, and new files are the group's.
 _GROUP_FOLDER_MODE = 0o2775
 # Options of no consequence here: cpv always verifies, and the others concern DVC's own engine.
@@ -122,7 +123,7 @@ class FolderStorage:
 
     def put(self, key: str, source: Source, *, md5: str, known: Known = UNKNOWN, on_bytes: OnBytes) -> Proof:
         if source.size <= _BLOCK:
-            return self._put_small(key, source.read(), md5, on_bytes, source.check)
+            return self._put_small(key, source.read(), md5, on_bytes, known.crc64nvme)
         with source.open() as reader, self._explained("write", key):
             stream: Readable = reader  # type: ignore[assignment]  # every binary reader is one
 
@@ -130,9 +131,9 @@ class FolderStorage:
                 if known.crc64nvme is not None and (update := crc64nvme()):
                     crc = _copy_summing(stream, writer, update, on_bytes)
                     if crc == known.crc64nvme:
-                        return md5, "CRC64NVME while copying"
+                        return md5, _SUMMED.how
                     return md5_of_file(writer.name), "md5"
-                return copy_hashing(stream, writer, on_bytes)[0], "md5 while copying"
+                return copy_hashing(stream, writer, on_bytes)[0], _PROVED.how
 
             return self._store(key, write, md5, source.check)
 
@@ -147,7 +148,7 @@ class FolderStorage:
                 self._arrivals.settle()
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
-        return self._put_small(key, data, md5_of(data), no_bytes, _nothing)
+        return self._put_small(key, data, md5_of(data), no_bytes)
 
     def get(
         self,
@@ -247,12 +248,9 @@ class FolderStorage:
                 elif entry.is_file():
                     yield _object_stat(key, entry.stat())
 
-    def _put_small(
-        self, key: str, data: bytes, md5: str, on_bytes: OnBytes, check: Callable[[], None]
-    ) -> Proof:
-        check()
-        found = md5_of(data)
-        if found != md5:
+    def _put_small(self, key: str, data: bytes, md5: str, on_bytes: OnBytes, crc: int | None = None) -> Proof:
+        is_summed = crc is not None and (update := crc64nvme()) is not None and update(data, 0) == crc
+        if not is_summed and (found := md5_of(data)) != md5:
             raise _not_stored(key, found)
         on_bytes(len(data))
         try:
@@ -261,7 +259,7 @@ class FolderStorage:
             self._take_in(temporary, key, len(data))
         except OSError as error:
             raise _storage_error(error, "write", key, self.url) from error
-        return _PROVED
+        return _SUMMED if is_summed else _PROVED
 
     def _store(
         self,

@@ -154,7 +154,7 @@ class Source(Protocol):
         """A new reader from the first byte, seekable; several may be open at once, in different threads."""
 
     def read(self) -> bytes:
-        """All of its bytes, for an object that fits in memory."""
+        """All of its bytes, for an object that fits in memory. Raises as `check` does."""
 
     def check(self) -> None:
         """Raises a CPVError if the content may have changed since it was named."""

@@ -124,8 +124,8 @@ class S3Storage:
         if source.size > _SINGLE_PUT:
             proof = self._put_alike(key, source, md5, known, on_bytes)
             return proof or self._put_all(key, source, md5, known, on_bytes)
-        source.check()
         if source.size > _IN_MEMORY:
+            source.check()
             with source.open() as reader:
                 return self._put_whole(key, Slice(reader, 0, source.size, on_bytes), md5, source)
         proof = self._put_whole(key, source.read(), md5, source)

@@ -66,6 +66,7 @@ class Bytes:
         return io.BytesIO(self.data)
 
     def read(self) -> bytes:
+        self.check()
         return self.data
 
     def spoil(self) -> None:

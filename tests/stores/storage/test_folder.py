@@ -50,9 +50,10 @@ def test_a_file_url(tmp_path: Path) -> None:
     assert (tmp_path / "with space/files/md5/60/b725f10c9c85c70d97880dfe8191b3").is_file()
 
 
-def test_what_is_known_of_the_bytes_spares_their_md5(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "doubted"), [(3 * MIB + 1, "md5"), (20_000, "md5 while copying")])
+def test_what_is_known_of_the_bytes_spares_their_md5(tmp_path: Path, size: int, doubted: str) -> None:
     storage = open_storage(StoragePlace(str(tmp_path / "storage")))
-    data = some_bytes(3 * MIB + 1)
+    data = some_bytes(size)
 
     def put(what: bytes, crc: int | None) -> str:
         sent = Count()
@@ -63,7 +64,7 @@ def test_what_is_known_of_the_bytes_spares_their_md5(tmp_path: Path) -> None:
     right = crc_of(Bytes(data))
     assert put(data, None) == "md5 while copying"
     assert put(data, right) == "CRC64NVME while copying"
-    assert put(data, 1) == "md5", "who told the sum was wrong, not the bytes"
+    assert put(data, 1) == doubted, "who told the sum was wrong, not the bytes"
     storage.delete([key_of(data)])
     damaged = data[:-1] + bytes([data[-1] ^ 1])
     with pytest.raises(StorageError, match=f"was not stored: what was read has the md5 {md5(damaged)}"):
