@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Collection, Sequence
 from io import FileIO
@@ -10,6 +11,8 @@ from pathlib import Path
 StrPath = str | Path
 
 _BEGUN_EVERY_BYTES = 16 << 20
+_PAGE_BYTES = 4096
+_DIRECT = getattr(os, "O_DIRECT", 0)
 _SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
 
 
@@ -28,6 +31,48 @@ class SteadyFile(FileIO):
             _begin_writing(self.fileno(), self._begun, self._written - self._begun)
             self._begun = self._written
         return count
+
+
+class DirectFile(SteadyFile):
+    """A new file that is written past the page cache, for what nobody reads soon: a copy in memory would take
+    as long to make, and push out what a training reads. open(2), O_DIRECT.
+
+    That takes blocks which begin and end where pages do, in memory too. From the first other one on, and
+    where the file system takes none, it is a `SteadyFile`.
+    """
+
+    def __init__(self, path: StrPath) -> None:
+        try:
+            super().__init__(path, "x", opener=_open_directly)
+            self._is_direct = True
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            Path(path).unlink(missing_ok=True)  # some file systems make it nevertheless
+            super().__init__(path, "x")
+            self._is_direct = False
+
+    def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]  # as SteadyFile's
+        if self._is_direct and len(data) % _PAGE_BYTES:
+            self._end_directness()
+        try:
+            return super().write(data)
+        except OSError as error:
+            if not self._is_direct or error.errno != errno.EINVAL:
+                raise
+        self._end_directness()
+        return super().write(data)
+
+    def _end_directness(self) -> None:
+        import fcntl
+
+        flags = fcntl.fcntl(self.fileno(), fcntl.F_GETFL)
+        fcntl.fcntl(self.fileno(), fcntl.F_SETFL, flags & ~_DIRECT)
+        self._is_direct = False
+
+
+def _open_directly(path: str, flags: int) -> int:
+    return os.open(path, flags | _DIRECT, 0o666)
 
 
 def _begin_writing(fd: int, start: int, size: int) -> None:

@@ -88,9 +88,16 @@ def blocks(stream: Readable) -> Iterator[memoryview]:
     """What is left to read, block by block, each in this thread's one buffer: use it before the next."""
     buffer = getattr(_kept, "buffer", None)
     if buffer is None:
-        buffer = _kept.buffer = memoryview(bytearray(BLOCK_BYTES))
+        buffer = _kept.buffer = _new_buffer()
     while count := stream.readinto(buffer):
         yield buffer[:count]
+
+
+def _new_buffer() -> memoryview:
+    """For a block; it begins where a page does, as a `DirectFile` wants it."""
+    import mmap
+
+    return memoryview(mmap.mmap(-1, BLOCK_BYTES))
 
 
 def copy_hashing(
@@ -114,14 +121,14 @@ class _Handing:
         from queue import SimpleQueue
 
         self._beside = beside
-        self._free: SimpleQueue[bytearray | None] = SimpleQueue()
-        self._full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
+        self._free: SimpleQueue[memoryview | None] = SimpleQueue()
+        self._full: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> _Handing:
         for _ in range(_BUFFERS):
-            self._free.put(bytearray(BLOCK_BYTES))
+            self._free.put(_new_buffer())
         self._thread.start()
         return self
 
@@ -132,14 +139,14 @@ class _Handing:
             raise self._failure
 
     def blocks(self, stream: Readable) -> Iterator[memoryview]:
-        while (buffer := self._free.get()) is not None and (count := stream.readinto(memoryview(buffer))):
+        while (buffer := self._free.get()) is not None and (count := stream.readinto(buffer)):
             self._full.put((buffer, count))
-            yield memoryview(buffer)[:count]
+            yield buffer[:count]
 
     def _run(self) -> None:
         try:
             while item := self._full.get():
-                self._beside(memoryview(item[0])[: item[1]])
+                self._beside(item[0][: item[1]])
                 self._free.put(item[0])
         except BaseException as error:
             self._failure = error

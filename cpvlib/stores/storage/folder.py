@@ -18,7 +18,7 @@ from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blockhash import Crc, crc64nvme
-from cpvlib.stores.durable import SteadyFile, make_folder
+from cpvlib.stores.durable import DirectFile, SteadyFile, make_folder
 from cpvlib.stores.files import culprit, names_in, read_at_most, write_all, write_new
 from cpvlib.stores.hashing import Readable, blocks, copy_hashing, md5_of, md5_of_file, md5_of_stream, no_bytes
 from cpvlib.stores.mounts import is_remote
@@ -84,7 +84,11 @@ class FolderStorage:
     @cached_property
     def is_near(self) -> bool:
         """Not where somebody says how many calls there are to be, nor on a file system of the network's."""
-        return not self._jobs_given and not is_remote(self.path)
+        return not self._jobs_given and self._is_local
+
+    @cached_property
+    def _is_local(self) -> bool:
+        return not is_remote(self.path)
 
     def stat(self, key: str) -> ObjectStat | None:
         with self._explained("read", key):
@@ -271,7 +275,7 @@ class FolderStorage:
         """What `write` writes takes the name `key`, if it says `md5` and nothing happened to its source."""
         temporary = self._new_name()
         try:
-            with SteadyFile(temporary, "x") as writer:
+            with DirectFile(temporary) if self._is_local else SteadyFile(temporary, "x") as writer:
                 found, how = write(writer)
                 check()
                 if found != md5:
