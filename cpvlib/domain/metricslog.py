@@ -7,7 +7,6 @@ each checkpoint that it pushes, with the md5s of the model that the numbers belo
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from cpvlib.base.digest import sha256_of
@@ -79,39 +78,19 @@ def append_record(content: bytes, record: Record) -> bytes:
     return content + separator + record.line()
 
 
-def union(ours: bytes, theirs: bytes) -> bytes:
-    """Both logs in one: ours, then what theirs has beyond it. A record counts once, by its id; other lines as
-    often as the side that has them more often. Merging again changes nothing."""
-    lines = _complete_lines(ours)
-    have = Counter(_key(line) for line in lines)
-    for line in _complete_lines(theirs):
-        key = _key(line)
-        if have[key] > 0:
-            have[key] -= 1
-        else:
-            lines.append(line)
-    return b"".join(line + b"\n" for line in lines)
-
-
-def together(one: bytes, other: bytes) -> bytes:
-    """The union of two logs, the same whichever is named first: the one whose last record is older begins."""
-    first, second = sorted((one, other), key=lambda log: (_last_time(log), log))
-    return union(first, second)
-
-
-def _last_time(content: bytes) -> str:
-    return max((record.time for record in records(content)), default="")
-
-
 def records(content: bytes) -> list[Record]:
     """CPV's own records, oldest first; whatever else the log holds is passed over."""
-    found = []
-    for line in content.split(b"\n"):
-        facts = _object(line) if line.startswith(b"{") and b'"id"' in line else None
-        if facts is not None and _is_record(facts):
-            time = facts["time"] if isinstance(facts.get("time"), str) else ""
-            found.append(Record(facts["model"], facts["metrics"], facts["params"], time))
-    return found
+    found = map(record_in, content.split(b"\n"))
+    return [record for record in found if record is not None]
+
+
+def record_in(line: bytes) -> Record | None:
+    """The record that a line of the log is; None for one of the training's."""
+    facts = _object(line) if line.startswith(b"{") and b'"id"' in line else None
+    if facts is None or not _is_record(facts):
+        return None
+    time = facts["time"] if isinstance(facts.get("time"), str) else ""
+    return Record(facts["model"], facts["metrics"], facts["params"], time)
 
 
 def _holds(content: bytes, record_id: str) -> bool:
@@ -153,22 +132,12 @@ def _numbers(facts: Mapping[str, Any], number: int, where: str) -> dict[str, Num
     return metrics
 
 
-def _key(line: bytes) -> bytes:
-    facts = _object(line) if line.startswith(b"{") and b'"id"' in line else None
-    return str(facts["id"]).encode() if facts is not None and _is_record(facts) else b"line " + line
-
-
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         facts = json.loads(line.decode())
     except (ValueError, RecursionError):
         return None
     return facts if isinstance(facts, dict) else None
-
-
-def _complete_lines(content: bytes) -> list[bytes]:
-    lines = content.split(b"\n")
-    return lines if lines.pop() == b"" else content.split(b"\n")
 
 
 def _backwards(content: bytes) -> Iterator[tuple[int, bytes]]:

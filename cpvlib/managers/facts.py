@@ -161,8 +161,7 @@ def _committed_log(ws: Workspace, entry: OutEntry) -> bytes:
 
     if entry.oid is None or not objects.at_hand(ws, entry):
         return b""
-    objects.fetch(ws, [entry])
-    return objects.cache_of(ws, entry).path(entry.oid).read_bytes()
+    return objects.file_of(ws, entry).read_bytes()
 
 
 def _no_model(ws: Workspace, request: PushRequest) -> CPVError:

@@ -9,6 +9,8 @@ written to: a merged listing or log is an object like any other, and the next pu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
 from cpvlib.base.errors import ConfigError, RepositoryError
 from cpvlib.base.typed import TYPE_CHECKING
@@ -174,13 +176,21 @@ class _Merger:
         return (self.prefer or Side.OURS).of(base, ours, theirs)
 
     def _log(self, path: str, ours: _Named, theirs: _Named) -> OutEntry | None:
-        from cpvlib.domain.metricslog import together
+        from cpvlib.stores.files import Scratch
+        from cpvlib.stores.logunion import together
 
         if path != LOG or ours.entry.is_dir or theirs.entry.is_dir:
             return None
-        return objects.keep(
-            self.ws, together(*(objects.read(self.ws, n.entry) for n in (ours, theirs))), ours.entry
-        )
+        united = Path(Scratch(self.ws.repo.git_dir / "cpv" / "union").new())
+        try:
+            with ExitStack() as stack:
+                one, other = (
+                    stack.enter_context(objects.file_of(self.ws, n.entry).open("rb")) for n in (ours, theirs)
+                )
+                together(one, other, stack.enter_context(united.open("xb")), united.parent)
+            return objects.keep(self.ws, united, ours.entry)
+        finally:
+            united.unlink(missing_ok=True)
 
     def _folder(self, path: str, base: _Named | None, ours: _Named, theirs: _Named) -> OutEntry | None:
         """Folders merge by their listings alone; the files that only the other side has are not needed."""

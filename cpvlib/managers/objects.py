@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import CheckpointNotFoundError, RepositoryError, StorageError
 from cpvlib.base.packed import Names, Numbers, Sizes
 from cpvlib.base.progress import Progress, Silent
@@ -109,19 +109,19 @@ def listing_of(ws: Workspace, entry: OutEntry) -> Listing:
     return next(_lanes(ws, [entry])).listing(entry.oid)
 
 
-def read(ws: Workspace, entry: OutEntry) -> bytes:
-    """The content of a small file, from the cache, else fetched from storage into it."""
+def file_of(ws: Workspace, entry: OutEntry) -> Path:
+    """The object of an out that is a file, in the cache, else fetched from storage into it."""
     assert entry.oid is not None
     fetch(ws, [entry])
-    return cache_of(ws, entry).path(entry.oid).read_bytes()
+    return cache_of(ws, entry).path(entry.oid)
 
 
-def keep(ws: Workspace, content: bytes, like: OutEntry) -> OutEntry:
+def keep(ws: Workspace, file: Path, like: OutEntry) -> OutEntry:
     """The content of a file that was made here, in the cache; the entry, else `like` another, that names
     it."""
-    oid = md5_of(content)
-    ws.cache.put_bytes(oid, content)
-    return replace(like, oid=oid, size=len(content), nfiles=None, legacy=False)
+    oid, seen = ws.cache.snapshot(file)
+    ws.cache.settle()
+    return replace(like, oid=oid, size=seen.size, nfiles=None, legacy=False)
 
 
 def keep_listing(ws: Workspace, files: Mapping[str, str], like: OutEntry) -> OutEntry:

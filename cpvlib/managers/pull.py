@@ -303,10 +303,12 @@ def _both_logged(standing: Standing | None, target: Out) -> bool:
 
 
 def _unite_logs(ws: Workspace, theirs: OutEntry) -> None:
-    from cpvlib.domain.metricslog import union
-    from cpvlib.stores.files import write_atomic
+    from cpvlib.stores.files import replacing
+    from cpvlib.stores.logunion import union
+    from cpvlib.stores.sources import unchanging
 
     assert theirs.oid is not None
-    ours = (ws.top / LOG).read_bytes()
-    write_atomic(ws.top / LOG, union(ws.cache.path(theirs.oid).read_bytes(), ours))
+    path = ws.top / LOG
+    with ws.cache.path(theirs.oid).open("rb") as before, replacing(path) as united, unchanging(path) as ours:
+        union(before, ours, united, ws.repo.git_dir)
     ws.bases.update({LOG: theirs.oid})

@@ -7,14 +7,15 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import FileIO
 from itertools import count, islice
 from pathlib import Path
 
 from cpvlib.base.errors import CPVError, RepositoryError
 from cpvlib.base.regex import regex
+from cpvlib.base.typed import BinaryIO
 from cpvlib.stores.durable import StrPath, make_folder, sync_file, sync_folder
 from cpvlib.stores.filelock import is_alive
 
@@ -83,7 +84,15 @@ def read_small(path: StrPath, limit: int, *, follow: bool = True) -> bytes:
 
 
 def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:
-    """Give `path` this content: temporary name, fsync, rename, fsync of the folder, which is made if need be.
+    """Give `path` this content, as `replacing` does. Raises OSError; `path` is then what it was."""
+    with replacing(path, mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
+    """A file to write that takes the name `path` if the block ends well: temporary name, fsync, rename, fsync
+    of the folder, which is made if need be.
 
     Without `mode` an existing file keeps its permissions and a new one gets what the umask leaves of 0666. A
     symlink at `path` is replaced, not followed. Raises OSError; `path` is then what it was.
@@ -95,7 +104,7 @@ def write_atomic(path: Path, data: bytes, mode: int | None = None) -> None:
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(fd, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             if mode is not None:
                 os.fchmod(fd, mode)

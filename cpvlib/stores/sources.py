@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
@@ -81,6 +83,16 @@ def check_unchanged(stream: FileIO, path: StrPath, seen: FileStat, n_read: int |
     """Raises RepositoryError where the stat of the open file at `path` is not what was `seen`, or its bytes
     that were read are not as many."""
     if n_read not in (None, seen.size) or FileStat.of(os.fstat(stream.fileno())) != seen:
+        raise changed_while_read(path)
+
+
+@contextmanager
+def unchanging(path: StrPath) -> Iterator[BinaryIO]:
+    """A file to read. At the end raises RepositoryError if it changed meanwhile."""
+    with open(path, "rb") as stream:
+        before = FileStat.of(os.fstat(stream.fileno()))
+        yield stream
+    if FileStat.of(os.stat(path)) != before:
         raise changed_while_read(path)
 
 

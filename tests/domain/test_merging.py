@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from cpvlib.domain.checkpoint import Checkpoint, Code
 from cpvlib.domain.merging import Side, merge_config, merge_facts, merge_lines, merge_listings
-from cpvlib.domain.metricslog import Record, together, union
 
 A, B, C, D = (letter * 32 for letter in "abcd")
 
@@ -148,24 +147,6 @@ def test_one_setting_of_two_values_is_a_conflict_until_a_side_is_chosen() -> Non
 
 def test_lines_of_both_sides_stay_and_those_that_one_took_out_go() -> None:
     assert merge_lines(b"/a\n/b\n", b"/a\n/b\n/c\n", b"/b\n/d") == b"/b\n/c\n/d\n"
-
-
-logs = st.lists(
-    st.sampled_from(
-        [b"{}\n", b"text\n", *(Record({"m": A}, {"loss": n}, {}, f"2026-0{n}").line() for n in (1, 2, 3))]
-    ),
-    max_size=6,
-).map(b"".join)
-
-
-@given(logs, logs)
-def test_the_union_of_two_logs_is_one_whoever_merges(one: bytes, other: bytes) -> None:
-    merged = together(one, other)
-    assert merged == together(other, one)
-    assert together(merged, one) in (merged, union(one, merged))
-    assert sorted(union(merged, one).splitlines()) == sorted(merged.splitlines())
-    for log in (one, other):
-        assert set(log.splitlines()) <= set(merged.splitlines()) or b'"id"' in log
 
 
 @pytest.mark.parametrize("side", ["ours", "theirs", "base"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cpvlib.base.errors import RepositoryError
 from cpvlib.domain import metricslog
-from cpvlib.domain.metricslog import Record, append_record, last_training_metrics, union
+from cpvlib.domain.metricslog import Record, append_record, last_training_metrics
 
 RECORD = Record({"model.bin": "a" * 32}, {"loss": 0.2}, {"lr": 0.1}, "2026-03-01T12:00:00Z")
 LATER = Record({"model.bin": "b" * 32}, {"loss": 0.1}, {}, "2026-03-02T12:00:00Z")
@@ -76,33 +76,6 @@ def test_a_repeated_training_settles_its_own_line():
     settled = append_record(log, RECORD)
     assert settled == log + RECORD.line()
     assert last_training_metrics(settled) is None
-
-
-def test_the_union_of_two_logs():
-    base = b'{"loss": 0.9}\nepoch\n'
-    ours, theirs = base + RECORD.line() + b"epoch\n", base + LATER.line() + b"epoch\nbye"
-    merged = union(ours, theirs)
-    assert merged == base + RECORD.line() + b"epoch\n" + LATER.line() + b"bye\n"
-    assert union(merged, theirs) == merged
-    assert union(b"", b"") == b""
-
-
-def test_a_record_counts_once_whoever_pushed_it_when():
-    again = Record(RECORD.model, RECORD.metrics, RECORD.params, "2030-01-01T00:00:00Z")
-    assert union(RECORD.line(), again.line()) == RECORD.line()
-
-
-LOGS = st.lists(st.sampled_from([b"epoch", b'{"loss": 1}', b"", RECORD.line()[:-1], LATER.line()[:-1]])).map(
-    lambda lines: b"".join(line + b"\n" for line in lines)
-)
-
-
-@given(LOGS, LOGS)
-def test_a_union_holds_both_and_is_stable(ours: bytes, theirs: bytes):
-    merged = union(ours, theirs)
-    assert merged.startswith(ours)
-    assert set(theirs.split(b"\n")) <= set(merged.split(b"\n"))
-    assert union(merged, theirs) == merged and union(merged, ours) == merged
 
 
 @given(st.binary(max_size=300))
