@@ -413,7 +413,7 @@ class ObjectCache:
                 return self.tables.md5_of_stream(stream, WORTH_BYTES)[0]
             return self.tables.copy_hashing(stream, spare, WORTH_BYTES)[0]
 
-        return Following(path, hash_stream)
+        return Following(path, hash_stream, leaves=spare is not None)
 
     def _prove_received(self, temporary: StrPath, oid: str, following: Following | None) -> None:
         _refuse_wrong(oid, following.md5() if following is not None else self._hash(temporary))

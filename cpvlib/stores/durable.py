@@ -11,6 +11,7 @@ from pathlib import Path
 StrPath = str | Path
 
 _BEGUN_EVERY_BYTES = 16 << 20
+_WRITTEN_BEHIND_BYTES = 64 << 20
 _PAGE_BYTES = 4096
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
@@ -31,6 +32,23 @@ class SteadyFile(FileIO):
             _begin_writing(self.fileno(), self._begun, self._written - self._begun)
             self._begun = self._written
         return count
+
+
+class Leaving:
+    """The bytes of a file that were written and need not be read again: told how far they go, has them on
+    their way to the disk, and out of memory some time after, when they are there. posix_fadvise(2)."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._begun = 0
+
+    def up_to(self, end: int) -> None:
+        while end - self._begun >= _BEGUN_EVERY_BYTES:
+            _begin_writing(self._fd, self._begun, _BEGUN_EVERY_BYTES)
+            written = self._begun - _WRITTEN_BEHIND_BYTES
+            if written >= 0 and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(self._fd, written, _BEGUN_EVERY_BYTES, os.POSIX_FADV_DONTNEED)
+            self._begun += _BEGUN_EVERY_BYTES
 
 
 class DirectFile(SteadyFile):

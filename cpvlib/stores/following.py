@@ -8,7 +8,7 @@ from collections.abc import Callable
 from io import FileIO
 
 from cpvlib.domain.spans import Span, joined
-from cpvlib.stores.durable import StrPath
+from cpvlib.stores.durable import Leaving, StrPath
 from cpvlib.stores.hashing import Readable
 
 
@@ -20,12 +20,15 @@ class Following:
     """Hashes a file in a thread beside, as far as it has come without a gap from its first byte.
 
     `hash_stream` is given a stream that ends where the file does, and says the md5 in hex. What was noted
-    must not be written again. Wherever the file is moved to meanwhile, it is followed. Raises OSError where
-    it can't be read.
+    must not be written again. Wherever the file is moved to meanwhile, it is followed. Where it `leaves`, it
+    is not read again soon. Raises OSError where it can't be read.
     """
 
-    def __init__(self, path: StrPath, hash_stream: Callable[[Readable], str]) -> None:
+    def __init__(
+        self, path: StrPath, hash_stream: Callable[[Readable], str], *, leaves: bool = False
+    ) -> None:
         self._file = FileIO(path)
+        self._leaving = Leaving(self._file.fileno()) if leaves else None
         self._hash_stream = hash_stream
         self._spans: list[Span] = []
         self._position = 0
@@ -64,6 +67,8 @@ class Following:
             most = len(buffer) if self._is_whole else min(len(buffer), self._ready() - self._position)
         count = os.preadv(self._file.fileno(), [buffer[:most]], self._position)
         self._position += count
+        if self._leaving is not None:
+            self._leaving.up_to(self._position)
         return count
 
     def _ready(self) -> int:

@@ -25,13 +25,13 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-@pytest.mark.parametrize("size", [0, 1, MIB, 5 * MIB + 3])
-def test_bytes_may_come_in_any_order(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize(("size", "leaves"), [(0, False), (1, True), (MIB, False), (20 * MIB + 3, True)])
+def test_bytes_may_come_in_any_order(tmp_path: Path, size: int, leaves: bool) -> None:
     data = random.Random(size).randbytes(size)
     path = tmp_path / "arriving"
     path.touch()
     handle = os.open(path, os.O_WRONLY)
-    following = Following(path, hash_stream)
+    following = Following(path, hash_stream, leaves=leaves)
     spans = [Span(start, min(start + 700_001, size)) for start in range(0, size, 700_001)]
     random.Random(1).shuffle(spans)
     for span in spans:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cpvlib.stores.durable import DirectFile
+from cpvlib.stores.durable import DirectFile, Leaving
 from cpvlib.stores.files import write_all
 from cpvlib.stores.hashing import BLOCK_BYTES, copy_hashing, md5_of
 from cpvlib.stores.storage.open import StoragePlace, open_storage
@@ -20,28 +20,31 @@ from .places import Bytes, Count, key_of, md5, some_bytes
 PAGE = 4096
 
 
-def takes_direct_writes(folder: Path) -> bool:
-    try:
-        fd = os.open(folder / "probe", os.O_WRONLY | os.O_CREAT | os.O_DIRECT)
-        try:
-            return os.write(fd, mmap.mmap(-1, PAGE)) == PAGE
-        finally:
-            os.close(fd)
-    except (OSError, AttributeError):
-        return False
-
-
-def is_in_memory(path: Path) -> bool:
-    """Whether the file's first page is in the page cache. preadv2(2), RWF_NOWAIT."""
+def is_in_memory(path: Path, offset: int = 0) -> bool:
+    """Whether a file's page, the first, is in the page cache. preadv2(2), RWF_NOWAIT."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        return os.preadv(fd, [bytearray(PAGE)], 0, os.RWF_NOWAIT) > 0
+        return os.preadv(fd, [bytearray(PAGE)], offset, os.RWF_NOWAIT) > 0
     except OSError as error:
         if error.errno != errno.EAGAIN:
             raise
         return False
     finally:
         os.close(fd)
+
+
+def has_direct_writes(folder: Path) -> bool:
+    """Files of a tmpfs take them too, and are in memory all the same."""
+    probe = folder / "probe"
+    try:
+        fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_DIRECT)
+        try:
+            os.write(fd, mmap.mmap(-1, PAGE))
+        finally:
+            os.close(fd)
+    except (OSError, AttributeError):
+        return False
+    return not is_in_memory(probe)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_the_bytes_are_those_that_were_written(
 
 
 def test_a_large_object_in_a_folder_takes_no_memory_from_what_is_read(tmp_path: Path) -> None:
-    if not takes_direct_writes(tmp_path):
+    if not has_direct_writes(tmp_path):
         pytest.skip("the file system of the tests has no direct writes")
     data = some_bytes(3 * BLOCK_BYTES)
     storage = open_storage(StoragePlace(str(tmp_path / "storage")))
@@ -88,10 +91,26 @@ def test_a_large_object_in_a_folder_takes_no_memory_from_what_is_read(tmp_path: 
 
 
 def test_what_is_hashed_beside_is_written_directly_too(tmp_path: Path) -> None:
-    if not takes_direct_writes(tmp_path):
+    if not has_direct_writes(tmp_path):
         pytest.skip("the file system of the tests has no direct writes")
     data = some_bytes(2 * BLOCK_BYTES)
     with Bytes(data).open() as reader, DirectFile(tmp_path / "copy") as writer:
         assert copy_hashing(reader, writer) == (md5(data), len(data))  # type: ignore[arg-type]
     assert not is_in_memory(tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == data
+
+
+def test_what_is_not_read_again_leaves_memory(tmp_path: Path) -> None:
+    if not has_direct_writes(tmp_path):
+        pytest.skip("the file system of the tests is in memory")
+    path, size = tmp_path / "model.bin", 100 << 20
+    with path.open("w+b", buffering=0) as file:
+        for _ in range(100):
+            file.write(bytes(1 << 20))
+        leaving = Leaving(file.fileno())
+        leaving.up_to(50 << 20)
+        os.fsync(file.fileno())
+        assert is_in_memory(path)
+        leaving.up_to(size)
+    assert not is_in_memory(path)
+    assert is_in_memory(path, size - PAGE)
