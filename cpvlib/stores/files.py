@@ -216,15 +216,29 @@ def clone(source: FileIO, target: FileIO) -> bool:
 def names_in(folder: str, names: Sequence[str]) -> Collection[str]:
     """Those of `names` that a folder may have, if it is there: one listing spares looking for many that are
     not. Raises OSError."""
+    listed = _listed(folder, names)
+    return names if listed is None else set(names).intersection([entry.name for entry in listed])
+
+
+def files_in(folder: str, names: Sequence[str]) -> set[str] | None:
+    """Those of `names` that are files there; None where to look for each is less than a listing. Raises
+    OSError."""
+    listed = _listed(folder, names)
+    if listed is None:
+        return None
+    return set(names).intersection([entry.name for entry in listed if entry.is_file()])
+
+
+def _listed(folder: str, names: Sequence[str]) -> list[os.DirEntry[str]] | None:
     if len(names) < _WORTH_LISTING:
-        return names
+        return None
     most = _MORE_TO_LIST * len(names)
     try:
         with os.scandir(folder) as entries:
-            listed = [entry.name for entry in islice(entries, most)]
+            listed = list(islice(entries, most))
     except (FileNotFoundError, NotADirectoryError):
-        return ()
-    return names if len(listed) == most else set(names).intersection(listed)
+        return []
+    return None if len(listed) == most else listed
 
 
 def free_bytes(folder: Path) -> int:

@@ -131,11 +131,15 @@ def present(
 def _held(storage: Storage, wanted: Mapping[str, int | None], key: KeyOf, weigh: Weigh) -> set[str]:
     """Those that storage holds in the right size."""
     keys = [key(oid) for oid in wanted]
-    sizes = storage.has(keys)
-    there = {oid: sizes[at] for oid, at in zip(wanted, keys, strict=True) if at in sizes} if sizes else {}
-    found = {oid for oid, size in there.items() if wanted[oid] in (None, size)}
-    weights = weigh([oid for oid in found if wanted[oid] is None])
-    return found - {oid for oid, size in weights.items() if size != there[oid]}
+    sizes = storage.holds(keys)
+    if not sizes:
+        return set()
+    there = {oid: at for oid, at in zip(wanted, keys, strict=True) if at in sizes}
+    weights = {oid: size for oid in there if (size := wanted[oid]) is not None}
+    weights.update(weigh([oid for oid in there if wanted[oid] is None]))
+    untold = [there[oid] for oid in weights if sizes[there[oid]] is None]
+    told = {**sizes, **storage.has(untold)} if untold else sizes
+    return there.keys() - {oid for oid, size in weights.items() if size != told[there[oid]]}
 
 
 def upload(

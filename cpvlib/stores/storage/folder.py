@@ -19,7 +19,7 @@ from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blockhash import Crc, crc64nvme
 from cpvlib.stores.durable import DirectFile, SteadyFile, make_folder
-from cpvlib.stores.files import culprit, names_in, read_at_most, write_all, write_new
+from cpvlib.stores.files import culprit, files_in, names_in, read_at_most, write_all, write_new
 from cpvlib.stores.hashing import Readable, blocks, copy_hashing, md5_of, md5_of_file, md5_of_stream, no_bytes
 from cpvlib.stores.mounts import is_remote
 from cpvlib.stores.storage.arriving import Arriving
@@ -111,6 +111,19 @@ class FolderStorage:
                     if modes.S_ISREG(facts.st_mode):
                         found[folder + name] = facts.st_size
             if len(found) > n_before:
+                self._arrivals.rely_on(place[:-1])
+        return found
+
+    def holds(self, keys: Collection[str]) -> Mapping[str, int | None]:
+        found: dict[str, int | None] = {}
+        for folder, group in groupby(sorted(keys), _folder_of):
+            place, here = self._file(folder), list(group)
+            with self._explained("read", here[0]):
+                names = files_in(place, [key[len(folder) :] for key in here])
+            if names is None:
+                found.update(self.has(here))
+            elif names:
+                found.update(dict.fromkeys([folder + name for name in names]))
                 self._arrivals.rely_on(place[:-1])
         return found
 

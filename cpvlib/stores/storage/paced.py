@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,9 @@ class PacedStorage:
 
     def has(self, keys: Collection[str]) -> dict[str, int]:
         return self._storage.has(keys)
+
+    def holds(self, keys: Collection[str]) -> Mapping[str, int | None]:
+        return self._storage.holds(keys)
 
     def proven_md5(self, key: str) -> str | None:
         return self._storage.proven_md5(key)

@@ -15,7 +15,7 @@ where DVC 3 keeps them. Rules that hold for every method:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -181,6 +181,9 @@ class Storage(Protocol):
 
     def has(self, keys: Collection[str]) -> dict[str, int]:
         """Those keys that exist, each with its size in bytes. Few are asked for singly, many by listing."""
+
+    def holds(self, keys: Collection[str]) -> Mapping[str, int | None]:
+        """The same, with None for sizes that are not told by the way: `has` asks for them."""
 
     def proven_md5(self, key: str) -> str | None:
         """The hex md5 of what the key holds, None where only a download could tell. A folder reads it; S3's

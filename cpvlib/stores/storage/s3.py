@@ -9,7 +9,7 @@ should.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
@@ -99,6 +99,9 @@ class S3Storage:
                 sizes |= listed
             return sizes
         return self._has_each(keys)
+
+    def holds(self, keys: Collection[str]) -> Mapping[str, int | None]:
+        return self.has(keys)
 
     def proven_md5(self, key: str) -> str | None:
         found = self.stat(key)

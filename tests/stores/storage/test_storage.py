@@ -227,6 +227,16 @@ def test_has_of_many_agrees_with_has_of_few(storage: Storage) -> None:
     assert storage.has([*held, *absent, legacy_key(md5(b"old"))]) == expected
 
 
+@pytest.mark.parametrize("count", [3, 3000])
+def test_what_it_holds_is_what_it_has(storage: Storage, count: int) -> None:
+    held = [store(storage, str(number).encode()) for number in range(40)]
+    storage.put_bytes(f"{key_of(b'absent 1')}/below", b"")
+    asked = [*held[: count // 2], *(key_of(f"absent {number}".encode()) for number in range(count))]
+    sizes, told = storage.has(asked), storage.holds(asked)
+    assert told == {key: sizes[key] if told[key] is not None else None for key in sizes}
+    assert storage.holds([]) == {}
+
+
 def test_copy_within(storage: Storage, tmp_path: Path) -> None:
     key = store(storage, b"model")
     storage.copy(key, "backup/one")

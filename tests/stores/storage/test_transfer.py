@@ -121,6 +121,20 @@ def test_present_goes_by_size_where_it_is_known(storage: Storage) -> None:
     assert transfer.present(storage, {"a" * 32: 5, "b" * 32: None}) == set()
 
 
+@pytest.mark.parametrize("count", [3, 3000])
+def test_present_goes_by_what_else_tells_the_size(storage: Storage, count: int) -> None:
+    whole, cut = ([f"{kind} {number}".encode() for number in range(20)] for kind in ("whole", "cut"))
+    transfer.upload(storage, {md5(data): Bytes(data) for data in whole})
+    for data in cut:
+        storage.put_bytes(files_key(md5(data)), data[:-1])
+    wanted = dict.fromkeys(map(md5, [*whole, *cut, *(f"none {number}".encode() for number in range(count))]))
+    told = {md5(data): len(data) for data in [*whole, *cut[:5]]}
+    here = {md5(data) for data in [*whole, *cut[5:]]}
+    weigh = lambda oids: {oid: told[oid] for oid in oids if oid in told}  # noqa: E731
+    assert transfer.present(storage, wanted, weigh=weigh) == here
+    assert transfer.present(storage, {**wanted, md5(whole[0]): 1}, weigh=weigh) == here - {md5(whole[0])}
+
+
 def test_content_of_the_right_size_that_is_another_is_not_present(storage: Storage) -> None:
     oids = {md5(b"right"): 5, md5(b"[]") + ".dir": None}
     for oid in oids:
