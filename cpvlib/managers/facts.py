@@ -81,12 +81,9 @@ def decide(
     Numbers describe the model they were given with: where the model changed and nothing was given, they are
     those that the training logged since the last push, or that the log has of this very model, as an
     interrupted push leaves it, or none. They are never carried over to another model. A model that came back
-    with its `checkpoint.json`, by `revert --no-commit` or by hand, keeps that. Raises RepositoryError or
-    UsageError where numbers were given and there is no model that they could describe.
+    with its `checkpoint.json`, by `revert --no-commit` or by hand, keeps that.
     """
     model = {out.path: oid for out, oid in oids.items() if out.series is Series.MODEL}
-    if not model and (request.metrics or request.params):
-        raise _no_model(ws, request)
     model_changed = any(_changed(path, oid, committed) for path, oid in model.items())
     log = b""
     if Series.MODEL in request.series:
@@ -162,6 +159,17 @@ def _committed_log(ws: Workspace, entry: OutEntry) -> bytes:
     if entry.oid is None or not objects.at_hand(ws, entry):
         return b""
     return objects.file_of(ws, entry).read_bytes()
+
+
+def refuse_without_model(ws: Workspace, request: PushRequest, outs: Iterable[Out]) -> None:
+    """Raises RepositoryError or UsageError where numbers were given and there is no model, among these outs,
+    that they could describe. Nothing is read for that."""
+    if not (request.metrics or request.params):
+        return
+    from_source = request.source is not None and request.source_series is Series.MODEL
+    models = [out for out in outs if out.series is Series.MODEL]
+    if not any(from_source or out.oid or os.path.lexists(ws.worktree.place(out.path)) for out in models):
+        raise _no_model(ws, request)
 
 
 def _no_model(ws: Workspace, request: PushRequest) -> CPVError:

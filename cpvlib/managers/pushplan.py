@@ -102,6 +102,7 @@ def plan_push(
     committed = outs_at(ws, tip) if tip else {}
     outs = _selected(ws, request)
     first_out = _first_out(ws, request, outs)
+    facts.refuse_without_model(ws, request, outs.values())
     read = [out for out in outs.values() if not (request.source and out.series is request.source_series)]
     removed = _removed({out.path: out for out in read}, request)
     absence.prepare(ws, read, wanted=removed.keys(), dry_run=dry_run)

@@ -85,6 +85,7 @@ def test_missing_data_and_a_missing_log(repo: Shell) -> None:
 def test_numbers_without_a_model(shell: Shell) -> None:
     shell.ok("git cpv init -q --team T --model m repo")
     repo = shell.at("repo")
+    repo.write("data/train/a.csv", "not read for that")
     with unharmed(repo):
         for given in ("--metric loss=0.5", "--param lr=0.1"):
             assert repo.fails(f"git cpv push {given}") == (
@@ -95,6 +96,7 @@ def test_numbers_without_a_model(shell: Shell) -> None:
             "error: metrics and parameters describe the model, which --data leaves out\n"
             "hint: leave --data out, or the numbers"
         )
+    assert list(repo.cwd.glob(".dvc/cache/files/md5/*/*")) == []
     repo.ok("git cpv untrack -q model.bin")
     assert repo.fails("git cpv push --metric loss=0.5") == (
         "error: there is no model that the metrics could describe\nhint: git cpv track PATH names its files"
