@@ -4,7 +4,7 @@ it, what is there is right so far.
 The branch goes first, since commits without a version yet are as they should be. Then each version claims its
 number, by a ref that must not exist, before its tags are made: whoever holds `refs/cpv/claims/v0.2` alone may
 make `v0.2` and `data/v0.2`, so nobody comes between the halves of a combined version. A run that is stopped
-there finds its claim again. Claims are removed once the tags are there.
+there, or refused one of the tags, finds its claim again. Claims are removed once the tags are there.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ def _push_version(ws: Workspace, git_remote: str, group: Sequence[PendingVersion
     else:
         results = _push_tags(ws, git_remote, [p for p in group if p.name.ref not in there])
         results += [remotes.PushResult(ref, remotes.UP_TO_DATE, "") for ref in there]
-    if held is None:  # where removing is refused, the claim stays, beside the version or as a gap
+    is_half = any(map(_is_there, results)) and not all(map(_is_there, results))
+    # The claim of a half keeps others out until it is whole. Where removing is refused, a claim stays all the
+    # same, beside the version or as a gap.
+    if held is None and not is_half:
         remotes.push(ws.repo, git_remote, [remotes.RefPush("", claim, lease=group[0].tag_object)])
     return results
 

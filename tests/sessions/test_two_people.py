@@ -349,3 +349,18 @@ def test_a_push_that_is_killed_between_the_halves_goes_on(plain: Shell, bob: She
     plain.ok("git cpv push -q")
     assert published(plain) == ["data/v0.1", "data/v0.2", "v0.1", "v0.2"]
     assert plain.at("../hub.git").git("for-each-ref", "refs/cpv") == ""
+
+
+def test_a_version_of_which_the_server_refuses_one_half_keeps_others_out(plain: Shell, bob: Shell) -> None:
+    push(plain, "weights 2", 0.4)
+    plain.ok("git cpv tag -q --combined")
+    hook = plain.cwd.parent / "hub.git/hooks/update"
+    hook.write_text("#!/bin/sh\ncase $1 in refs/tags/data/v0.2) echo no; exit 1;; esac\n")
+    hook.chmod(0o755)
+    first = plain.run("git cpv push")
+    assert (first.code, published(plain)) == (128, ["v0.1", "v0.2"])
+    hook.unlink()
+    assert "version 'v0.2' was taken at 'origin'" in bob.fails("git cpv tag -q --data v0.2 --push")
+    plain.ok("git cpv push -q")
+    assert published(plain) == ["data/v0.2", "v0.1", "v0.2"]
+    assert plain.at("../hub.git").git("for-each-ref", "refs/cpv") == ""
