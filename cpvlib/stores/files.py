@@ -292,23 +292,27 @@ def is_part(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
-def move(temporary: str, path: str, *, is_link: bool = True) -> None:
+def move(temporary: str, path: str, *, is_link: bool = True, swept: set[str] | None = None) -> None:
     """Rename over `path`; from another file system, through a copy in the same folder. `is_link`: whether the
-    two may be hard links of one file."""
+    two may be hard links of one file. `swept` are folders where no copy of a killed process is left: whoever
+    moves many keeps it."""
     try:
         os.replace(temporary, path)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _move_across(Path(temporary), Path(path))
+        _move_across(Path(temporary), Path(path), set() if swept is None else swept)
     if is_link and os.path.lexists(temporary):  # rename(2) leaves both names where they are links of one file
         os.unlink(temporary)
 
 
-def _move_across(temporary: Path, path: Path) -> None:
-    for other in path.parent.iterdir():
-        if is_part(other.name):
-            other.unlink(missing_ok=True)
+def _move_across(temporary: Path, path: Path, swept: set[str]) -> None:
+    folder = str(path.parent)
+    if folder not in swept:
+        swept.add(folder)
+        for other in path.parent.iterdir():
+            if is_part(other.name):
+                other.unlink(missing_ok=True)
     part = path.with_name(part_name())
     try:
         copy_file(temporary, part)
@@ -318,6 +322,7 @@ def _move_across(temporary: Path, path: Path) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    temporary.unlink()
 
 
 def copy_contents(source: FileIO, target: FileIO, on_bytes: Callable[[int], None]) -> None:

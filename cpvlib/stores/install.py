@@ -115,6 +115,7 @@ class _Run:
         self._staged: dict[str, tuple[str, FileStat]] = {}
         self._folders: set[str] = {self._top}
         self._touched: set[str] = set()
+        self._swept: set[str] = set()
         self.written = Written()
 
     def write_early(self, sizes: Mapping[str, int]) -> None:
@@ -188,7 +189,7 @@ class _Run:
                 self._ensure_folder(folder)
             if relpath not in self._plan.late:
                 self._check(relpath)
-            files.move(temporary, path, is_link=self._link == "hardlink")
+            files.move(temporary, path, is_link=self._link == "hardlink", swept=self._swept)
             del self._staged[relpath]
             self._touched.add(folder)
             now = FileStat.of(os.stat(path))

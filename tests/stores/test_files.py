@@ -6,7 +6,9 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -130,3 +132,26 @@ def test_denied_access_names_what_to_look_at(error: OSError, shown: str) -> None
         "cannot write 'x': permission denied",
         f"see who may: ls -ld {shown}",
     )
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than `tmp_path`."""
+    if not os.access("/dev/shm", os.W_OK) or Path("/dev/shm").stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("needs two file systems")
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def test_a_move_to_another_file_system_leaves_nothing_behind(tmp_path: Path, elsewhere: Path) -> None:
+    swept: set[str] = set()
+    (elsewhere / files.part_name()).write_text("of a process that was killed")
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(name)
+        files.move(str(tmp_path / name), str(elsewhere / name), is_link=False, swept=swept)
+        assert not (tmp_path / name).exists()
+        assert (
+            sorted(path.name for path in elsewhere.iterdir()) == ["a.csv", "b.csv"][: 1 + (name == "b.csv")]
+        )
+    assert swept == {str(elsewhere)}
+    assert (elsewhere / "b.csv").read_text() == "b.csv"
