@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -311,7 +310,7 @@ class ObjectCache:
         return f"{self._root}/{self._key(oid)}"
 
     def _stat(self, oid: str) -> FileStat | None:
-        return _stat(self._where(oid))
+        return FileStat.at(self._where(oid))
 
     def _grouped(self, oids: Iterable[str]) -> Iterator[list[str]]:
         """By the folder that they lie in."""
@@ -427,11 +426,3 @@ def _refuse_wrong(oid: str, md5: str) -> None:
             f"storage holds a wrong object under the name '{oid}': the md5 of what came is '{md5}'",
             hint="push it again where it is whole: git cpv push --check",
         )
-
-
-def _stat(path: str) -> FileStat | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return FileStat.of(found) if stat.S_ISREG(found.st_mode) else None

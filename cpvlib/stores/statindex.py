@@ -8,12 +8,14 @@ stat showing it, so its md5 is not recorded.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from struct import Struct
 
 from cpvlib.base.packed import Packed
+from cpvlib.stores.durable import StrPath
 from cpvlib.stores.hints import Hints
 
 _COARSE_NS = 2_000_000_000  # the coarsest clock that file systems in use keep times by: FAT's
@@ -47,6 +49,15 @@ class FileStat(bytes):
     @classmethod
     def of(cls, st: os.stat_result) -> FileStat:
         return _new(cls, _pack(st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev))
+
+    @classmethod
+    def at(cls, path: StrPath) -> FileStat | None:
+        """Of the file that a path leads to; None where there is none, or it can't be told."""
+        try:
+            found = os.stat(path)
+        except OSError:
+            return None
+        return cls.of(found) if stat.S_ISREG(found.st_mode) else None
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FileStat:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from cpvlib.base.errors import RepositoryError
@@ -150,31 +151,24 @@ class Worktree:
         """What it takes to make the out be `oid` (None: not be there), for `--dry-run` and for `install`.
 
         `only` chooses by relpath which files of a folder are looked after; the others stay as they are.
-        `found` is what `identify` said of it before, which spares most of that where it still is so.
+        `found` is what `identify` said of it before, which counts while the files to be touched are the same.
         Raises RepositoryError where the out is not `was` any longer.
         """
         from cpvlib.stores.installplan import plan_install
 
-        content, stats = found, found.seen if found else {}
-        if content is None or not self._is_as_found(out_path, content):
-            reading = self._read(out_path, None, progress, jobs, legacy=cache.is_legacy)
-            content = reading.content() if reading else None
-            stats = reading.stats if reading else {}
+        plan = partial(plan_install, self.place(out_path), out_path, oid, cache, isexec=isexec, only=only)
+        if found is not None and was in (ANY, found.oid) and self._may_count(out_path, found):
+            made = plan(found, found.seen)
+            if self._is_as_found(made, found):
+                return made
+        reading = self._read(out_path, None, progress, jobs, legacy=cache.is_legacy)
+        content = reading.content() if reading else None
         if was not in (ANY, content and content.oid) and not _is_listed(content, was, cache):
             raise RepositoryError(
                 f"'{out_path}' changed while this was under way, and is left as it is",
                 hint="run the command again when nothing writes to it any more",
             )
-        return plan_install(
-            self.place(out_path),
-            out_path,
-            oid,
-            cache,
-            content,
-            stats,
-            isexec=isexec,
-            only=only,
-        )
+        return plan(content, reading.stats if reading else {})
 
     def install(
         self,
@@ -195,7 +189,8 @@ class Worktree:
         The caller has proved that the cache holds every object, and that nothing is lost of what is replaced
         or removed: of the content `was` (None: nothing there). Each file is the old one or the new one at any
         moment. `link` is `cpv.link`, `found` as for `plan_install`. Raises RepositoryError, before anything
-        is touched, where the out is no longer what it was, or something that is not the out's is in the way.
+        is touched, where what it would touch is no longer what it was, or something that is not the out's is
+        in the way.
         """
         from cpvlib.stores.install import execute
 
@@ -300,13 +295,18 @@ class Worktree:
     def _look(self, out_path: str, source: Path | None) -> Look:
         return look_at(*self._where(out_path, source))
 
-    def _is_as_found(self, out_path: str, found: Content) -> bool:
-        """Whether reading it anew would say the same, by the stats alone."""
+    def _may_count(self, out_path: str, found: Content) -> bool:
+        """Whether stats can tell that it is still so."""
         is_whole = found.is_settled and not found.absent and not found.replaced
-        if not is_whole or (self._partials and self._partials.left(out_path) is not None):
-            return False
+        return is_whole and not (self._partials and self._partials.left(out_path) is not None)
+
+    def _is_as_found(self, plan: InstallPlan, found: Content) -> bool:
+        """Whether the files that the plan touches are as they were; where it names none, whether all are."""
+        if plan and not plan.unlinks_top:
+            place = self.place(plan.out_path)
+            return all(FileStat.at(place / relpath) == st for relpath, st in plan.seen.items())
         look = Look("folder" if found.is_dir else "file", found.seen, found.isexec)
-        return self._is_still(look, out_path, None)
+        return self._is_still(look, plan.out_path, None)
 
     def _is_still(self, look: Look, out_path: str, source: Path | None) -> bool:
         return is_still(look, *self._where(out_path, source))

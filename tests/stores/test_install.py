@@ -139,6 +139,32 @@ def test_what_was_found_before_counts_as_long_as_nothing_changed(
     ]
 
 
+def test_what_changes_meanwhile_beside_the_files_to_be_touched_stays(
+    top: Path, worktree: Worktree, cache: ObjectCache
+) -> None:
+    worktree.install("data", store(cache, {"a": b"a", "b": b"b", "c": b"c"}), cache, "copy")
+    new = store(cache, {"a": b"new", "b": b"b"})
+    read = worktree.identify("data")
+    assert read is not None
+    found = replace(read, is_settled=True)
+
+    def install() -> list[tuple[str, str]]:
+        return did(worktree.install("data", new, cache, "copy", was=found.oid, found=found))
+
+    for touched in ("a", "c"):
+        before = (top / "data" / touched).read_bytes()
+        (top / "data" / touched).write_bytes(b"user's")
+        with pytest.raises(RepositoryError, match="'data' changed while this was under way"):
+            install()
+        assert (top / "data" / touched).read_bytes() == b"user's"
+        (top / "data" / touched).write_bytes(before)
+        found = replace(worktree.identify("data") or found, is_settled=True)
+    (top / "data/b").write_bytes(b"user's")
+    (top / "data/more").write_bytes(b"user's, too")
+    assert install() == [("replace", "data/a"), ("remove", "data/c")]
+    assert tree(top / "data") == {"a": b"new", "b": b"user's", "more": b"user's, too"}
+
+
 def test_an_empty_folder_is_made(top: Path, worktree: Worktree, cache: ObjectCache) -> None:
     worktree.install("data", store(cache, {}), cache, "copy")
     assert (top / "data").is_dir()
