@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,24 +18,27 @@ if TYPE_CHECKING:
     from run import Arena
 
 _PLOTTER = CHECKOUT / ".bench/bin/python"
-_SIZES_MIB = (8, 64, 512, 2048)
-_COUNTS = (100, 1_000, 10_000)
+_OF_THE_MODEL = (1 / 8, 1, 4, 16)
+_OF_THE_FILES = (1 / 100, 1 / 10, 1)
 
 
-def measure(arena: Arena, root: Path, environment: dict[str, str], runs: int, results: Path) -> None:
-    """Writes `growth-<arena>.json` and, where matplotlib is installed, the plot beside it."""
+def measure(
+    arena: Arena, root: Path, environment: dict[str, str], sizes: Sizes, runs: int, results: Path
+) -> None:
+    """Writes `growth-<arena>.json` and, where matplotlib is installed, the plot beside it: of models around
+    the size that was asked for, and of files up to their number."""
     by_title = {case.title: case for case in CASES}
     panels = [
         _panel(
             "MiB of one model",
             by_title["push a new model (random bytes)"],
-            [(mib, replace(Sizes(), model_mib=mib)) for mib in _SIZES_MIB],
+            [(mib, replace(sizes, model_mib=mib)) for mib in _amounts(sizes.model_mib, _OF_THE_MODEL)],
             (arena, root, environment, runs),
         ),
         _panel(
-            "files of 20 KiB",
+            f"files of {sizes.file_kib} KiB",
             by_title["push many new files"],
-            [(count, replace(Sizes(), files=count)) for count in _COUNTS],
+            [(count, replace(sizes, files=count)) for count in _amounts(sizes.files, _OF_THE_FILES)],
             (arena, root, environment, runs),
         ),
     ]
@@ -48,11 +52,15 @@ def measure(arena: Arena, root: Path, environment: dict[str, str], runs: int, re
     print(plot)
 
 
+def _amounts(asked: int, shares: Sequence[float]) -> list[int]:
+    return [max(1, int(asked * share)) for share in shares]
+
+
 def _panel(axis: str, case: Any, steps: list[tuple[int, Sizes]], where: tuple[Any, ...]) -> dict[str, Any]:
     arena, root, environment, runs = where
     lines: dict[str, list[tuple[int, float, float]]] = {}
     for amount, sizes in steps:
-        result = arena.play(case, root, environment, sizes, runs)
+        result = arena.play(case, root, environment, sizes, runs, counts=False)
         for timing in result.timings:
             point = amount, timing.wall_s, timing.peak_bytes / MIB
             lines.setdefault(timing.contender.name, []).append(point)

@@ -50,7 +50,17 @@ class Arena:
     bucket: str = _BUCKET
     is_far: bool = False
 
-    def play(self, case: Case, root: Path, environment: dict[str, str], sizes: Sizes, runs: int) -> Result:
+    def play(
+        self,
+        case: Case,
+        root: Path,
+        environment: dict[str, str],
+        sizes: Sizes,
+        runs: int,
+        *,
+        counts: bool = True,
+    ) -> Result:
+        """Traffic is not counted without `counts`, nor without a server."""
         name = case.title.translate(str.maketrans(" ,()%", "-----"))
         folder = root / self.name / name
         folder.mkdir(parents=True)
@@ -62,9 +72,8 @@ class Arena:
                 environment = environment | self.server.environment(way.endpoint if way else None)
             stage = Stage(folder, Place(url), environment, sizes)
             contenders = stack.enter_context(made(case, stage))
-            timings = interleaved(
-                contenders, runs, environment, self._counting(environment) if self.server else None
-            )
+            count = self._counting(environment) if self.server and counts else None
+            timings = interleaved(contenders, runs, environment, count)
             verdicts = [budget.verdict(timings) for budget in case.budgets(stage)]
         return Result(case.title, timings, verdicts)
 
@@ -130,11 +139,13 @@ def main() -> None:
         with arenas(args, root) as places:
             for arena in places:
                 if not args.growth:
-                    cases = chosen(args.words, arena)
-                    results = [told(arena.play(case, root, environment, sizes, args.runs)) for case in cases]
-                    publish(arena, results, sizes, args.runs)
-                if not args.words:
-                    growth.measure(arena, root, environment, args.runs, _RESULTS)
+                    results = []
+                    for case in chosen(args.words, arena):
+                        results.append(told(arena.play(case, root, environment, sizes, args.runs)))
+                        keep(arena, results, sizes, args.runs)  # in case the run is ended before its end
+                    print(page_of(arena).read_text())
+                if not args.words and not arena.is_far:
+                    growth.measure(arena, root, environment, sizes, args.runs, _RESULTS)
 
 
 def chosen(words: Sequence[str], arena: Arena) -> list[Case]:
@@ -148,8 +159,12 @@ def told(result: Result) -> Result:
     return result
 
 
-def publish(arena: Arena, results: Sequence[Result], sizes: Sizes, runs: int) -> None:
-    """Prints the table, and keeps it with every figure in `bench/results`."""
+def page_of(arena: Arena) -> Path:
+    return _RESULTS / f"{arena.name}.md"
+
+
+def keep(arena: Arena, results: Sequence[Result], sizes: Sizes, runs: int) -> None:
+    """Writes the table, and every figure beside it, to `bench/results`."""
     programs = peers.versions()
     far = f", {_WAN['latency_s'] * 1000:.0f} ms and {_WAN['bytes_per_s'] / 1e6:.0f} MB/s away" * arena.is_far
     commit = subprocess.run(
@@ -163,10 +178,9 @@ def publish(arena: Arena, results: Sequence[Result], sizes: Sizes, runs: int) ->
         + "; ".join(f"{name} {version}" for name, version in programs.items())
         + f"\n\n{table(results)}\n\n{budget_lines(results)}\n"
     )
-    print(text)
-    (_RESULTS / f"{arena.name}.md").write_text(text)
+    page_of(arena).write_text(text)
     facts = {"versions": programs, "sizes": vars(sizes), "cases": [result.facts() for result in results]}
-    (_RESULTS / f"{arena.name}.json").write_text(json.dumps(facts, indent=1))
+    page_of(arena).with_suffix(".json").write_text(json.dumps(facts, indent=1))
 
 
 if __name__ == "__main__":
