@@ -209,7 +209,7 @@ class FolderStorage:
         with self._open(from_key) as reader, self._explained("copy", from_key):
 
             def write(writer: FileIO) -> _Written:
-                while block := reader.read(_BLOCK):
+                for block in blocks(reader):
                     write_all(writer, block)
                 return None, "size"
 
