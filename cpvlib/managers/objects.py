@@ -202,6 +202,7 @@ def fetch(
         lane = replace(lane, without=without or {})
         wanted = lane.objects()
         missing = Sizes((oid, wanted[oid]) for oid in lane.cache.missing(wanted))
+        del wanted  # of which there may be hundreds of thousands
         if missing:
             n_bytes += lane.download(missing, progress or Silent(), jobs)
             n_fetched += len(missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError
@@ -73,7 +74,7 @@ NO_PICKLES = Pickles()
 
 def look_at_plan(ws: Workspace, plan: Restoration, progress: Progress) -> Pickles:
     """Looks through what a restoration is about to write, once it is in the cache."""
-    return _look(ws, [*_of_steps(ws, plan), *_of_fills(ws, plan)], progress)
+    return _look(ws, chain(_of_steps(ws, plan), _of_fills(ws, plan)), progress)
 
 
 def look_at_outs(
