@@ -306,7 +306,9 @@ def root_of(found: Setting) -> str:
         if not _S3_PLACE.fullmatch(rest):  # not quoted: some write their keys into it
             raise ConfigError(
                 f"the storage is not s3://BUCKET[/PREFIX] ({found.origin})",
-                hint="credentials stay out of it: they belong in ~/.aws/credentials",
+                hint="credentials stay out of it: they belong in ~/.aws/credentials"
+                if "@" in rest
+                else "a bucket's name has 3 to 63 characters: a to z, 0 to 9, '.' and '-'",
             )
         return f"s3://{rest.rstrip('/')}"
     if colon and scheme == "file":

@@ -207,8 +207,18 @@ def test_the_storage_of_stored_objects_stays(training: Shell) -> None:
     ("root", "reason"),
     [
         ("gs://bucket", "error: storage can't be kept at 'gs://' yet (option)\n"),
-        ("s3://", "error: the storage is not s3://BUCKET[/PREFIX] (option)"),
-        ("s3://key:secret@bucket", "error: the storage is not s3://BUCKET[/PREFIX] (option)"),
+        (
+            "s3://",
+            "error: the storage is not s3://BUCKET[/PREFIX] (option)\nhint: a bucket's name has 3 to 63 ",
+        ),
+        (
+            "s3://b/p",
+            "error: the storage is not s3://BUCKET[/PREFIX] (option)\nhint: a bucket's name has 3 to ",
+        ),
+        (
+            "s3://key:secret@bucket",
+            "error: the storage is not s3://BUCKET[/PREFIX] (option)\nhint: credentials stay out of it",
+        ),
         ("./inside", "would lie inside of the repository\n"),
         ("/proc/nowhere", "error: cannot make the storage '/proc/nowhere/T/m': "),
     ],
