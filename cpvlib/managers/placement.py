@@ -101,13 +101,15 @@ def refuse_inside(top: Path, placed: Placement) -> None:
 
 def make_folder(placed: Placement, hint: str) -> None:
     """A folder is made at once, so that one that can't be is known now."""
+    from cpvlib.stores import durable
     from cpvlib.stores.files import disk_error
 
     folder = folder_of(placed.url)
     if folder is None or placed.kept:
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for made in durable.make_folder(folder):
+            durable.sync_folder(made.parent)
     except OSError as error:
         failure = disk_error(error, f"cannot make the storage '{folder}'")
         failure.hint = hint

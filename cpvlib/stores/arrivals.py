@@ -79,6 +79,10 @@ class Arrivals:
             with self._or_drop(batch):
                 self._begin_entering(batch)
 
+    def made(self, folders: Sequence[Path]) -> None:
+        """These are new; the next `settle` makes their names last."""
+        self._has_names(*(str(folder.parent) for folder in folders))
+
     def rely_on(self, folder: str) -> None:
         """A file of this folder was found there. Whoever gave it its name may not have synced that, nor the
         folder's own; the next `settle` does."""
@@ -151,9 +155,8 @@ class Arrivals:
         try:
             os.replace(temporary, path)
         except FileNotFoundError:
-            made = self._make_folder(os.path.dirname(path))
+            self.made(self._make_folder(os.path.dirname(path)))
             os.replace(temporary, path)
-            self._has_names(*(str(folder.parent) for folder in made))
         self._has_names(path[: path.rindex("/")])
         self._entered(path)
 

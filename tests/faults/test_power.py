@@ -41,7 +41,7 @@ def unsynced(calls: list[tuple[str, str]], place: Path) -> set[str]:
             names.clear()
         else:
             names = {name for name in names if str(Path(name).parent) != path}
-    return {name for name in names if name.startswith(f"{place}/") and f"{place}/cpv" not in name}
+    return {name for name in names if name.startswith(f"{place}/storage") and "/cpv/tmp" not in name}
 
 
 @pytest.fixture
@@ -50,6 +50,12 @@ def repo(shell: Shell) -> Shell:
     repo = shell.at("repo")
     repo.write("model.bin", "weights 1")
     return repo
+
+
+def test_the_storage_lasts_once_it_is_made(shell: Shell) -> None:
+    calls = traced(shell, f"git-cpv init -q --team T --model m --storage {shell.cwd}/storage repo")
+    assert f"{shell.cwd}/storage/T/m" in [name for _, name in calls]
+    assert unsynced(calls, shell.cwd) == set()
 
 
 @pytest.mark.parametrize("n_files", [1, 40])
@@ -62,7 +68,7 @@ def test_new_objects_last_with_the_folders_that_were_made_for_them(repo: Shell, 
 
     made = [name for call, name in calls if name.startswith(f"{storage}/files")]
     assert len({name for name in made if name.count("/") == str(storage).count("/") + 4}) >= n_files + 2
-    assert unsynced(calls, storage) == set()
+    assert unsynced(calls, repo.cwd.parent) == set()
 
 
 def test_objects_that_another_brought_just_now_last_before_a_push_relies_on_them(repo: Shell) -> None:

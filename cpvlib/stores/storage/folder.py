@@ -312,7 +312,7 @@ class FolderStorage:
         """For a temporary file, in their folder: that is without those that were abandoned a day ago."""
         if self._incoming is None:
             incoming = self._file(_INCOMING)
-            self._make_folder(incoming)
+            self._arrivals.made(self._make_folder(incoming))
             _sweep(incoming, time.time() - _ABANDONED_S)
             self._incoming = f"{incoming}/{os.urandom(8).hex()}-"
         return f"{self._incoming}{next(self._numbers):x}"
