@@ -291,6 +291,11 @@ def batch_ssh(env: Mapping[str, str], ssh_command: str | None) -> dict[str, str]
     return {"GIT_SSH_COMMAND": f"{command} -o BatchMode=yes"}
 
 
+def lines(out: bytes) -> list[str]:
+    """What git printed, by its own ends of lines: names of refs may hold others, such as U+2028."""
+    return os.fsdecode(out).removesuffix("\n").split("\n") if out else []
+
+
 def last_word(err: str) -> str:
     """The line of git's stderr that says what is wrong, with the names it lists and without any password."""
     lines = [line.rstrip() for line in _PASSWORD.sub(r"\1@", err).splitlines() if line.strip()]

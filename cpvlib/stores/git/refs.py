@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from cpvlib.base.errors import GitError
 from cpvlib.base.regex import regex
 from cpvlib.base.values import NamedTuple
-from cpvlib.stores.git.door import failure
+from cpvlib.stores.git.door import failure, lines
 from cpvlib.stores.git.objects import DURABLE
 from cpvlib.stores.git.repository import GitRepository
 
@@ -145,14 +145,14 @@ def peeled(repo: GitRepository, oids: Iterable[str]) -> dict[str, str]:
 
 def refs(repo: GitRepository, *patterns: str) -> dict[str, str]:
     """Full ref name to object id, tags not peeled, for patterns such as 'refs/cpv/pending'."""
-    listed = os.fsdecode(repo.git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns))
-    return {ref: oid for oid, _, ref in (line.partition(" ") for line in listed.splitlines())}
+    listed = lines(repo.git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns))
+    return {ref: oid for oid, _, ref in (line.partition(" ") for line in listed)}
 
 
 def merged_tags(repo: GitRepository, commit: str, patterns: Sequence[str] = ()) -> set[str]:
     """The names, as in TagRecord, of the tags whose commit is `commit` or an ancestor of it."""
-    listed = repo.git.text("for-each-ref", f"--merged={commit}", "--format=%(refname)", *_in_tags(patterns))
-    return {line.removeprefix("refs/tags/") for line in listed.splitlines()}
+    listed = repo.git.run("for-each-ref", f"--merged={commit}", "--format=%(refname)", *_in_tags(patterns))
+    return {line.removeprefix("refs/tags/") for line in lines(listed)}
 
 
 def tagger(repo: GitRepository) -> str:
@@ -202,5 +202,5 @@ def _instruction(update: RefUpdate, repo: GitRepository) -> str:
 
 def tags_at(repo: GitRepository, commit: str) -> list[str]:
     """The names of the tags on this very commit, relative to 'refs/tags/'."""
-    listed = repo.git.text("for-each-ref", f"--points-at={commit}", "--format=%(refname)", "refs/tags")
-    return [line.removeprefix("refs/tags/") for line in listed.splitlines()]
+    listed = repo.git.run("for-each-ref", f"--points-at={commit}", "--format=%(refname)", "refs/tags")
+    return [line.removeprefix("refs/tags/") for line in lines(listed)]

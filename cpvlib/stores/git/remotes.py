@@ -11,7 +11,7 @@ from cpvlib.base.errors import ConfigError, GitError
 from cpvlib.base.regex import regex
 from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.config import GitConfig
-from cpvlib.stores.git.door import Completed, Git, Trace, batch_ssh, clean_environment, failure
+from cpvlib.stores.git.door import Completed, Git, Trace, batch_ssh, clean_environment, failure, lines
 from cpvlib.stores.git.repository import GitRepository
 from cpvlib.stores.git.trees import refuse_overwriting
 
@@ -231,7 +231,7 @@ def ls_remote(repo: GitRepository, git_remote: str, patterns: Sequence[str] = ()
     done = _reach(repo, *args)
     if done.code:
         raise failure(args, done)
-    listed = (line.partition("\t") for line in os.fsdecode(done.out).splitlines())
+    listed = (line.partition("\t") for line in lines(done.out))
     return {ref: oid for oid, _, ref in listed}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cpvlib.base.errors import GitError
-from cpvlib.stores.git import refs
+from cpvlib.stores.git import refs, remotes
 from cpvlib.stores.git.refs import RefMovedError, RefUpdate
 from cpvlib.stores.git.repository import GitRepository
 from shell import Shell
@@ -96,6 +96,16 @@ def test_ten_thousand_tags(repo: GitRepository, shell: Shell) -> None:
     shell.ok("git -c core.fsync=none update-ref --stdin", stdin=moves)
     assert len(refs.read_tags(repo, ["v*"])) == 10_000
     assert len(refs.merged_tags(repo, "HEAD", ["v*"])) == 10_000
+
+
+def test_a_name_may_hold_what_ends_a_line_elsewhere(repo: GitRepository, shell: Shell) -> None:
+    name, head = "one\u2028line\x85still", _head(repo)
+    shell.git("tag", name)
+    shell.git("remote", "add", "origin", ".")
+    assert refs.refs(repo, "refs/tags") == {f"refs/tags/{name}": head}
+    assert refs.merged_tags(repo, head) == {name}
+    assert refs.tags_at(repo, head) == [name]
+    assert remotes.ls_remote(repo, "origin", ["refs/tags/*"]) == {f"refs/tags/{name}": head}
 
 
 def test_merged_tags_are_those_of_the_history(repo: GitRepository, shell: Shell) -> None:
