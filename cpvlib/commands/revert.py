@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from cpvlib.cli.ui import UI
+    from cpvlib.managers.restoring import Restored
     from cpvlib.managers.revert import RevertPlan, RevertRequest, RevertResult
     from cpvlib.managers.workspace import Workspace
 
@@ -70,7 +71,7 @@ def _resume(args: Namespace, ui: UI, ws: Workspace) -> int:
     from cpvlib.managers import resuming, revert
 
     entry = resuming.unfinished(ws)
-    result = revert.resume(ws, entry, progress=ui.progress(), jobs=args.jobs)
+    result = revert.resume(ws, entry, force=args.force, progress=ui.progress(), jobs=args.jobs)
     if result is not None:
         series = "combined" if len(entry.series) > 1 else entry.series[0]
         _tell(ui, ws, result, None, None if series == "model" else series)
@@ -84,10 +85,12 @@ def _resume(args: Namespace, ui: UI, ws: Workspace) -> int:
 def _abort(args: Namespace, ui: UI, ws: Workspace) -> int:
     from cpvlib.managers import resuming
 
-    entry = resuming.abort(ws, progress=ui.progress(), jobs=args.jobs)
+    entry = resuming.unfinished(ws)
+    restored = resuming.abort(ws, entry, force=args.force, progress=ui.progress(), jobs=args.jobs)
     if ui.json_wanted:
-        ui.json({"aborted": entry.name, "outs": sorted(entry.outs)})
+        ui.json({"aborted": entry.name, "outs": sorted(entry.outs), "kept": _kept(restored)})
     else:
+        _tell_kept(ui, restored)
         ui.say(f"the revert to {entry.name} is taken back; everything is as it was before it")
     return DONE
 
@@ -163,12 +166,11 @@ def _tell(ui: UI, ws: Workspace, result: RevertResult, branch: str | None, serie
     plan = result.plan
     tell_pickles(ui, result.restored.pickles)
     if ui.json_wanted:
-        kept = str(result.restored.kept) if result.restored.kept else None
+        kept = _kept(result.restored)
         pickles = result.restored.pickles.facts
         ui.json({"commit": result.commit, "kept": kept, "pickles": pickles, **_facts(plan)})
         return
-    if result.restored.kept:
-        ui.say(f"your own files are kept in {printable(str(result.restored.kept))}")
+    _tell_kept(ui, result.restored)
     option = f" --{series}" if series else ""
     undo = f" (undo: git cpv revert{option} {plan.undo})"
     files = f"{plural(plan.n_files or result.restored.n_files, 'file')} changed"
@@ -187,16 +189,29 @@ def _tell_detached(ui: UI, result: RevertResult, dry_run: bool) -> None:
     plan = result.plan
     tell_pickles(ui, result.restored.pickles)
     if ui.json_wanted:
-        ui.json({"dry_run": dry_run, "commit": None, "detached": plan.found.commit, **_facts(plan)})
+        told = {"commit": None, "detached": plan.found.commit, "kept": _kept(result.restored)}
+        ui.json({"dry_run": dry_run, **told, **_facts(plan)})
         return
     if dry_run:
         ui.answer(f"would check out {plan.name} on a detached HEAD")
         return
+    _tell_kept(ui, result.restored)
     files = plural(result.restored.n_files, "file")
     ui.say(
         f"HEAD is detached at {plan.name}; {files} changed "
         f"(back: git switch {printable(plan.undo)} && git cpv pull)"
     )
+
+
+def _kept(restored: Restored) -> str | None:
+    return str(restored.kept) if restored.kept else None
+
+
+def _tell_kept(ui: UI, restored: Restored) -> None:
+    from cpvlib.domain.text import printable
+
+    if restored.kept:
+        ui.say(f"your own files are kept in {printable(str(restored.kept))}")
 
 
 def _facts(plan: RevertPlan) -> dict[str, Any]:

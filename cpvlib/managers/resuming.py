@@ -16,6 +16,7 @@ from cpvlib.stores.journal import Entry, FileRecord, OutRecord
 
 if TYPE_CHECKING:
     from cpvlib.domain.pointer import OutEntry
+    from cpvlib.managers.restoring import Restored
     from cpvlib.managers.revert import RevertPlan, RevertRequest
     from cpvlib.managers.workspace import Workspace
 
@@ -111,12 +112,19 @@ def settle(ws: Workspace, entry: Entry) -> None:
     ws.journal.end()
 
 
-def abort(ws: Workspace, *, progress: Progress | None = None, jobs: int | None = None) -> Entry:
-    """Brings outs, committed files and index back to what they were before the revert began.
+def abort(
+    ws: Workspace,
+    entry: Entry,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    jobs: int | None = None,
+) -> Restored:
+    """Brings outs, committed files and index back to what they were before the `unfinished` revert began.
 
-    Raises RepositoryError where HEAD has moved since: the revert is history then, and has an undo of its own.
+    `force` copies aside what was changed since, and goes on. Raises RepositoryError where HEAD has moved
+    since: the revert is history then, and has an undo of its own.
     """
-    entry = unfinished(ws)
     if ws.repo.head().commit != entry.head:
         raise RepositoryError(
             f"the revert to {entry.name} can't be aborted: HEAD has moved since",
@@ -125,14 +133,15 @@ def abort(ws: Workspace, *, progress: Progress | None = None, jobs: int | None =
     listener = progress or Silent()
     targets: dict[str, OutEntry | None] = {path: out.before for path, out in entry.outs.items()}
     lefts = {path: out.left for path, out in entry.outs.items()}
-    plan = plan_restoration(ws, targets, _now(ws, entry, listener), known=entry.contents, lefts=lefts)
+    stands = _now(ws, entry, listener)
+    plan = plan_restoration(ws, targets, stands, force=force, known=entry.contents, lefts=lefts)
     with fetching.fetched(ws, plan, progress=listener, jobs=jobs, look=False) as fetched, ws.dvc_lock():
-        restoring.carry_out(ws, plan, fetched, progress=listener, jobs=jobs)
+        restored = restoring.carry_out(ws, plan, fetched, progress=listener, jobs=jobs)
         _put_back(ws, entry)
     ws.partials.update(lefts)
     ws.bases.update({path: out.base for path, out in entry.outs.items()})
     ws.journal.end()
-    return entry
+    return restored
 
 
 def _before(standing: Standing) -> OutEntry | None:

@@ -97,14 +97,19 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
 
 
 def resume(
-    ws: Workspace, entry: Entry, *, progress: Progress | None = None, jobs: int | None = None
+    ws: Workspace,
+    entry: Entry,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    jobs: int | None = None,
 ) -> RevertResult | None:
     """Goes on with an interrupted revert; None where the branch had moved already, and only its record was
-    left."""
+    left. `force` as in a RevertRequest."""
     if resuming.is_landed(ws, entry):
         resuming.settle(ws, entry)
         return None
-    request = RevertRequest(entry.commit, frozenset(map(Series, entry.series)), jobs=jobs)
+    request = RevertRequest(entry.commit, frozenset(map(Series, entry.series)), force=force, jobs=jobs)
     plan = plan_revert(ws, request, progress=progress)
     return revert(ws, plan, request, commit=entry.made, progress=progress)
 

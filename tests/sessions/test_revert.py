@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,24 @@ def test_a_revert_that_fails_halfway_says_how_to_go_on(repo: Shell) -> None:
     assert repo.read("model.bin") == before
 
 
+@pytest.mark.parametrize(("way", "then"), [("--continue", "weights 1"), ("--abort", "weights 3")])
+def test_what_was_changed_amid_a_revert_is_kept_where_its_end_is_forced(
+    repo: Shell, way: str, then: str
+) -> None:
+    lock = repo.write(".git/refs/heads/main.lock", "")
+    repo.fails("git cpv revert v0.1")
+    lock.unlink()
+    repo.write("model.bin", "my own weights")
+    refused = repo.fails(f"git cpv revert {way}")
+    assert "--force keeps a copy aside and goes on" in refused
+    assert repo.read("model.bin") == "my own weights"
+    said = repo.run(f"git cpv revert {way} --force").err
+    assert repo.read("model.bin") == then
+    place = re.search(r"^your own files are kept in (.*)$", said, re.MULTILINE)
+    assert place, said
+    assert (Path(place[1]) / "model.bin").read_text() == "my own weights"
+
+
 def test_a_branch_that_has_the_version_already(repo: Shell) -> None:
     repo.ok("git cpv revert -q --branch prod v0.1")
     tip = repo.git("rev-parse", "prod")
@@ -184,6 +203,13 @@ def test_detach_checks_the_version_out_whole(repo: Shell) -> None:
     assert (repo.read("model.bin"), repo.read("data/train/a.txt")) == ("weights 1", "data 1\n")
     repo.ok("git switch -q main && git cpv pull")
     assert (repo.read("model.bin"), repo.read("data/train/a.txt")) == ("weights 3", "data 2\n")
+
+
+def test_detach_tells_where_it_keeps_what_was_changed(repo: Shell) -> None:
+    repo.write("model.bin", "my own weights")
+    repo.fails("git cpv revert --detach v0.1")
+    told = json.loads(repo.ok("git cpv revert --detach v0.1 --force --json"))
+    assert (Path(told["kept"]) / "model.bin").read_text() == "my own weights"
 
 
 def test_push_publishes(repo: Shell) -> None:
