@@ -160,7 +160,7 @@ def _within(limit: int, oid: bytes | bytearray, told: bytes | bytearray) -> int:
 
 
 def _not_there(oid: str) -> GitError:
-    return GitError(f"git has no object '{oid}'")
+    return GitError(f"git object '{oid}' is missing")
 
 
 def parse_tree(data: bytes, oid_bytes: int) -> list[TreeEntry]:
