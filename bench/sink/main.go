@@ -272,8 +272,11 @@ func (s *server) list(w http.ResponseWriter, objects map[string]*object, query u
 		limit = 1000
 	}
 	prefix, delimiter, after := query.Get("prefix"), query.Get("delimiter"), query.Get("start-after")
-	if query.Get("continuation-token") != "" {
-		after = query.Get("continuation-token")
+	// The second is the first version's, which rclone asks in.
+	for _, name := range []string{"continuation-token", "marker"} {
+		if query.Get(name) != "" {
+			after = query.Get(name)
+		}
 	}
 	s.lock.RLock()
 	defer s.lock.RUnlock()
@@ -305,7 +308,7 @@ func (s *server) list(w http.ResponseWriter, objects map[string]*object, query u
 		fmt.Fprintf(&rows, "<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>", escaped(folder))
 	}
 	if more {
-		fmt.Fprintf(&rows, "<NextContinuationToken>%s</NextContinuationToken>", escaped(last))
+		fmt.Fprintf(&rows, "<NextContinuationToken>%s</NextContinuationToken><NextMarker>%s</NextMarker>", escaped(last), escaped(last))
 	}
 	answer(w, `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Prefix>%s</Prefix><MaxKeys>%d</MaxKeys><IsTruncated>%v</IsTruncated>%s</ListBucketResult>`,
 		escaped(prefix), limit, more, rows.String())
