@@ -84,15 +84,17 @@ def start(folder: Path) -> str:
     for name in ("mon", "osd", "rgw"):
         (folder / name).mkdir()
 
+    # `ceph` asks whether its stdin is a terminal, and fails where this process has none to hand on.
+    nothing = subprocess.DEVNULL
+
     def done(*command: str) -> bool:
+        words = [*command, "-c", str(conf)]
         with (folder / "setup.log").open("ab") as log:
-            return (
-                subprocess.run([*command, "-c", str(conf)], stdout=log, stderr=log, timeout=300).returncode
-                == 0
-            )
+            return subprocess.run(words, stdin=nothing, stdout=log, stderr=log, timeout=300).returncode == 0
 
     def output(*command: str) -> str:
-        return subprocess.run([*command, "-c", str(conf)], capture_output=True, text=True, timeout=300).stdout
+        words = [*command, "-c", str(conf)]
+        return subprocess.run(words, stdin=nothing, capture_output=True, text=True, timeout=300).stdout
 
     def do(*command: str) -> None:
         """Again until it succeeds: a monitor that is not through its election yet refuses."""
