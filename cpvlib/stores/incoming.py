@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
@@ -55,8 +55,7 @@ class Incoming:
         size = seen.size
         if size > _SMALL_BYTES:
             return self._keep_large(file, seen, on_bytes)
-        with _reading(file):
-            data = read_unchanged(file, seen)
+        data = read_unchanged(file, seen)
         md5 = hashing.md5_of(data)
         self.sums.add(md5, data)
         if self._claim(md5):
@@ -90,8 +89,10 @@ class Incoming:
             raise self._error(error) from error
 
     def _keep_large(self, file: StrPath, seen: FileStat, on_bytes: OnBytes) -> str:
-        with _reading(file):
+        try:
             stream = FileIO(file)
+        except OSError as error:
+            raise disk_error(error, f"cannot read '{file}'") from error
         temporary = self.scratch.new()
         try:
             with stream, SteadyFile(temporary, "x+") as copy:
@@ -127,14 +128,6 @@ class Incoming:
 
     def _error(self, error: OSError) -> Exception:
         return disk_error(error, f"cannot write to the cache '{self._root}'")
-
-
-@contextmanager
-def _reading(file: StrPath) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, f"cannot read '{file}'") from error
 
 
 class _Room:

@@ -43,10 +43,7 @@ class FileSource:
 
     def read(self) -> bytes:
         """All of it, for one of few bytes. Raises as `open` and `check` do."""
-        try:
-            return read_unchanged(self._path, self._seen)
-        except OSError as error:
-            raise disk_error(error, f"cannot read '{self._path}'") from error
+        return read_unchanged(self._path, self._seen)
 
     def check(self) -> None:
         """Raises RepositoryError where the file may have changed since it was hashed."""
@@ -70,10 +67,13 @@ def changed_while_read(path: StrPath) -> ChangedWhileReadError:
 
 
 def read_unchanged(path: StrPath, seen: FileStat) -> bytes:
-    """A small file, whose stat was `seen` before. Raises RepositoryError where it is not that file any more;
-    OSError."""
+    """A small file, whose stat was `seen` before. Raises RepositoryError where it is not that file any more,
+    or can't be read."""
     size = seen.size
-    data, now = read_whole(path, size)
+    try:
+        data, now = read_whole(path, size)
+    except OSError as error:
+        raise disk_error(error, f"cannot read '{path}'") from error
     if len(data) != size or FileStat.of(now) != seen:
         raise changed_while_read(path)
     return data
@@ -107,12 +107,10 @@ def hash_unchanging(
         with FileIO(path) as stream:
             before = FileStat.of(os.fstat(stream.fileno()))
             md5, size = (tables or BlockTables(None)).md5_of_stream(stream, before.size, on_bytes)
-            after = FileStat.of(os.fstat(stream.fileno()))
+            check_unchanged(stream, path, before, size)
     except OSError as error:
         raise disk_error(error, f"cannot read '{path}'") from error
-    if before != after or size != before.size:
-        raise changed_while_read(path)
-    return md5, after
+    return md5, before
 
 
 def hash_unchanging_legacy(path: Path, on_bytes: OnBytes = no_bytes) -> tuple[str, FileStat]:
