@@ -14,7 +14,7 @@ from servers import ceph
 from shell import Shell
 from template import MakeTemplate, Template
 
-pytest_plugins = ["judge", "people", "servers.fixtures"]
+pytest_plugins = ["first", "judge", "people", "servers.fixtures"]
 
 # A busy machine proves nothing wrong. A service that runs the tests tries the same examples each time: a new
 # one may not stop a change that has nothing to do with it.

@@ -10,26 +10,6 @@ import pytest
 
 from harm import mortal, unharmed
 from shell import Shell
-from template import MakeTemplate, Template
-
-
-def made(shell: Shell) -> None:
-    shell.ok("git cpv init -q --team T --model m repo")
-    repo = shell.at("repo")
-    repo.write("model.bin", "weights 1")
-    repo.ok("git cpv push -q --metric loss=0.5 -m first && git cpv tag -q")
-
-
-@pytest.fixture(scope="session")
-def template(make_template: MakeTemplate) -> Template:
-    return make_template(made)
-
-
-@pytest.fixture
-def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
-    """A model and data that are pushed and named v0.1."""
-    template.copy(sealed, shell.cwd)
-    return shell.at("repo")
 
 
 def replace(repo: Shell, path: str) -> Path:

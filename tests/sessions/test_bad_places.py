@@ -11,29 +11,9 @@ import pytest
 from harm import mortal, small_disk, unharmed
 from servers.s3 import S3Server
 from shell import Shell
-from template import MakeTemplate, Template
 
 NO_METRICS = "warning: no metrics were given for this model (--metric loss=0.2)\n"
 OBJECT = "files/md5/fd/d830aff05f4fbfdc76b43a77050d13"  # of 'weights 1'
-
-
-def made(shell: Shell) -> None:
-    shell.ok("git cpv init -q --team T --model m repo")
-    repo = shell.at("repo")
-    repo.write("model.bin", "weights 1")
-    repo.ok("git cpv push -q --metric loss=0.5 -m first && git cpv tag -q")
-
-
-@pytest.fixture(scope="session")
-def template(make_template: MakeTemplate) -> Template:
-    return make_template(made)
-
-
-@pytest.fixture
-def repo(template: Template, shell: Shell, sealed: Path) -> Shell:
-    """A model and data that are pushed to the folder below HOME, and named v0.1."""
-    template.copy(sealed, shell.cwd)
-    return shell.at("repo")
 
 
 @pytest.fixture

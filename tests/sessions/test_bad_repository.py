@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from first import make_first
 from harm import state, unharmed
 from sealing import CHECKOUT
 from shell import Shell
@@ -21,10 +22,8 @@ COMMANDS = (
 
 def made(shell: Shell) -> None:
     """A pushed and named first model on main; on side another one."""
-    shell.ok("git cpv init -q --team T --model m repo")
+    make_first(shell)
     repo = shell.at("repo")
-    repo.write("model.bin", "weights 1")
-    repo.ok("git cpv push -q --metric loss=0.5 -m first && git cpv tag -q")
     repo.git("switch", "-qc", "side")
     repo.write("model.bin", "weights of the side")
     repo.ok("git cpv push -q --metric loss=0.4 -m 'on the side'")
