@@ -1,32 +1,28 @@
 """DVC's cache: objects under the md5 of their content, `files/md5/aa/rest`, mode 0444.
 
-DVC believes any object of mode 0444. Here one is trusted only while the stat stands that it had when it was
-last known to be right; otherwise it is hashed again, and set aside where it is not what its name says. DVC 2
-kept its objects, named by md5-dos2unix, at `aa/rest`: another `ObjectCache`, read or downloaded to only.
+An object is believed once it is proved, as `cacheproof` says. Those of DVC 2, which lie elsewhere and have
+names of another kind, are another `ObjectCache`, read or downloaded to only.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from io import FileIO
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
 from cpvlib.base.errors import RepositoryError, StorageError
-from cpvlib.base.packed import Numbers, Packed
-from cpvlib.base.progress import Progress, Silent
-from cpvlib.base.regex import regex
+from cpvlib.base.packed import Numbers
+from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.listing import Listing, parse_listing
-from cpvlib.domain.oids import Oids
 from cpvlib.stores import files, hashing
 from cpvlib.stores.blocktables import BlockTables
+from cpvlib.stores.cachelayout import Layout
+from cpvlib.stores.cacheproof import Proof
 from cpvlib.stores.cacherecords import Records
 from cpvlib.stores.durable import SteadyFile, StrPath
 from cpvlib.stores.files import disk_error
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
     from cpvlib.stores.following import Following
     from cpvlib.stores.spares import Spares
 
-_OID = regex(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 _LISTINGS = 8
 _NO_LISTING = (
     "'{}' came like that, for its md5 is right: git log -- '*.dvc' tells who committed it, and git cpv list "
@@ -72,17 +67,18 @@ class ObjectCache:
         self.root = root
         self._note = note
         self._release = release
-        self._root = str(root)
-        self.set_aside: list[Path] = []  # wrong objects found, where they are now
         self._records_path = records
         self._jobs = jobs
         self.is_legacy = legacy
-        self._below = "" if legacy else "files/md5/"
         self.tables = tables or BlockTables(None)
         self.spares: Spares | None = None  # where copies are wanted of what arrives
+        self._layout = Layout(root, legacy=legacy)
         self._records = Records(records)
-        self._lock = threading.Lock()
-        self._incoming = Incoming(root, self.tables, where=self._where, has=self.has, entered=self._note_new)
+        self._proof = Proof(self._layout, self._records, self.tables, jobs=jobs, note=note, release=release)
+        self._linking = threading.Lock()
+        self._incoming = Incoming(
+            root, self.tables, where=self._layout.where, has=self.has, entered=self._note_new
+        )
         self._listings: dict[str, Listing] = {}
 
     @cached_property
@@ -91,7 +87,7 @@ class ObjectCache:
         return Partials(self.root / "cpv" / "partial", self._has_partials_object)
 
     def _has_partials_object(self, name: str) -> bool:
-        return os.path.exists(f"{self._root}/{name.replace('-', '/')}")
+        return os.path.exists(f"{self.root}/{name.replace('-', '/')}")
 
     @property
     def legacy(self) -> ObjectCache:
@@ -107,70 +103,47 @@ class ObjectCache:
 
     def path(self, oid: str) -> Path:
         """Where the object lies or would lie; no word on whether it does."""
-        return Path(self._where(oid))
+        return Path(self._layout.where(oid))
 
     def has(self, oid: str) -> bool:
         """Whether the object is here and is what its name says; hashed if its recorded stat doesn't stand."""
-        return self._sound(oid) is not None
+        return self._proof.stat(oid) is not None
 
     def missing(
         self, oids: Collection[str], *, progress: Progress | None = None, jobs: int | None = None
     ) -> list[str]:
         """Those of `oids` that are not here; wrong ones, which are set aside, are among them."""
-        lost: set[str] = set()
-        wrong = self._judge(oids, lambda oid, found: None, lost.update, progress, jobs)
-        lost.update(wrong)
+        judged = self._proof.judge(oids, progress=progress, jobs=jobs)
+        lost = {oid for oid, size in judged if size is None}
         return [oid for oid in oids if oid in lost] if lost else []
 
     def sound(
         self, oids: Iterable[str], *, progress: Progress | None = None, jobs: int | None = None
     ) -> Numbers:
         """The others, with their sizes in bytes."""
-        sizes = Numbers()
-        wrong = set(self._judge(oids, sizes.add, lambda absent: None, progress, jobs))
-        return Numbers(row for row in sizes.items() if row[0] not in wrong) if wrong else sizes
-
-    def _judge(
-        self,
-        oids: Iterable[str],
-        there: Callable[[str, int], object],
-        absent: Callable[[Collection[str]], object],
-        progress: Progress | None,
-        jobs: int | None,
-    ) -> list[str]:
-        """Tells of the objects that are there, right or wrong, and of those that are not. Returns, and sets
-        aside, the wrong ones."""
-        doubtful = []
-        for group in self._grouped(oids):
-            found = dict(self._there(group))
-            absent([oid for oid in group if oid not in found])
-            self._records.load([self._key(oid) for oid in found])
-            for oid, st in found.items():
-                there(oid, st.size)
-                if not self._records.stands(self._key(oid), st):
-                    doubtful.append((oid, st.size))
-        return self._wrong(doubtful, progress or Silent(), jobs or self._jobs) if doubtful else []
+        judged = self._proof.judge(oids, progress=progress, jobs=jobs)
+        return Numbers((oid, size) for oid, size in judged if size is not None)
 
     def size(self, oid: str) -> int | None:
         """In bytes, or None where there is no such object; a wrong one may answer."""
-        found = self._stat(oid)
+        found = self._layout.stat(oid)
         return found.size if found else None
 
     def sizes(self, oids: Iterable[str]) -> dict[str, int]:
         """The same of many; those that are not here are left out."""
-        return {oid: found.size for group in self._grouped(oids) for oid, found in self._there(group)}
+        return {oid: st.size for _, found in self._layout.look(oids) for oid, st in found.items()}
 
     def load(self, oids: Iterable[str]) -> None:
         """Reads what is recorded of these together, before each is asked for."""
-        self._records.load([self._key(oid) for oid in oids])
+        self._records.load([self._layout.key(oid) for oid in oids])
 
     def source(self, oid: str) -> FileSource:
         """The object, for an upload, where `has` or `missing` was asked before. Raises RepositoryError where
         it is not here."""
-        found = self._records.known(self._key(oid)) or self._stat(oid)
+        found = self._records.known(self._layout.key(oid)) or self._layout.stat(oid)
         if found is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
-        return FileSource(self._where(oid), found)
+        return FileSource(self._layout.where(oid), found)
 
     def crc64nvme(self, oid: str) -> int | None:
         """Of a small object that came by `snapshot`, where it is known."""
@@ -258,7 +231,7 @@ class ObjectCache:
 
         Raises RepositoryError where the object is not in the cache, or changes meanwhile; OSError.
         """
-        before = self._sound(oid)
+        before = self._proof.stat(oid)
         if before is None:
             raise RepositoryError(f"object '{oid}' is not in the cache", hint="git cpv pull")
         if self.spares is not None and not isexec and (spare := self.spares.take(oid, target)):
@@ -267,30 +240,30 @@ class ObjectCache:
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if isexec else 0o666)
         with SteadyFile(fd, "w") as writer:
             if before.size <= hashing.BLOCK_BYTES:
-                data, found = files.read_whole(self._where(oid), before.size)
+                data, found = files.read_whole(self._layout.where(oid), before.size)
                 files.write_all(writer, data)
                 on_bytes(len(data))
                 after: FileStat | None = FileStat.of(found)
             else:
-                with FileIO(self._where(oid)) as reader:
+                with FileIO(self._layout.where(oid)) as reader:
                     files.copy_contents(reader, writer, on_bytes)
-                after = self._stat(oid)
+                after = self._layout.stat(oid)
             if after != before:
                 raise changed_while_read(self.path(oid))
             return FileStat.of(os.fstat(fd))
 
     def link(self, oid: str, target: StrPath) -> bool:
         """Make `target` a hard link of the object, whose record follows; False where that can't be done."""
-        key = self._key(oid)
-        with self._lock:
-            before = self._stat(oid)
+        key = self._layout.key(oid)
+        with self._linking:
+            before = self._layout.stat(oid)
             if before is None or before.size == 0 or not self._records.stands(key, before):
                 return False
             try:
-                os.link(self._where(oid), target)
+                os.link(self._layout.where(oid), target)
             except OSError:
                 return False  # another file system, or one without links, or too many of them
-            after = self._stat(oid)
+            after = self._layout.stat(oid)
             if after is not None and after.is_same_but_ctime(before):
                 self._records.note(key, after)
         return True
@@ -301,93 +274,8 @@ class ObjectCache:
             self._listings.clear()
         self._listings[oid] = listing
 
-    def _key(self, oid: str) -> str:
-        if not _OID.fullmatch(oid):
-            raise RepositoryError(f"'{oid}' is not the md5 of an object")
-        return f"{self._below}{oid[:2]}/{oid[2:]}"
-
-    def _where(self, oid: str) -> str:
-        return f"{self._root}/{self._key(oid)}"
-
-    def _stat(self, oid: str) -> FileStat | None:
-        return FileStat.at(self._where(oid))
-
-    def _grouped(self, oids: Iterable[str]) -> Iterator[list[str]]:
-        """By the folder that they lie in."""
-        ordered = oids if isinstance(oids, Packed | Oids) else sorted(oids)
-        return (list(group) for _, group in groupby(ordered, itemgetter(slice(2))))
-
-    def _there(self, oids: Sequence[str]) -> Iterator[tuple[str, FileStat]]:
-        """Those of one folder's objects that are here, right or wrong."""
-        begin = oids[0][:2]
-        place = self._where(oids[0])[: -len(oids[0]) + 2]
-        for name in sorted(files.names_in(place, [oid[2:] for oid in oids])):
-            if found := self._stat(begin + name):
-                yield begin + name, found
-
-    def _sound(self, oid: str) -> FileStat | None:
-        """The stat of an object that is here and is what its name says."""
-        found = self._stat(oid)
-        if found is None or self._records.stands(self._key(oid), found):
-            return found
-        return None if self.missing([oid]) else self._stat(oid)
-
-    def _hash(self, path: StrPath, on_bytes: OnBytes = no_bytes) -> str:
-        if self.is_legacy:
-            from cpvlib.stores.dvc.legacy import md5_dos2unix
-
-            return md5_dos2unix(Path(path))
-        with FileIO(path) as stream:
-            return self.tables.md5_of_stream(stream, os.fstat(stream.fileno()).st_size, on_bytes)[0]
-
-    def _wrong(
-        self, doubtful: Collection[tuple[str, int]], progress: Progress, jobs: int | None
-    ) -> list[str]:
-        """Hash objects without a record that stands; those that are wrong are set aside and returned."""
-
-        def is_right(item: tuple[str, int]) -> tuple[str, bool]:
-            return item[0], self._prove(item[0], lambda n: progress.advance(n_bytes=n))
-
-        progress.begin("checking the cache", sum(size for _, size in doubtful), len(doubtful))
-        try:
-            wrong = [
-                oid
-                for oid, right in hashing.in_parallel(is_right, doubtful, jobs, itemgetter(1))
-                if not right
-            ]
-        finally:
-            progress.end()
-        self._records.flush()
-        for place in self.set_aside[len(self.set_aside) - len(wrong) :]:
-            self._note(f"an object of the cache was damaged; it is set aside as '{place}'")
-        return wrong
-
-    def _prove(self, oid: str, on_bytes: OnBytes) -> bool:
-        before = self._stat(oid)
-        try:
-            md5 = self._hash(self.path(oid), on_bytes)
-        except OSError:
-            return False
-        if md5 != oid.removesuffix(".dir"):
-            self._put_aside(oid)
-            return False
-        if before is not None and before == self._stat(oid):
-            self._records.note(self._key(oid), before)
-        return True
-
-    def _put_aside(self, oid: str) -> None:
-        """Out of the way, not away: a hard link to it may be the user's own edited file."""
-        place = self.root / "cpv" / "damaged" / f"{oid}-{os.urandom(4).hex()}"
-        with self._lock:
-            self._release(self.path(oid))
-        with suppress(OSError):  # a cache that can't be written: the object counts as absent all the same
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self.path(oid).rename(place)
-            self._records.forget(self._key(oid))
-            self.set_aside.append(place)
-
     def _note_new(self, path: str) -> None:
-        self._records.note(path[len(self._root) + 1 :], FileStat.of(os.stat(path)))
+        self._records.note(path[len(str(self.root)) + 1 :], FileStat.of(os.stat(path)))
 
     @contextmanager
     def _writing(self, oid: str) -> Iterator[None]:
@@ -397,7 +285,7 @@ class ObjectCache:
             raise disk_error(error, f"cannot write object '{oid}' to the cache '{self.root}'") from error
 
     def _partial_name(self, oid: str) -> str:
-        return self._key(oid).replace("/", "-")
+        return self._layout.key(oid).replace("/", "-")
 
     def _follow(self, path: Path, oid: str) -> Following | None:
         """Hashes a large file while its bytes come; None where its name is not their md5."""
@@ -415,7 +303,7 @@ class ObjectCache:
         return Following(path, hash_stream, leaves=spare is not None)
 
     def _prove_received(self, temporary: StrPath, oid: str, following: Following | None) -> None:
-        _refuse_wrong(oid, following.md5() if following is not None else self._hash(temporary))
+        _refuse_wrong(oid, following.md5() if following is not None else self._proof.md5(temporary))
         if following is not None and self.spares is not None:
             self.spares.prove(oid)
 
