@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
+
+from servers.listening import listening
 
 
 class Request(NamedTuple):
@@ -59,13 +60,6 @@ def answering(answer: Callable[[Request], Answer]) -> Iterator[Answering]:
 
         def log_message(self, *args: object) -> None: ...
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    server = Answering(f"http://127.0.0.1:{http.server_address[1]}")
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    server = Answering("")
+    with listening(Handler) as server.url:
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
