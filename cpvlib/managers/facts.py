@@ -46,6 +46,7 @@ class LogAppend:
 
         A log that is linked into a cache, or is not ours to write, is replaced by a file of its own.
         """
+        from cpvlib.stores.durable import sync
         from cpvlib.stores.files import write_atomic
 
         path = top / LOG
@@ -53,7 +54,7 @@ class LogAppend:
             with path.open("ab") as log:
                 log.write(self.line)
                 log.flush()
-                os.fsync(log.fileno())
+                sync(log.fileno())
         else:
             write_atomic(path, self.content)
 

@@ -40,7 +40,7 @@ class Arrivals:
         self._waiting: Batch = []
         self._waiting_bytes = 0
         self._claimed: set[str] = set()
-        self._unsynced: set[str] = set()  # folders, few, or some of more
+        self._unsynced: set[str] = set()  # folders
         self._lock = threading.Lock()
         self._settling = threading.Lock()
         self._entering: threading.Thread | None = None
@@ -96,10 +96,12 @@ class Arrivals:
             self._end_entering(batch)
             self._enter_all(batch)
             with self._lock:
-                folders = set(self._unsynced)
-            durable.sync_folders(folders, few=_FEW)
-            with self._lock:
-                self._unsynced -= folders
+                folders, self._unsynced = self._unsynced, set()
+            try:
+                durable.sync_folders(folders, few=_FEW)
+            except BaseException:
+                self._has_names(*folders)
+                raise
 
     def _taken(self) -> Batch:
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
@@ -162,6 +164,6 @@ class Arrivals:
 
     def _has_names(self, *folders: str) -> None:
         """Names in these folders are to be synced."""
-        if len(self._unsynced) <= _FEW:
+        if not self._unsynced.issuperset(folders):
             with self._lock:
                 self._unsynced.update(folders)

@@ -24,7 +24,7 @@ from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.cachelayout import Layout
 from cpvlib.stores.cacheproof import Proof
 from cpvlib.stores.cacherecords import Records
-from cpvlib.stores.durable import SteadyFile, StrPath
+from cpvlib.stores.durable import StrPath
 from cpvlib.stores.files import disk_error
 from cpvlib.stores.hashing import OnBytes, Readable, no_bytes
 from cpvlib.stores.incoming import Incoming
@@ -32,6 +32,7 @@ from cpvlib.stores.partials import WORTH_BYTES, Partials
 from cpvlib.stores.receiver import Receiver
 from cpvlib.stores.sources import FileSource, changed_while_read
 from cpvlib.stores.statindex import FileStat
+from cpvlib.stores.writeback import SteadyFile
 
 if TYPE_CHECKING:
     from cpvlib.stores.following import Following

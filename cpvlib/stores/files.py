@@ -16,7 +16,7 @@ from pathlib import Path
 from cpvlib.base.errors import CPVError, RepositoryError
 from cpvlib.base.regex import regex
 from cpvlib.base.typed import BinaryIO
-from cpvlib.stores.durable import StrPath, make_folder, sync_file, sync_folder
+from cpvlib.stores.durable import StrPath, make_folder, sync, sync_file, sync_folder
 from cpvlib.stores.filelock import is_alive
 
 _FICLONE = 0x40049409  # linux/fs.h
@@ -108,7 +108,7 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
             file.flush()
             if mode is not None:
                 os.fchmod(fd, mode)
-            os.fsync(fd)
+            sync(fd)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from io import FileIO
 
 from cpvlib.domain.spans import Span, joined
-from cpvlib.stores.durable import Leaving, StrPath
+from cpvlib.stores.durable import StrPath
 from cpvlib.stores.hashing import Readable
+from cpvlib.stores.writeback import WriteBack
 
 
 class _DroppedError(Exception):
@@ -28,7 +29,7 @@ class Following:
         self, path: StrPath, hash_stream: Callable[[Readable], str], *, leaves: bool = False
     ) -> None:
         self._file = FileIO(path)
-        self._leaving = Leaving(self._file.fileno()) if leaves else None
+        self._leaving = WriteBack(self._file.fileno(), leaves=True) if leaves else None
         self._hash_stream = hash_stream
         self._spans: list[Span] = []
         self._position = 0

@@ -14,11 +14,12 @@ from cpvlib.stores import files, hashing
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blockhash import SmallSums
 from cpvlib.stores.blocktables import BlockTables
-from cpvlib.stores.durable import SteadyFile, StrPath
+from cpvlib.stores.durable import StrPath
 from cpvlib.stores.files import DiskFullError, Scratch, disk_error
 from cpvlib.stores.hashing import OnBytes
 from cpvlib.stores.sources import check_unchanged, read_unchanged
 from cpvlib.stores.statindex import FileStat
+from cpvlib.stores.writeback import SteadyFile
 
 OBJECT_MODE = 0o444
 _SMALL_BYTES = hashing.BLOCK_BYTES

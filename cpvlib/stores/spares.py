@@ -10,8 +10,9 @@ from io import FileIO
 from pathlib import Path
 
 from cpvlib.stores import files
-from cpvlib.stores.durable import SteadyFile, StrPath
+from cpvlib.stores.durable import StrPath
 from cpvlib.stores.statindex import FileStat
+from cpvlib.stores.writeback import SteadyFile
 
 _AT_ONCE = 4
 _KEPT = 64  # open files

@@ -244,7 +244,7 @@ class Worktree:
                     raise disk_error(error, f"cannot keep a copy of '{path}' in '{where}'") from error
                 kept.append(where / path)
         if kept:
-            durable.sync_file_system(where)
+            durable.sync_tree(where)
         return kept
 
     def record(self, out_path: str, seen: Written, *, gone: Iterable[str] = ()) -> None:

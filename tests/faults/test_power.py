@@ -1,8 +1,10 @@
-"""What is left when the power goes: every name that a push relies on at the storage was synced by then."""
+"""What is left when the power goes: what a push relies on at the storage was synced by then, names and bytes,
+and so were copies of what --force replaces."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +16,7 @@ from shell import Shell
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 CALLS = "mkdir,mkdirat,rename,renameat,renameat2,fsync,fdatasync,syncfs"
+ON_AN_OLD_KERNEL = f"setarch {os.uname().machine} --uname-2.6"  # whose syncfs tells of no failure
 
 
 def traced(repo: Shell, line: str) -> list[tuple[str, str]]:
@@ -84,3 +87,34 @@ def test_objects_that_another_brought_just_now_last_before_a_push_relies_on_them
     assert [name for call, name in calls if call.startswith("rename") and name == str(found)] == []
     synced = {path for call, path in calls if call == "fsync"}
     assert {str(found.parent), str(found.parent.parent)} <= synced
+
+
+@pytest.fixture
+def old_kernel() -> str:
+    if shutil.which("setarch") is None:
+        pytest.skip("SETARCH IS NOT INSTALLED")
+    return ON_AN_OLD_KERNEL
+
+
+def test_many_objects_are_synced_each_where_syncfs_tells_nothing(repo: Shell, old_kernel: str) -> None:
+    for number in range(40):
+        repo.write(f"data/{number}.csv", f"{number}")
+    storage = repo.cwd.parent / "storage/T/m"
+
+    calls = [call for call in traced(repo, f"{old_kernel} git-cpv push -q") if call[0] != "syncfs"]
+
+    for arriving in (f"{storage}/cpv/tmp/", f"{repo.cwd}/.dvc/cache/cpv/tmp/"):
+        assert len({path for call, path in calls if call == "fsync" and path.startswith(arriving)}) >= 42
+    assert unsynced(calls, repo.cwd.parent) == set()
+
+
+def test_copies_of_what_force_replaces_are_synced_each_too(repo: Shell, old_kernel: str) -> None:
+    repo.ok("git cpv push -q --metric loss=1 && git cpv tag -q")
+    repo.write("model.bin", "another")
+
+    calls = traced(repo, f"{old_kernel} git-cpv pull -q --force")
+
+    assert repo.read("model.bin") == "weights 1"
+    (kept,) = repo.cwd.glob(".git/cpv/**/model.bin")
+    synced = {path for call, path in calls if call == "fsync"}
+    assert {str(kept), str(kept.parent), str(kept.parent.parent)} <= synced

@@ -18,7 +18,7 @@ from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
 from cpvlib.stores.blockhash import Crc, crc64nvme
-from cpvlib.stores.durable import DirectFile, SteadyFile, make_folder
+from cpvlib.stores.durable import make_folder
 from cpvlib.stores.files import culprit, files_in, names_in, read_at_most, write_all, write_new
 from cpvlib.stores.hashing import Readable, blocks, copy_hashing, md5_of, md5_of_file, md5_of_stream, no_bytes
 from cpvlib.stores.mounts import is_remote
@@ -35,6 +35,7 @@ from cpvlib.stores.storage.protocol import (
     There,
     no_span,
 )
+from cpvlib.stores.writeback import DirectFile, SteadyFile
 
 _BLOCK = 1 << 20
 _INCOMING = "cpv/tmp"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cpvlib.stores.durable import DirectFile, Leaving
 from cpvlib.stores.files import write_all
 from cpvlib.stores.hashing import BLOCK_BYTES, copy_hashing, md5_of
 from cpvlib.stores.storage.open import StoragePlace, open_storage
+from cpvlib.stores.writeback import DirectFile, WriteBack
 
 from .places import Bytes, Count, key_of, md5, some_bytes
 
@@ -107,7 +107,7 @@ def test_what_is_not_read_again_leaves_memory(tmp_path: Path) -> None:
     with path.open("w+b", buffering=0) as file:
         for _ in range(100):
             file.write(bytes(1 << 20))
-        leaving = Leaving(file.fileno())
+        leaving = WriteBack(file.fileno(), leaves=True)
         leaving.up_to(50 << 20)
         os.fsync(file.fileno())
         assert is_in_memory(path)
