@@ -94,7 +94,7 @@ class Survey:
 
     def _freight(self, entries: list[OutEntry], cache: ObjectCache, key: KeyOf) -> Freight:
         sizes, unlisted = self._objects(entries, cache, key)
-        uncached = set(cache.missing(sizes, progress=self.progress, jobs=self.jobs))
+        uncached = cache.missing(sizes, progress=self.progress, jobs=self.jobs)
         sizes |= {oid: cache.size(oid) for oid in sizes if oid not in uncached}
         found = self.target.has([key(oid) for oid in sizes])
         here = {oid: found[key(oid)] for oid in sizes if key(oid) in found}

@@ -157,9 +157,17 @@ def at_hand(ws: Workspace, entry: OutEntry) -> bool:
     """Whether the objects can be had: what doesn't belong in the storage, only where the cache has it."""
     if entry.is_stored or entry.oid is None:
         return True
+    return not missing(ws, entry)
+
+
+def missing(ws: Workspace, entry: OutEntry) -> Oids:
+    """The objects of the entry that the cache doesn't have; of a folder whose listing it lacks, that."""
+    assert entry.oid is not None
     cache = cache_of(ws, entry)
-    listing = cache.read_listing(entry.oid) if entry.is_dir else None
-    return not cache.missing([entry.oid, *(listing.entries.values() if listing else ())])
+    named = Oids([entry.oid])
+    if entry.is_dir and (listing := cache.read_listing(entry.oid)) is not None:
+        named.update(listing.entries.values())
+    return cache.missing(named)
 
 
 def tell_elsewhere(ws: Workspace, paths: Sequence[str]) -> None:
@@ -201,11 +209,11 @@ def fetch(
     for lane in _lanes(ws, entries, files):
         lane = replace(lane, without=without or {})
         wanted = lane.objects()
-        missing = Sizes((oid, wanted[oid]) for oid in lane.cache.missing(wanted))
+        absent = Sizes((oid, wanted[oid]) for oid in lane.cache.missing(wanted))
         del wanted  # of which there may be hundreds of thousands
-        if missing:
-            n_bytes += lane.download(missing, progress or Silent(), jobs)
-            n_fetched += len(missing)
+        if absent:
+            n_bytes += lane.download(absent, progress or Silent(), jobs)
+            n_fetched += len(absent)
     return n_fetched, n_bytes
 
 
@@ -387,13 +395,12 @@ class _Sources(Mapping[str, "Source"]):
 
 
 def _sources(lane: _Lane, oids: Collection[str], given: Mapping[str, Source]) -> _Sources:
-    sizes = lane.cache.sound(oid for oid in oids if oid not in given)
-    absent = {oid for oid in oids if oid not in sizes}
+    sizes = lane.cache.sound(Oids(oid for oid in oids if oid not in given) if given else oids)
+    absent = Oids(oid for oid in oids if oid not in sizes)
     found = {oid: given[oid] for oid in absent if oid in given}
     if len(found) < len(absent):
-        found |= _in_worktree(lane.ws, absent - found.keys())
-    lost = absent - found.keys()
-    if lost:
+        found |= _in_worktree(lane.ws, Oids(oid for oid in absent if oid not in found))
+    if lost := Oids(oid for oid in absent if oid not in found):
         raise CheckpointNotFoundError(
             f"cannot publish: {plural(len(lost), 'object')} of {len(oids)}, '{min(lost)}' among them, "
             "are neither in the cache nor at the storage",

@@ -14,6 +14,7 @@ from cpvlib.base.faults import step as step_done
 from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass, replace
+from cpvlib.domain.oids import Oids
 from cpvlib.managers import absence, generation, objects
 from cpvlib.managers.pickling import NO_PICKLES, Pickles
 from cpvlib.managers.restoreplan import Fill, Restoration, Step, files_to_change
@@ -119,7 +120,9 @@ def _save_contents(ws: Workspace, steps: Iterable[Step]) -> None:
             continue
         moving, here = files_to_change(ws, step), content.here
         files = here.values() if moving is None else [here[path] for path in moving if path in here]
-        if not ws.cache.missing({content.oid, *files}):
+        needed = Oids(files)
+        needed.add(content.oid)
+        if not ws.cache.missing(needed):
             continue
         if not generation.vouches(ws, content.oid):
             ws.worktree.snapshot(step.path, ws.cache, "copy")

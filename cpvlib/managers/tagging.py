@@ -278,16 +278,12 @@ def naming(records: Iterable[VersionRecord], series: Series, outs: Mapping[str, 
 
 def _refuse_missing(ws: Workspace, outs: Sequence[Out]) -> None:
     """A version names what somebody can get: objects in the cache, or proved to be at the storage."""
-    from cpvlib.managers.objects import cache_of
+    from cpvlib.domain.oids import Oids
+    from cpvlib.managers import objects
 
     entries = [out.entry for out in outs if out.entry and out.entry.is_stored]
     unconfirmed = [entry for entry in entries if entry.oid and not ws.confirmed.has(entry.oid)]
-    missing: set[str] = set()
-    for entry in unconfirmed:
-        cache = cache_of(ws, entry)
-        listing = cache.read_listing(entry.oid or "") if entry.is_dir else None
-        names = [entry.oid or "", *(listing.entries.values() if listing else ())]
-        missing.update(cache.missing(names))
+    missing = Oids(oid for entry in unconfirmed for oid in objects.missing(ws, entry))
     if missing:
         raise RepositoryError(
             f"cannot name this checkpoint: {plural(len(missing), 'object')}, '{min(missing)}' among them, "

@@ -195,7 +195,7 @@ class _Check:
         unweighed = {
             each.oid: each for each in wanted if each.size is None and cache.size(each.oid) is not None
         }
-        absent = set(cache.missing(unweighed, progress=self._progress, jobs=self._jobs))
+        absent = cache.missing(unweighed, progress=self._progress, jobs=self._jobs)
         for oid, each in unweighed.items():
             if oid not in absent:
                 self.wanted[each.key] = Wanted(each.key, oid, cache.size(oid), each.legacy)
@@ -308,7 +308,7 @@ class _Check:
                 for key, each in self.wanted.items()
                 if key in self.wrong and each.legacy is legacy
             }
-            absent = set(cache.missing(bad, progress=self._progress, jobs=self._jobs))
+            absent = cache.missing(bad, progress=self._progress, jobs=self._jobs)
             sources = {oid: cache.source(oid) for oid in bad if oid not in absent}
             if sources:
                 key_of = _legacy_key if legacy else _files_key

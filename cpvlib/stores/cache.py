@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from io import FileIO
@@ -19,6 +19,7 @@ from cpvlib.base.packed import Numbers
 from cpvlib.base.progress import Progress
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.domain.listing import Listing, parse_listing
+from cpvlib.domain.oids import Oids
 from cpvlib.stores import files, hashing
 from cpvlib.stores.blocktables import BlockTables
 from cpvlib.stores.cachelayout import Layout
@@ -111,12 +112,11 @@ class ObjectCache:
         return self._proof.stat(oid) is not None
 
     def missing(
-        self, oids: Collection[str], *, progress: Progress | None = None, jobs: int | None = None
-    ) -> list[str]:
+        self, oids: Iterable[str], *, progress: Progress | None = None, jobs: int | None = None
+    ) -> Oids:
         """Those of `oids` that are not here; wrong ones, which are set aside, are among them."""
         judged = self._proof.judge(oids, progress=progress, jobs=jobs)
-        lost = {oid for oid, size in judged if size is None}
-        return [oid for oid in oids if oid in lost] if lost else []
+        return Oids(oid for oid, size in judged if size is None)
 
     def sound(
         self, oids: Iterable[str], *, progress: Progress | None = None, jobs: int | None = None

@@ -236,7 +236,7 @@ class Keeper:
         named = self._reading.named
         if self._mode == "none":
             return self._reading.unnamed
-        lacking = set(self._cache.missing(Oids(md5 for md5 in named.values() if md5 not in self._stored)))
+        lacking = self._cache.missing(Oids(md5 for md5 in named.values() if md5 not in self._stored))
         again = [relpath for relpath, md5 in named.items() if md5 in lacking] if lacking else ()
         return Names.of(sorted((*again, *self._reading.unnamed))) if again else self._reading.unnamed
 
@@ -261,7 +261,7 @@ class Keeper:
             return
         named = self._reading.named
         kept = Oids(named.values())
-        lacking = kept if self._mode == "none" else set(self._cache.missing(kept))
+        lacking = kept if self._mode == "none" else self._cache.missing(kept)
         for relpath, md5 in named.items():
             if md5 in lacking:
                 self.uncached[md5] = FileSource(self._reading.path(relpath), self._reading.stat(relpath))

@@ -88,7 +88,7 @@ def test_new_objects_take_their_names_when_they_last(cache: ObjectCache, tmp_pat
     oids = [cache.snapshot(tmp_path / name)[0] for name in "abcab"]
     assert held(cache) == []
     cache.settle()
-    assert cache.missing(oids) == []
+    assert not cache.missing(oids)
     assert len(held(cache)) == 3
     assert litter(cache) == []
 
@@ -169,7 +169,7 @@ def test_objects_that_dvc_put_there_are_hashed_once(cache: ObjectCache, tmp_path
         cache.path(oid).parent.mkdir(parents=True, exist_ok=True)
         cache.path(oid).write_bytes(b"by dvc")
         cache.path(oid).chmod(0o444)
-    assert cache.missing([right, wrong, ABSENT]) == [wrong, ABSENT]
+    assert list(cache.missing([right, wrong, ABSENT])) == sorted([wrong, ABSENT])
     records = sqlite3.connect(tmp_path / "cpv" / "objects.db")
     assert [row[0] for row in records.execute("SELECT path FROM held")] == [
         f"files/md5/{right[:2]}/{right[2:]}"
@@ -216,7 +216,7 @@ def test_a_download_is_checked_before_it_takes_its_name(cache: ObjectCache, tmp_
     receiver.discard()
     assert held(cache) == []
     cache.settle()
-    assert reopened(tmp_path).missing([oid]) == []
+    assert not reopened(tmp_path).missing([oid])
     assert cache.path(oid).stat().st_mode & 0o777 == 0o444
 
     receiver = cache.receiver(ABSENT)
