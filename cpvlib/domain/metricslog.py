@@ -1,23 +1,29 @@
 """`metrics.log`: the history of a model's numbers, JSON lines that the training and CPV both append.
 
 The training writes what it likes, a JSON object a line; other text is left alone. CPV adds one record for
-each checkpoint that it pushes, with the md5s of the model that the numbers belong to. It is never rewound.
+each checkpoint that it pushes, with the md5s of the model that the numbers belong to. It is never rewound,
+and may be of any length: only as much of it is in memory as some lines take.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 
 from cpvlib.base.digest import sha256_of
 from cpvlib.base.errors import RepositoryError
-from cpvlib.base.typed import Any
+from cpvlib.base.typed import Any, BinaryIO
 from cpvlib.base.values import dataclass, field
 from cpvlib.domain.checkpoint import Number, flat, is_number
 
 NAME = "metrics.log"
 START = "start"
 """The value of `cpv` in the line with which a run starts, which holds parameters and code, and no metrics."""
+
+_BLOCK = 1 << 16
+_LONGEST = 4 << 20
+_ID = b'"id"'
 
 
 @dataclass(frozen=True)
@@ -46,61 +52,99 @@ class Record:
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def last_training_metrics(content: bytes, where: str = NAME) -> dict[str, Number] | None:
+class Log:
+    """The first `size` bytes of a file that a training may be lengthening."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self.size = size
+        self._stream = stream
+
+    @classmethod
+    def of(cls, content: bytes) -> Log:
+        return cls(BytesIO(content), len(content))
+
+    @property
+    def ends_a_line(self) -> bool:
+        """Whether what is appended begins one."""
+        return self.size == 0 or self._read(self.size - 1, self.size) == b"\n"
+
+    def backwards(self, having: bytes = b"") -> Iterator[bytes]:
+        """Lines, last first. Many of those without `having` are left out; one of more than 4 MiB comes cut,
+        and is more than that still."""
+        end, begun = self.size, b""
+        while end > 0:
+            start = max(0, end - _BLOCK)
+            text = self._read(start, end) + begun
+            begun, _, whole = text.partition(b"\n")
+            if len(whole) + len(begun) < len(text) and having in whole:
+                yield from reversed(whole.split(b"\n"))
+            begun, end = begun[: _LONGEST + 1], start
+        yield begun
+
+    def number(self, nth_last: int) -> int:
+        """Of a line that is the `nth_last` (from 0), as editors count: from 1."""
+        starts = range(0, self.size, _BLOCK)
+        ends = sum(self._read(at, min(at + _BLOCK, self.size)).count(b"\n") for at in starts)
+        return ends + 1 - nth_last
+
+    def _read(self, start: int, end: int) -> bytes:
+        self._stream.seek(start)
+        return self._stream.read(end - start)
+
+
+def last_training_metrics(log: Log, where: str = NAME) -> dict[str, Number] | None:
     """The numbers in the last JSON object that the training appended since CPV's last record, or None.
 
     Text and truth values in that object are not metrics and are passed over, and so is the line with which a
-    run starts. Raises RepositoryError with the
-    line's number for an object that is cut short or otherwise not JSON, and for NaN and infinities.
+    run starts. Raises RepositoryError with the line's number for an object that is cut short or otherwise not
+    JSON, for one of more than 4 MiB, and for NaN and infinities.
     """
-    for number, line in _backwards(content):
+    for nth_last, line in enumerate(map(bytes.strip, log.backwards())):
         if not line.startswith(b"{"):
             continue
         facts = _object(line)
         if facts is None:
+            wrong = "is longer than 4 MiB" if len(line) > _LONGEST else "is not JSON"
             raise RepositoryError(
-                f"line {number} of '{where}' is not JSON",
+                f"line {log.number(nth_last)} of '{where}' {wrong}",
                 hint=f"correct or remove that line of '{where}', or give the metrics with --metric",
             )
         if _is_record(facts):
             return None
         if facts.get("cpv") == START:
             continue
-        return _numbers(facts, number, where)
+        return _numbers(facts, log, nth_last, where)
     return None
 
 
-def append_record(content: bytes, record: Record) -> bytes:
-    """The log with the record at its end; as it was if it has it and the training added nothing since."""
-    if _holds(content, record.id):
-        return content
-    separator = b"\n" if content and not content.endswith(b"\n") else b""
-    return content + separator + record.line()
+def addition(log: Log, record: Record) -> bytes:
+    """What is to be appended to have the record at the log's end: nothing where the log has it already, and
+    the training added nothing since."""
+    if _holds(log, record.id):
+        return b""
+    return record.line() if log.ends_a_line else b"\n" + record.line()
 
 
-def records(content: bytes) -> list[Record]:
-    """CPV's own records, oldest first; whatever else the log holds is passed over."""
-    found = map(record_in, content.split(b"\n"))
-    return [record for record in found if record is not None]
+def records(log: Log) -> Iterator[Record]:
+    """CPV's own records, newest first; whatever else the log holds is passed over."""
+    return filter(None, map(record_in, log.backwards(having=_ID)))
 
 
 def record_in(line: bytes) -> Record | None:
     """The record that a line of the log is; None for one of the training's."""
-    facts = _object(line) if line.startswith(b"{") and b'"id"' in line else None
+    facts = _object(line) if line.startswith(b"{") and _ID in line else None
     if facts is None or not _is_record(facts):
         return None
     time = facts["time"] if isinstance(facts.get("time"), str) else ""
     return Record(facts["model"], facts["metrics"], facts["params"], time)
 
 
-def _holds(content: bytes, record_id: str) -> bool:
+def _holds(log: Log, record_id: str) -> bool:
     """Is the record there, with no line of the training's after CPV's last one?"""
-    if record_id.encode() not in content:
-        return False
-    for _, line in _backwards(content):
+    for line in map(bytes.strip, log.backwards()):
         facts = _object(line) if line.startswith(b"{") else None
         if facts is not None:
-            return _is_record(facts) and any(record.id == record_id for record in records(content))
+            return _is_record(facts) and any(record.id == record_id for record in records(log))
     return False
 
 
@@ -117,7 +161,7 @@ def _is_record(facts: Mapping[str, Any]) -> bool:
     return bool(facts.get("id") == _id(model, metrics, params))
 
 
-def _numbers(facts: Mapping[str, Any], number: int, where: str) -> dict[str, Number]:
+def _numbers(facts: Mapping[str, Any], log: Log, nth_last: int, where: str) -> dict[str, Number]:
     metrics = {
         name: value
         for name, value in flat(facts).items()
@@ -125,8 +169,9 @@ def _numbers(facts: Mapping[str, Any], number: int, where: str) -> dict[str, Num
     }
     for name, value in metrics.items():
         if not is_number(value):
+            place = f"line {log.number(nth_last)} of '{where}'"
             raise RepositoryError(
-                f"metric '{name}' in line {number} of '{where}' is not a finite number: {value}",
+                f"metric '{name}' in {place} is not a finite number: {value}",
                 hint=f"give the metrics with --metric, or correct '{where}'",
             )
     return metrics
@@ -138,13 +183,3 @@ def _object(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return facts if isinstance(facts, dict) else None
-
-
-def _backwards(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Lines, stripped, with their numbers (from 1), last first: a long log is read only as far as needed."""
-    end = len(content)
-    number = content.count(b"\n") + 1
-    while end >= 0:
-        start = content.rfind(b"\n", 0, end) + 1
-        yield number, content[start:end].strip()
-        end, number = start - 1, number - 1

@@ -208,12 +208,14 @@ def _here(ws: Workspace, progress: Progress | None, jobs: int | None) -> Side:
 def _facts_here(ws: Workspace, changed: bool) -> Checkpoint:
     """What is known of the worktree's model: HEAD's facts while it is HEAD's model, else the log's."""
     from cpvlib.domain.metricslog import last_training_metrics
+    from cpvlib.managers import metricslog
 
     head = ws.repo.head().commit
     committed = (checkpoint_at(ws, head) if head else None) or Checkpoint()
     if not changed:
         return committed
-    return Checkpoint(metrics=last_training_metrics(ws.read_log() or b"") or {}, params=committed.params)
+    with metricslog.opened(ws) as log:
+        return Checkpoint(metrics=last_training_metrics(log) or {}, params=committed.params)
 
 
 def _compare_series(

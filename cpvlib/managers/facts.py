@@ -5,58 +5,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import CPVError, RepositoryError, UsageError
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import dataclass
 from cpvlib.domain.checkpoint import Checkpoint, Code, DataUsed, Number, data_md5, utc
-from cpvlib.domain.metricslog import Record, append_record, last_training_metrics, records
+from cpvlib.domain.metricslog import Record, last_training_metrics, records
 from cpvlib.domain.text import listed, printable
 from cpvlib.domain.version import Series
+from cpvlib.managers import metricslog
+from cpvlib.managers.metricslog import LogThen, OpenLog
 from cpvlib.managers.outs import CHECKPOINT, LOG, Out
 
 if TYPE_CHECKING:
-    from cpvlib.domain.pointer import OutEntry
     from cpvlib.managers.pushplan import PushRequest
     from cpvlib.managers.workspace import Workspace
-    from cpvlib.stores.cache import ObjectCache
-    from cpvlib.stores.worktree import Content
-
-
-@dataclass(frozen=True)
-class LogAppend:
-    """One record to add to `metrics.log`: `content` is the whole log with it, `line` what is added at its
-    end."""
-
-    content: bytes
-    line: bytes
-
-    def content_in(self, cache: ObjectCache) -> Content:
-        """The log's future content, kept in the cache already."""
-        from cpvlib.stores.worktree import Content
-
-        oid = md5_of(self.content)
-        cache.put_bytes(oid, self.content)
-        return Content(oid, len(self.content), None, {"": oid}, False)
-
-    def apply(self, top: Path) -> None:
-        """Adds the line to the file. A training that has it open goes on appending, and loses nothing.
-
-        A log that is linked into a cache, or is not ours to write, is replaced by a file of its own.
-        """
-        from cpvlib.stores.durable import sync
-        from cpvlib.stores.files import write_atomic
-
-        path = top / LOG
-        if path.exists() and not is_shared(path):
-            with path.open("ab") as log:
-                log.write(self.line)
-                log.flush()
-                sync(log.fileno())
-        else:
-            write_atomic(path, self.content)
 
 
 @dataclass(frozen=True)
@@ -64,7 +27,7 @@ class Decision:
     """The new `checkpoint.json` and log line, None where there is nothing new to say, and what to warn of."""
 
     checkpoint: Checkpoint | None
-    log: LogAppend | None
+    log: LogThen | None
     warnings: tuple[str, ...] = ()
 
 
@@ -85,28 +48,28 @@ def decide(
     with its `checkpoint.json`, by `revert --no-commit` or by hand, keeps that.
     """
     model = {out.path: oid for out, oid in oids.items() if out.series is Series.MODEL}
-    model_changed = any(_changed(path, oid, committed) for path, oid in model.items())
-    log = b""
-    if Series.MODEL in request.series:
-        log = _read_log(ws, committed.get(LOG) if model_changed or _given(request) else None)
-    back = _brought_back(ws, oids, before) if model_changed and not _given(request) else None
-    if back is not None:
-        return Decision(back, _append(log, model, back) if back.metrics or back.params else None)
-    old = before or Checkpoint()
-    logged = _logged(log, model) if model_changed and request.metrics is None else None
-    metrics = _metrics(request, log, logged or old, kept=logged is not None or not model_changed)
-    params = _params(request, logged or old, kept=logged is not None or not model_changed)
-    if not model or (not model_changed and (metrics, params) == (old.metrics, old.params)):
+    if not model:
         return Decision(None, None)
-    warnings: tuple[str, ...] = ()
-    code, data = old.code, old.data
-    if model_changed:
-        code, warnings = (request.code, ()) if request.code else code_now(ws, clean=request.also_tracked)
-        data = _data_used(ws, _data_oids(committed, oids))
-    if model_changed and not metrics:
-        warnings += ("no metrics were given for this model (--metric loss=0.2)",)
-    new = Checkpoint(metrics, params, code, data, utc())
-    return Decision(new, _append(log, model, new) if metrics or params else None, warnings)
+    model_changed = any(_changed(path, oid, committed) for path, oid in model.items())
+    back = _brought_back(ws, oids, before) if model_changed and not _given(request) else None
+    with metricslog.opened(ws, committed.get(LOG) if model_changed or _given(request) else None) as log:
+        if back is not None:
+            return Decision(back, _addition(log, model, back))
+        old = before or Checkpoint()
+        logged = _logged(log, model) if model_changed and request.metrics is None else None
+        metrics = _metrics(request, log, logged or old, kept=logged is not None or not model_changed)
+        params = _params(request, logged or old, kept=logged is not None or not model_changed)
+        if not model_changed and (metrics, params) == (old.metrics, old.params):
+            return Decision(None, None)
+        warnings: tuple[str, ...] = ()
+        code, data = old.code, old.data
+        if model_changed:
+            code, warnings = (request.code, ()) if request.code else code_now(ws, clean=request.also_tracked)
+            data = _data_used(ws, _data_oids(committed, oids))
+        if model_changed and not metrics:
+            warnings += ("no metrics were given for this model (--metric loss=0.2)",)
+        new = Checkpoint(metrics, params, code, data, utc())
+        return Decision(new, _addition(log, model, new), warnings)
 
 
 def _given(request: PushRequest) -> bool:
@@ -140,28 +103,6 @@ def _changed(path: str, oid: str, committed: Mapping[str, Out]) -> bool:
     return path not in committed or committed[path].oid != oid
 
 
-def is_shared(path: Path) -> bool:
-    """Whether writing into the file would also write into some other name's content."""
-    facts = path.lstat()
-    return path.is_symlink() or facts.st_nlink > 1 or not os.access(path, os.W_OK)
-
-
-def _read_log(ws: Workspace, committed: Out | None) -> bytes:
-    """The worktree's log; where it was not pulled, the committed one, for its lines are not to be lost."""
-    here = ws.read_log()
-    if here is not None:
-        return here
-    return _committed_log(ws, committed.entry) if committed and committed.entry else b""
-
-
-def _committed_log(ws: Workspace, entry: OutEntry) -> bytes:
-    from cpvlib.managers import objects
-
-    if entry.oid is None or not objects.at_hand(ws, entry):
-        return b""
-    return objects.file_of(ws, entry).read_bytes()
-
-
 def refuse_without_model(ws: Workspace, request: PushRequest, outs: Iterable[Out]) -> None:
     """Raises RepositoryError or UsageError where numbers were given and there is no model, among these outs,
     that they could describe. Nothing is read for that."""
@@ -191,12 +132,12 @@ def _no_model(ws: Workspace, request: PushRequest) -> CPVError:
     )
 
 
-def _logged(log: bytes, model: Mapping[str, str]) -> Record | None:
-    return next((record for record in reversed(records(log)) if record.model == model), None)
+def _logged(log: OpenLog, model: Mapping[str, str]) -> Record | None:
+    return next((record for record in records(log) if record.model == model), None)
 
 
 def _metrics(
-    request: PushRequest, log: bytes, before: Checkpoint | Record, *, kept: bool
+    request: PushRequest, log: OpenLog, before: Checkpoint | Record, *, kept: bool
 ) -> Mapping[str, Number]:
     known = before.metrics if kept else {}
     if request.metrics is not None:
@@ -208,9 +149,10 @@ def _params(request: PushRequest, before: Checkpoint | Record, *, kept: bool) ->
     return {**(before.params if kept else {}), **(request.params or {})}
 
 
-def _append(log: bytes, model: Mapping[str, str], checkpoint: Checkpoint) -> LogAppend | None:
-    content = append_record(log, Record(model, checkpoint.metrics, checkpoint.params, checkpoint.time))
-    return LogAppend(content, content[len(log) :]) if content != log else None
+def _addition(log: OpenLog, model: Mapping[str, str], new: Checkpoint) -> LogThen | None:
+    if not (new.metrics or new.params):
+        return None
+    return LogThen.with_record(log, Record(model, new.metrics, new.params, new.time))
 
 
 def code_now(ws: Workspace, *, clean: bool = False) -> tuple[Code, tuple[str, ...]]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from cpvlib.base.digest import md5_of
 from cpvlib.base.errors import RepositoryError
 from cpvlib.base.faults import step
 from cpvlib.base.progress import Progress
@@ -18,7 +17,7 @@ from cpvlib.managers import absence, objects
 from cpvlib.managers.outs import LOG, Out
 
 if TYPE_CHECKING:
-    from cpvlib.managers.facts import LogAppend
+    from cpvlib.managers.metricslog import LogThen
     from cpvlib.managers.pushplan import PushRequest
     from cpvlib.managers.standing import Standing
     from cpvlib.managers.workspace import Workspace
@@ -116,9 +115,9 @@ class Gathering:
                 changes.append(Change(out, content, before, elsewhere))
         return changes
 
-    def with_log(self, changes: list[Change], out: Out, log: LogAppend) -> list[Change]:
+    def with_log(self, changes: list[Change], out: Out, log: LogThen) -> list[Change]:
         """The changes with `metrics.log` as it will be once its new line is written."""
-        content = log.content_in(self._ws.cache)
+        content = log.kept(self._ws)
         return [*(c for c in changes if not c.out.is_log), Change(out, content, self._before(out.path))]
 
     def _before(self, path: str) -> str | None:
@@ -173,13 +172,11 @@ class Gathering:
 
     def _take_growing_log(self) -> Content:
         """A training goes on writing its log while it is pushed: what is there at one moment is taken."""
-        from cpvlib.stores.worktree import Content
+        from cpvlib.managers.metricslog import LogThen
 
-        data = (self._ws.top / LOG).read_bytes()
-        oid = md5_of(data)
-        if not self._dry_run:
-            self._ws.cache.put_bytes(oid, data)
-        return Content(oid, len(data), None, {"": oid}, False)
+        place = self._ws.top / LOG
+        log = LogThen(place, place.stat().st_size)
+        return log.content() if self._dry_run else log.kept(self._ws)
 
 
 def _split_source(source: Path, outs: Mapping[str, Out], series: Series) -> dict[str, Path]:

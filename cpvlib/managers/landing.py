@@ -69,7 +69,7 @@ def land(
     from cpvlib.stores.git.refs import RefMovedError
 
     if plan.log is not None:
-        plan.log.apply(ws.top)
+        plan.log.apply(ws, plan.log_oid)
         step("push:logged")
     written = _write(ws, decision)
     versions = written.pending if written else ()

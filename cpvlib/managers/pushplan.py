@@ -20,6 +20,7 @@ from cpvlib.managers.standing import Standing, State, standings
 if TYPE_CHECKING:
     from cpvlib.domain.checkpoint import Checkpoint, Code, Number
     from cpvlib.domain.gate import Gate
+    from cpvlib.managers.metricslog import LogThen
     from cpvlib.managers.tracking import TrackPlan
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.storage.protocol import Source
@@ -72,7 +73,7 @@ class PushPlan:
     changes: tuple[Change, ...]
     standings: Mapping[str, Standing]
     checkpoint: Checkpoint | None
-    log: facts.LogAppend | None
+    log: LogThen | None
     message: str
     git_remote: str | None
     sources: Mapping[str, Source] = field(default_factory=dict)
@@ -86,6 +87,11 @@ class PushPlan:
         """Whether pointers or facts change; with `also_tracked`, code alone may make a commit all the
         same."""
         return bool(self.changes) or self.checkpoint is not None
+
+    @property
+    def log_oid(self) -> str:
+        """What the log will be."""
+        return next(change.content.oid for change in self.changes if change.out.is_log)
 
 
 def plan_push(

@@ -47,8 +47,8 @@ def begin(
     Raises RepositoryError where a push could not be made from here: no commit yet, a detached HEAD (unless
     pushes go to a `branch`), an unfinished merge.
     """
-    from cpvlib.managers.facts import code_now, is_shared
-    from cpvlib.stores.files import write_atomic
+    from cpvlib.managers import metricslog
+    from cpvlib.managers.facts import code_now
 
     ws.refuse_unfinished()
     head = ws.repo.head()
@@ -61,11 +61,9 @@ def begin(
     if dry_run:
         return None, warnings
     start = Start(os.urandom(4).hex(), ws.top, ws.repo.git_dir, code, flat(plain(params)))
-    log = ws.top / LOG
-    if log.exists() and is_shared(log):
-        write_atomic(log, ws.read_log() or b"")  # a file of its own, where pull made it a link into the cache
+    metricslog.make_own(ws)
     _append(
-        log,
+        ws.top / LOG,
         {
             "cpv": START,
             "run": start.run_id,

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cpvlib.base.errors import ConfigError, RepositoryError
-from cpvlib.base.typed import TYPE_CHECKING
+from cpvlib.base.typed import TYPE_CHECKING, BinaryIO
 from cpvlib.domain.cpvconfig import FILE, CommittedConfig
 from cpvlib.domain.text import listed
 from cpvlib.managers.outs import LOG, Roles
@@ -318,12 +318,12 @@ class Workspace:
                 f"cannot read '{path}': {(error.strerror or '').lower()}", hint=_back(path)
             ) from error
 
-    def read_log(self) -> bytes | None:
+    def open_log(self) -> BinaryIO | None:
         """`metrics.log`, None where there is none. A link to an object of the cache is followed, and none
         that leaves the worktree: it may have come with a clone."""
         try:
             self.worktree.look(LOG)
-            return (self.top / LOG).read_bytes()
+            return (self.top / LOG).open("rb")
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -13,7 +13,7 @@ from cpvlib.domain.checkpoint import Checkpoint, flat
 from cpvlib.domain.cpvconfig import CommittedConfig
 from cpvlib.domain.listing import parse_listing
 from cpvlib.domain.manifest import parse_brief, parse_manifest
-from cpvlib.domain.metricslog import last_training_metrics, records
+from cpvlib.domain.metricslog import Log, last_training_metrics, records
 from cpvlib.domain.pointer import parse_pointer
 from cpvlib.domain.version import Series, TagName, Version
 
@@ -63,9 +63,9 @@ def test_messages_of_megabytes() -> None:
 
 
 def test_logs_of_many_lines() -> None:
-    log = b'{"loss": 1}\n' * 100_000
+    log = Log.of(b'{"loss": 1}\n' * 100_000)
     assert last_training_metrics(log) == {"loss": 1}
-    assert records(log) == []
+    assert list(records(log)) == []
 
 
 ROWS = st.fixed_dictionaries({"md5": st.just("0" * 32) | st.text(), "relpath": st.text() | st.just("../x")})

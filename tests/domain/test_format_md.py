@@ -120,7 +120,7 @@ def test_the_md5_of_several_data_outs_is_that_of_their_lines() -> None:
 
 
 def test_a_record_of_metrics_log_has_the_id_that_the_page_computes() -> None:
-    (record,) = metricslog.records(example("record"))
+    (record,) = metricslog.records(metricslog.Log.of(example("record")))
     assert record.line() == example("record")
 
     parts = [record.model, record.metrics, record.params]
@@ -130,7 +130,7 @@ def test_a_record_of_metrics_log_has_the_id_that_the_page_computes() -> None:
 
 def test_the_record_the_checkpoint_and_the_manifest_tell_the_same_facts() -> None:
     checkpoint = Checkpoint.parse(example("checkpoint.json"))
-    (record,) = metricslog.records(example("record"))
+    (record,) = metricslog.records(metricslog.Log.of(example("record")))
     manifest = parse_manifest(example("manifest").decode())
 
     assert record.metrics == checkpoint.metrics == manifest.metrics

@@ -1,7 +1,8 @@
-"""Memory at its highest, as the system counted it for the whole process, while files become more."""
+"""Memory at its highest, as the system counted it for a process, while files become more, or longer."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 
@@ -51,3 +52,16 @@ def test_a_file_more_needs_little_memory(shell: Shell) -> None:
     grown = [(after - before) / (MANY - FEW) for before, after in zip(few, many, strict=True)]
     assert max(grown) < MOST_BYTES, f"bytes for each file more, in push and pull: {grown}"
     assert max(many) < 100 << 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts in other units")
+def test_a_log_is_never_held_whole(shell: Shell) -> None:
+    repo = shell.at("repo")
+    repo.cwd.mkdir()
+    repo.ok("git init -q && git cpv init -q --team t --model m")
+    repo.write("model.bin", "weights 1")
+    line = '{"loss": 0.5}\n'
+    repo.write("metrics.log", line * ((80 << 20) // len(line)))
+    assert peak_bytes(repo, "git-cpv-push", "-q") < 64 << 20
+    assert json.loads(repo.read("checkpoint.json"))["metrics"] == {"loss": 0.5}
+    assert repo.ok("tail -n 1 metrics.log | cut -c -7") == '{"id": '

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpvlib.base.errors import RepositoryError
-from cpvlib.domain.metricslog import Record, record_in, records
+from cpvlib.domain.metricslog import Log, Record, record_in, records
 from cpvlib.stores import logunion
 from cpvlib.stores.sources import unchanging
 
@@ -46,7 +46,7 @@ def union_in_memory(first: bytes, second: bytes) -> bytes:
 
 def together_in_memory(one: bytes, other: bytes) -> bytes:
     def order(log: bytes) -> tuple[str, bytes]:
-        return max((record.time for record in records(log)), default=""), log
+        return max((record.time for record in records(Log.of(log))), default=""), log
 
     return union_in_memory(*sorted((one, other), key=order))
 
