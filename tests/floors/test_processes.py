@@ -79,7 +79,7 @@ def test_status(repo: Shell) -> None:
         "for-each-ref",  # how the branch stands to its upstream
         "for-each-ref",  # what awaits publication
         "ls-files",
-        "for-each-ref",  # the tags of this commit
+        "show-ref",  # the tags of this commit
         "for-each-ref",  # what was moved at the git remote
     ]
 

@@ -201,6 +201,15 @@ def _instruction(update: RefUpdate, repo: GitRepository) -> str:
 
 
 def tags_at(repo: GitRepository, commit: str) -> list[str]:
-    """The names of the tags on this very commit, relative to 'refs/tags/'."""
-    listed = repo.git.run("for-each-ref", f"--points-at={commit}", "--format=%(refname)", "refs/tags")
-    return [line.removeprefix("refs/tags/") for line in lines(listed)]
+    """The names of the tags on this very commit, relative to 'refs/tags/'.
+
+    git-show-ref(1) knows what packed tags are of, and reads none of them; `for-each-ref --points-at` reads
+    each, which takes ten times as long.
+    """
+    args = ("show-ref", "--tags", "--dereference")
+    done = repo.git.ask(*args)
+    if done.code and done.err:  # else there are none
+        raise failure(args, done)
+    here = f"{commit} refs/tags/"
+    names = [line.removeprefix(here) for line in lines(done.out) if line.startswith(here)]
+    return [name.removesuffix("^{}") for name in names]

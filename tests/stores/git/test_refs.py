@@ -98,6 +98,21 @@ def test_ten_thousand_tags(repo: GitRepository, shell: Shell) -> None:
     assert len(refs.merged_tags(repo, "HEAD", ["v*"])) == 10_000
 
 
+@pytest.mark.parametrize("are_packed", [False, True])
+def test_tags_on_a_commit(repo: GitRepository, shell: Shell, are_packed: bool) -> None:
+    assert refs.tags_at(repo, _head(repo)) == []
+    shell.git("tag", "light")
+    shell.git("tag", "-am", "x", "annotated")
+    shell.git("tag", "of-a-folder", "HEAD^{tree}")
+    before = shell.git("rev-parse", "HEAD")
+    shell.git("commit", "-q", "--allow-empty", "-m", "another")
+    shell.git("tag", "-am", "x", "later")
+    if are_packed:
+        shell.git("pack-refs", "--all")
+    assert refs.tags_at(repo, before) == ["annotated", "light"]
+    assert refs.tags_at(repo, shell.git("rev-parse", "HEAD")) == ["later"]
+
+
 def test_a_name_may_hold_what_ends_a_line_elsewhere(repo: GitRepository, shell: Shell) -> None:
     name, head = "one\u2028line\x85still", _head(repo)
     shell.git("tag", name)
