@@ -19,9 +19,9 @@ from cpvlib.managers.editing import pointer_edit
 from cpvlib.managers.outs import CHECKPOINT, Out, in_series, outs_at, outs_here
 from cpvlib.managers.restoreplan import Restoration, plan_restoration
 from cpvlib.managers.standing import standings
+from cpvlib.managers.versions import Found, Tags, VersionRecord
 
 if TYPE_CHECKING:
-    from cpvlib.managers.versions import Found, VersionRecord
     from cpvlib.managers.workspace import Workspace
     from cpvlib.stores.git.commits import Edit
     from cpvlib.stores.journal import Entry
@@ -71,7 +71,8 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
     on with."""
     ws.refuse_unfinished_git()
     tip = _tip(ws, request)
-    found, name, target = _resolve(ws, request)
+    tags = Tags(ws)
+    found, name, target = _resolve(ws, tags, request)
     signatures.require(ws, found, target)
     known = resuming.left_over(ws, found.commit, request)
     current = in_series(outs_at(ws, tip), request.series)
@@ -82,12 +83,12 @@ def plan_revert(ws: Workspace, request: RevertRequest, *, progress: Progress | N
     if request.branch is None:
         restoration = _restoration(ws, request, target, known, progress)
     if not edits and not restoration.steps:
-        raise _already_there(ws, found, name)
+        raise _already_there(tags, found, name)
     changed = [path for path in current.keys() | target.keys() if _oid(current, path) != _oid(target, path)]
     return RevertPlan(
         found=found,
         name=name,
-        undo=_undo(ws, request, current, tip),
+        undo=_undo(tags, request, current, tip),
         restoration=restoration,
         edits=edits,
         n_files=sum(_n_differing(ws, current.get(path), target.get(path)) for path in changed),
@@ -168,7 +169,7 @@ def detach(
 
     ws.refuse_unfinished()
     listener = progress or Silent()
-    found, name, _ = _resolve(ws, request)
+    found, name, _ = _resolve(ws, Tags(ws), request)
     target = outs_at(ws, found.commit)
     signatures.require(ws, found, target)
     wanted = {path: out.entry for path, out in target.items() if out.listed}
@@ -207,14 +208,12 @@ def _tip(ws: Workspace, request: RevertRequest) -> str:
     return tip
 
 
-def _resolve(ws: Workspace, request: RevertRequest) -> tuple[Found, str, dict[str, Out]]:
+def _resolve(ws: Workspace, tags: Tags, request: RevertRequest) -> tuple[Found, str, dict[str, Out]]:
     """The commit that the user means, its name in messages, and its outs of the wanted series."""
-    from cpvlib.managers import versions
-
     series = next(iter(request.series)) if len(request.series) == 1 else None
-    found = versions.find(ws, request.version, series)
+    found = tags.find(request.version, series)
     if series is None:
-        _check_both_halves(ws, request, found)
+        _check_both_halves(tags, request, found)
     target = in_series(outs_at(ws, found.commit), request.series)
     for wanted in request.series:
         if not any(out.series is wanted for out in target.values()):
@@ -226,15 +225,13 @@ def _resolve(ws: Workspace, request: RevertRequest) -> tuple[Found, str, dict[st
     return found, name, target
 
 
-def _check_both_halves(ws: Workspace, request: RevertRequest, found: Found) -> None:
+def _check_both_halves(tags: Tags, request: RevertRequest, found: Found) -> None:
     """A combined revert brings back one commit's model and data; two halves on two commits are not one
     version."""
-    from cpvlib.managers import versions
-
     if found.record is None:
         return
     other = Series.DATA if found.record.series is Series.MODEL else Series.MODEL
-    twins = [r for r in versions.catalogue(ws, (other,)) if r.version == found.record.version]
+    twins = [r for r in tags.versions([other]) if r.version == found.record.version]
     if twins and twins[0].commit != found.commit:
         raise CheckpointNotFoundError(
             f"'{printable(request.version)}' is not a combined version: "
@@ -332,31 +329,30 @@ def _words(series: frozenset[Series]) -> str:
     return " and ".join(str(s) for s in Series if s in series)
 
 
-def _undo(ws: Workspace, request: RevertRequest, current: Mapping[str, Out], tip: str) -> str:
+def _undo(tags: Tags, request: RevertRequest, current: Mapping[str, Out], tip: str) -> str:
     """The version that names what is there now, else the commit."""
-    record = _naming(ws, request.series, current)
+    record = _naming(tags, request.series, current)
     return str(record.version) if record else tip[:7]
 
 
-def _naming(ws: Workspace, series: frozenset[Series], outs: Mapping[str, Out]) -> VersionRecord | None:
-    from cpvlib.managers import versions
-
+def _naming(tags: Tags, series: frozenset[Series], outs: Mapping[str, Out]) -> VersionRecord | None:
     wanted = {path: out.oid for path, out in outs.items()}
     first = next(s for s in Series if s in series)
     if len(series) > 1:
         wanted = {path: out.oid for path, out in outs.items() if out.series is first}
-    for record in reversed(versions.catalogue(ws, (first,))):
+    oids = [oid for oid in wanted.values() if oid]
+    for record in reversed(tags.versions([first])):
+        if not all(oid in record.message for oid in oids):
+            continue  # before its manifest is read: there may be ten thousand
         if {out.path: out.oid for out in record.manifest.outs} == wanted:
             return record
     return None
 
 
-def _already_there(ws: Workspace, found: Found, name: str) -> NegativeAnswer:
-    from cpvlib.managers import versions
-
+def _already_there(tags: Tags, found: Found, name: str) -> NegativeAnswer:
     earlier = None
     if found.record is not None:
-        records = versions.catalogue(ws, (found.record.series,))
+        records = tags.versions([found.record.series])
         earlier = max((r.version for r in records if r.version < found.record.version), default=None)
     tail = f"; the one before is {earlier}" if earlier else ""
     return NegativeAnswer(f"this is {name}{tail}")
