@@ -204,11 +204,15 @@ def _sources(ws: Workspace, target_url: str) -> Iterator[Storage]:
 
 def _refuse_lost(ws: Workspace, named: Mapping[str, list[OutEntry]], freight: Iterable[Freight]) -> None:
     """Raises CheckpointNotFoundError where a version or a branch would lose an object by the move."""
+    from cpvlib.stores.git import trees
+
     lost = {oid for part in freight for oid in part.lost}
     if not lost or ws.settings.allow_missing:
         return
     bad = {blob for blob, entries in named.items() if any(lost & _oids(ws, entry) for entry in entries)}
-    names = [name for name, commit in tips(ws) if bad & set(ws.pointer_blobs(commit).values())]
+    of = list(tips(ws))
+    each = trees.files_at_each(ws.repo, (commit for _, commit in of))
+    names = [name for (name, _), files in zip(of, each, strict=True) if not bad.isdisjoint(files.values())]
     if names:
         raise CheckpointNotFoundError(
             f"cannot move: {plural(len(lost), 'object')}, '{min(lost)}' among them, of {listed(names)} "

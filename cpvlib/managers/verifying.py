@@ -342,9 +342,10 @@ def _named(ws: Workspace) -> _Named:
 
     named = _Named()
     pointers: dict[tuple[str, str], list[str]] = {}
-    for name, commit in tips(ws):
+    of = list(tips(ws))
+    for (name, _), files in zip(of, trees.files_at_each(ws.repo, (commit for _, commit in of)), strict=True):
         named.names.append(name)
-        for pointer in ws.pointer_blobs(commit).items():
+        for pointer in files.items():
             pointers.setdefault(pointer, []).append(name)
     blobs = trees.read_blobs(ws.repo, [blob for _, blob in pointers])
     for (path, blob), names in pointers.items():

@@ -9,13 +9,15 @@ from cpvlib.base.errors import GitError
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.base.values import NamedTuple
 from cpvlib.stores.git.door import failure
-from cpvlib.stores.git.objects import LARGEST_BYTES
+from cpvlib.stores.git.objects import LARGEST_BYTES, TreeEntry, parse_tree
 from cpvlib.stores.git.repository import GitRepository
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE_MODES = (b"100644", b"100755", b"100664")
+_FOLDER_MODE = b"40000"
+_FOLDERS_KEPT = 4096
 _PATHS_AT_ONCE = 500  # well below what a command line holds on any system
 
 
@@ -48,6 +50,34 @@ def files_at(
             if mode in _FILE_MODES:
                 found[os.fsdecode(path)] = oid.decode()
     return found
+
+
+def files_at_each(
+    repo: GitRepository, commits: Iterable[str], suffix: str = ".dvc"
+) -> Iterator[dict[str, str]]:
+    """`files_at` of many commits, in their order, by one git; a folder that several have is read once."""
+    from functools import lru_cache
+
+    end, oid_bytes = suffix.encode(), len(repo.null_oid) // 2
+
+    @lru_cache(maxsize=_FOLDERS_KEPT)
+    def entries(tree: str) -> list[TreeEntry]:
+        found = repo.objects.read(tree)
+        if found is None:
+            raise GitError(f"git object '{tree}' is missing", hint="git fsck")
+        listed = parse_tree(found.data, oid_bytes)
+        return [entry for entry in listed if entry.mode == _FOLDER_MODE or entry.name.endswith(end)]
+
+    for commit in commits:
+        files, below = {}, [(b"", f"{commit}^{{tree}}")]
+        while below:
+            folder, tree = below.pop()
+            for mode, name, oid in entries(tree):
+                if mode == _FOLDER_MODE:
+                    below.append((folder + name + b"/", oid))
+                elif mode in _FILE_MODES:
+                    files[os.fsdecode(folder + name)] = oid
+        yield files
 
 
 def read_blobs(repo: GitRepository, oids: Iterable[str], limit: int = LARGEST_BYTES) -> dict[str, bytes]:

@@ -45,6 +45,25 @@ def test_files_and_contents(repo: GitRepository) -> None:
     assert set(trees.files_at(repo, "HEAD", suffix=(), names=["code.py", "py"])) == {"code.py"}
 
 
+def test_files_of_many_commits(repo: GitRepository, shell: Shell) -> None:
+    for change in (
+        "echo more >> 'with space/b c.dvc'",
+        "rm -r -- *.dvc",
+        "mkdir -p a/b; cp code.py a/b/c.dvc",
+    ):
+        shell.ok(f"{change}; git add -A; git commit -qm x")
+    shell.git("checkout", "-q", "--orphan", "bare")
+    shell.git("rm", "-rq", "--cached", ".")
+    shell.git("commit", "-q", "--allow-empty", "-m", "nothing")
+    commits = shell.git("rev-list", "--all").splitlines()
+    assert len(commits) == 5
+    found = list(trees.files_at_each(repo, [*commits, commits[0]]))
+    assert found == [trees.files_at(repo, commit) for commit in [*commits, commits[0]]]
+    assert sorted(map(len, found[:5])) == [0, 2, 3, 8, 8]
+    with pytest.raises(GitError, match="is missing"):
+        list(trees.files_at_each(repo, ["1" * 40]))
+
+
 def test_files_by_path(repo: GitRepository) -> None:
     paths = [*NAMES, "none", "with space"]
     assert trees.read_files(repo, "HEAD", paths) == {name: f"content of {name}".encode() for name in NAMES}
