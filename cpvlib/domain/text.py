@@ -99,9 +99,12 @@ def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> list
     return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
 
 
-def _padded(column: Sequence[str], flush: bool) -> list[str]:
+def _padded(column: Sequence[str], flush: bool) -> Sequence[str]:
     if all(map(str.isascii, column)):  # ten thousand rows are not rare, and this is five times as fast
-        widest = max(map(len, column))
+        lengths = set(map(len, column))
+        if len(lengths) == 1:
+            return column
+        widest = max(lengths)
         return [cell.rjust(widest) if flush else cell.ljust(widest) for cell in column]
     widest = max(map(width, column))
     spaces = [" " * (widest - width(cell)) for cell in column]

@@ -37,11 +37,12 @@ def write_tag(
 
     Raises GitError where it can't be signed.
     """
-    from cpvlib.stores.git.refs import make_tag
-    from cpvlib.stores.git.signing import make_signed_tag
-
     if signed:
+        from cpvlib.stores.git.signing import make_signed_tag
+
         return make_signed_tag(ws.repo, name, commit, message)
+    from cpvlib.stores.git.refs import make_tag
+
     return make_tag(ws.repo, name, commit, message, who)
 
 

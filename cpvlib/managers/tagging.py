@@ -278,11 +278,13 @@ def naming(records: Iterable[VersionRecord], series: Series, outs: Mapping[str, 
 
 def _refuse_missing(ws: Workspace, outs: Sequence[Out]) -> None:
     """A version names what somebody can get: objects in the cache, or proved to be at the storage."""
+    entries = [out.entry for out in outs if out.entry and out.entry.is_stored]
+    unconfirmed = [entry for entry in entries if entry.oid and not ws.confirmed.has(entry.oid)]
+    if not unconfirmed:
+        return
     from cpvlib.domain.oids import Oids
     from cpvlib.managers import objects
 
-    entries = [out.entry for out in outs if out.entry and out.entry.is_stored]
-    unconfirmed = [entry for entry in entries if entry.oid and not ws.confirmed.has(entry.oid)]
     missing = Oids(oid for entry in unconfirmed for oid in objects.missing(ws, entry))
     if missing:
         raise RepositoryError(

@@ -120,13 +120,19 @@ class Workspace:
         return self.repo.main_top or self.top
 
     @cached_property
+    def cache_root(self) -> Path:
+        """Where the cache is, without loading what it takes to use it."""
+        from cpvlib.managers.place import cache_folder
+
+        return cache_folder(self.dvc, self.repo)
+
+    @cached_property
     def cache(self) -> ObjectCache:
         """The main worktree's cache, for linked ones too."""
-        from cpvlib.managers.place import cache_folder
         from cpvlib.stores.cache import ObjectCache
 
         return ObjectCache(
-            cache_folder(self.dvc, self.repo),
+            self.cache_root,
             self.repo.common_dir / "cpv" / "cache.db",
             tables=self.tables,
             jobs=self.settings.jobs,
@@ -160,7 +166,7 @@ class Workspace:
             self.top,
             index,
             DvcIgnore(self.top),
-            cache_root=self.cache.root,
+            cache_root=self.cache_root,
             tables=self.tables,
             partials=self.partials,
             jobs=self.settings.jobs,

@@ -91,7 +91,7 @@ def test_a_version(repo: Shell) -> None:
         "cat-file",
         "for-each-ref",  # all tags
         "ls-files",
-        *("var", "mktag", "update-ref"),
+        *("mktag", "update-ref"),
     ]
     assert gits(repo, "git-cpv list") == [*OPENING, *VERSIONS, "cat-file"]
 

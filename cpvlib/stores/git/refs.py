@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from cpvlib.base.errors import GitError
@@ -20,7 +21,12 @@ _READ = ("tag", "commit")  # of other types an object may be of any size, and sa
 _NAMED = regex("object (.+)\ntype (.+)\n")
 _NAME = regex("\ntag (.*)")
 _WHO = regex(r"\n(?:tagger|committer) (.*?) ?<([^>\n]*)> (\d{1,18}) ([+-]\d{4})", re.ASCII)
+# The whole head of most annotated tags, up to the message.
+_USUAL = regex(
+    r"object (.+)\ntype (.+)\ntag .*\ntagger ([^<\n]*?) ?<([^>\n]*)> (\d{1,18}) ([+-]\d{4})\n\n", re.ASCII
+)
 _SIGNATURE = regex(r"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----$", re.M)
+_PLAIN = regex(r"[^\W_](?:[\w .@+-]*[^\W_])?")  # without what git strips from a name
 _TAGS = ("refs/tags/", "refs/cpv/")  # where HEAD is never
 _MOVED = ("but expected ", "reference already exists", "unable to resolve reference", "reference is missing")
 
@@ -92,14 +98,19 @@ def each_tag(repo: GitRepository, patterns: Sequence[str] = ()) -> Iterator[TagR
 
 def _tag(ref: str, oid: str, kind: str, text: str) -> TagRecord:
     """What a ref names; `text` is the object that it holds, where that is a tag or a commit."""
-    head, _, body = text.partition("\n\n")
     annotated = kind == "tag"
-    told = _NAMED.match(head) if annotated else None
-    named, named_kind = told.groups() if told else (oid, kind)
+    usual = _USUAL.match(text) if annotated else None
+    if usual:  # in two thirds of the time
+        named, named_kind, name, email, date, zone = usual.groups()
+        body = text[usual.end() :]
+    else:
+        head, _, body = text.partition("\n\n")
+        told = _NAMED.match(head) if annotated else None
+        named, named_kind = told.groups() if told else (oid, kind)
+        who = _WHO.search(head)
+        name, email, date, zone = who.groups() if who else ("", "", "0", "+0000")
     commit = named if named_kind == "commit" else _NESTED if named_kind == "tag" else None
-    who = _WHO.search(head)
-    name, email, date, zone = who.groups() if who else ("", "", "0", "+0000")
-    message, signed = _message(body)
+    message, signed = _message(body) if "-----BEGIN " in body or "\0" in body else (body.strip("\n"), False)
     short = ref.removeprefix("refs/tags/")
     return TagRecord._make(
         (short, oid, commit, annotated, name, email, int(date), zone, message, signed, ref)
@@ -109,7 +120,7 @@ def _tag(ref: str, oid: str, kind: str, text: str) -> TagRecord:
 def _message(text: str) -> tuple[str, bool]:
     """A tag's message without its signature, and whether it had one."""
     text = text.partition("\0")[0]  # where git ends it, too
-    signature = _SIGNATURE.search(text) if "-----BEGIN " in text else None
+    signature = _SIGNATURE.search(text)
     return (text[: signature.start()] if signature else text).strip("\n"), signature is not None
 
 
@@ -157,7 +168,22 @@ def merged_tags(repo: GitRepository, commit: str, patterns: Sequence[str] = ()) 
 
 def tagger(repo: GitRepository) -> str:
     """'Name <mail> seconds zone' of now, as git knows the user. Raises GitError where it knows none."""
-    return repo.git.text("var", "GIT_COMMITTER_IDENT")
+    return _plain_tagger(repo) or repo.git.text("var", "GIT_COMMITTER_IDENT")
+
+
+def _plain_tagger(repo: GitRepository) -> str | None:
+    """The same without asking, where the configuration has it and git would change no character of it."""
+    if any(f"GIT_COMMITTER_{each}" in repo.git.env for each in ("NAME", "EMAIL", "DATE")):
+        return None
+    name, email = (
+        repo.config.get(f"committer.{each}") or repo.config.get(f"user.{each}") for each in ("name", "email")
+    )
+    if not (name and email and _PLAIN.fullmatch(name) and _PLAIN.fullmatch(email)):
+        return None
+    now = int(time.time())
+    offset = time.localtime(now).tm_gmtoff
+    hours, minutes = divmod(abs(offset) // 60, 60)
+    return f"{name} <{email}> {now} {'-' if offset < 0 else '+'}{hours:02}{minutes:02}"
 
 
 def make_tag(repo: GitRepository, name: str, commit: str, message: str, tagged_by: str | None = None) -> str:

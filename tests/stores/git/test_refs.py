@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
 from cpvlib.base.errors import GitError
@@ -38,6 +41,43 @@ def test_a_tag_is_read_as_it_was_made(repo: GitRepository, shell: Shell) -> None
     assert refs.tag_objects(repo, [tag])[tag].message == message.rstrip("\n")
     assert shell.git("cat-file", "-t", "v0.1") == "tag"
     assert shell.git("fsck", "--strict") == ""
+
+
+def without_time(ident: str) -> str:
+    return re.sub(r"> \d+ ", "> ", ident)
+
+
+@pytest.mark.parametrize(
+    "name", ["Ada Lovelace", "Åda", "J. R. Tolkien Jr.", '"Ada" <', " . Ada,", "Ada\x01B", "d'Arc", "-"]
+)
+def test_the_tagger_is_who_git_says(shell: Shell, name: str) -> None:
+    shell.git("init", "-q")
+    shell.git("config", "user.name", name)
+    shell.git("config", "committer.email", "ada@example.org")
+    said = shell.git("var", "GIT_COMMITTER_IDENT")
+    assert without_time(refs.tagger(GitRepository.discover(shell.cwd))) == without_time(said)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns"])
+def test_the_tagger_is_where_git_says(shell: Shell, zone: str) -> None:
+    shell.git("init", "-q")
+    said = shell.ok("git var GIT_COMMITTER_IDENT", TZ=zone)
+    program = (
+        "from pathlib import Path; from cpvlib.stores.git import refs; "
+        "from cpvlib.stores.git.repository import GitRepository; "
+        "print(refs.tagger(GitRepository.discover(Path())))"
+    )
+    assert without_time(shell.ok([sys.executable, "-c", program], TZ=zone)) == without_time(said)
+
+
+@pytest.mark.parametrize("word", ["NAME=Bob", "EMAIL=bob@example.org", "DATE=1700000000 +0300"])
+def test_the_environment_says_who_tags(shell: Shell, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    key, _, value = word.partition("=")
+    monkeypatch.setenv(f"GIT_COMMITTER_{key}", value)
+    shell.git("init", "-q")
+    said = shell.git("var", "GIT_COMMITTER_IDENT")
+    assert without_time(refs.tagger(GitRepository.discover(shell.cwd))) == without_time(said)
+    assert value in said
 
 
 def test_lightweight_signed_nested_and_odd_tags(repo: GitRepository, shell: Shell) -> None:
@@ -177,5 +217,5 @@ def test_nobody_to_sign_for_a_tag(repo: GitRepository, shell: Shell) -> None:
     shell.git("config", "--global", "--unset", "user.email")
     shell.git("config", "--global", "user.useConfigOnly", "true")
     with pytest.raises(GitError) as error:
-        refs.make_tag(repo, "v0.1", _head(repo), "x")
+        refs.make_tag(GitRepository.discover(shell.cwd), "v0.1", _head(repo), "x")
     assert error.value.hint == "git config --global user.email MAIL"
