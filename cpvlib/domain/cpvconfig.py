@@ -130,9 +130,9 @@ def entries(data: bytes, source: str = FILE) -> list[Entry]:
 def set_value(data: bytes | None, key: str, value: str) -> bytes:
     """The file with `key`'s last entry, or a new one, set to `value`."""
     text = _Text(data or b"", FILE)
-    existing = [entry for entry in text.entries if entry.key == canonical(key)]
+    existing = text.entries_of(key)
     if not existing:
-        return add_value(data, key, value)
+        return add_values(data, key, value)
     last = existing[-1]
     if last.value == value:
         return data or b""
@@ -140,25 +140,26 @@ def set_value(data: bytes | None, key: str, value: str) -> bytes:
     return _encode(text.text[: last.start] + line + text.text[last.stop :])
 
 
-def add_value(data: bytes | None, key: str, value: str) -> bytes:
-    """The file with one more value of `key`, at its section's end; the same file where it is there."""
+def add_values(data: bytes | None, key: str, *values: str) -> bytes:
+    """The file with these values of `key` too, at its section's end; the same file where all are there."""
     text = _Text(data or b"", FILE)
-    if any(entry.key == canonical(key) and entry.value == value for entry in text.entries):
-        return data or b""
+    there = {entry.value for entry in text.entries_of(key)}
     name = key.rpartition(".")[2]
-    section_name = canonical(key).rpartition(".")[0]
-    line = f"\t{name} = {_quoted(value)}"
-    at = text.end_of_section(section_name)
+    lines = [f"\t{name} = {_quoted(value)}" for value in dict.fromkeys(values) if value not in there]
+    if not lines:
+        return data or b""
+    at = text.end_of_section(canonical(key).rpartition(".")[0])
     if at is None:
-        section = text.newline.join((_header(key), line, ""))
+        section = text.newline.join((_header(key), *lines, ""))
         return _encode(_with_newline(text.text, text.newline) + section)
-    return _encode(text.text[:at] + text.newline + line + text.text[at:])
+    return _encode(text.text[:at] + "".join(text.newline + line for line in lines) + text.text[at:])
 
 
-def remove_value(data: bytes | None, key: str, value: str) -> bytes:
-    """The file without the entries of `key` that say `value`; a section left empty goes as well."""
+def remove_values(data: bytes | None, key: str, *values: str) -> bytes:
+    """The file without the entries of `key` that say one of these; a section left empty goes as well."""
     text = _Text(data or b"", FILE)
-    doomed = [entry for entry in text.entries if entry.key == canonical(key) and entry.value == value]
+    unwanted = set(values)
+    doomed = [entry for entry in text.entries_of(key) if entry.value in unwanted]
     kept = text.text
     for entry in reversed(doomed):
         start, stop = _whole_line(kept, entry.start, entry.stop)
@@ -233,6 +234,10 @@ class _Text:
         self._at = 1 if self.text.startswith("\ufeff") else 0
         self._line, self._counted = 1, 0
         self._read()
+
+    def entries_of(self, key: str) -> list[Entry]:
+        wanted = canonical(key)
+        return [entry for entry in self.entries if entry.key == wanted]
 
     def end_of_section(self, name: str) -> int | None:
         """The offset past the last entry (or the header) of the last section so named."""

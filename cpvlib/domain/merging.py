@@ -210,13 +210,8 @@ def _members(base: tuple[str, ...], ours: tuple[str, ...], theirs: tuple[str, ..
 def _with_values(text: bytes, key: str, now: tuple[str, ...], wanted: tuple[str, ...]) -> bytes:
     if len(now) == len(wanted) == 1:
         return cpvconfig.set_value(text, key, wanted[0])
-    for value in now:
-        if value not in wanted:
-            text = cpvconfig.remove_value(text, key, value)
-    for value in wanted:
-        if value not in now:
-            text = cpvconfig.add_value(text, key, value)
-    return text
+    text = cpvconfig.remove_values(text, key, *(value for value in now if value not in wanted))
+    return cpvconfig.add_values(text, key, *(value for value in wanted if value not in now))
 
 
 def merge_lines(base: bytes | None, ours: bytes | None, theirs: bytes | None) -> bytes | None:

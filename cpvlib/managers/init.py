@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from cpvlib.base.errors import ConfigError
@@ -19,6 +20,7 @@ from cpvlib.domain.names import check_name, check_tag_prefix, name_from
 from cpvlib.domain.text import printable
 from cpvlib.domain.version import Series
 from cpvlib.managers import adoption, placement, templates
+from cpvlib.managers.editing import ignoring, joined
 from cpvlib.managers.outs import LOG
 from cpvlib.managers.scene import Scene, is_new, look, pipeline_outs, refuse_tags, refuse_unready
 from cpvlib.managers.settings import Settings
@@ -194,18 +196,16 @@ def _edits(
     new: bool,
 ) -> dict[str, Edit]:
     from cpvlib.stores.dvc import layout
-    from cpvlib.stores.dvc.gitignore import ignore_place
+    from cpvlib.stores.dvc.gitignore import add_lines
 
     edits: dict[str, Edit] = {cpvconfig.FILE: _settings_edit(scene, request, names, outs, new)}
     edits[layout.CONFIG] = placed.edit_shared
-    edits[layout.GITIGNORE] = lambda data: _with_lines(data, layout.GITIGNORE_TEXT.decode().split())
+    edits[layout.GITIGNORE] = partial(add_lines, lines=layout.GITIGNORE_TEXT.decode().split())
     edits[layout.DVCIGNORE] = lambda data: layout.DVCIGNORE_TEXT if data is None else data
     if new:
         for path, content in templates.code(*names).items():
             edits[path] = _unless_there(content)
-        lines = [ignore_place(path)[1] for path in (*outs, LOG)]
-        start = edits[".gitignore"]
-        edits[".gitignore"] = lambda data: _with_lines(start(data), lines)
+        return joined(edits, ignoring((*outs, LOG)))
     return edits
 
 
@@ -223,22 +223,14 @@ def _settings_edit(
             data = cpvconfig.set_value(data, "cpv.tagPrefix", request.tag_prefix)
         if adopted:
             data = cpvconfig.set_value(data, "cpv.adopted", adopted)
-        for path in sorted(outs, key=lambda path: list(Series).index(outs[path])):
-            data = cpvconfig.add_value(data, f"cpv.{outs[path]}.out", path)
+        for series in Series:
+            of_series = [path for path in outs if outs[path] is series]
+            data = cpvconfig.add_values(data, f"cpv.{series}.out", *of_series)
         for metric, goal in templates.GOALS.items() if new else ():
             data = cpvconfig.set_value(data, f"cpv.metric.{metric}.goal", goal)
         return data
 
     return edit
-
-
-def _with_lines(data: bytes | None, lines: list[str]) -> bytes:
-    from cpvlib.stores.dvc.gitignore import add_line
-
-    result = data or b""
-    for line in lines:
-        result = add_line(result, line)
-    return result
 
 
 def _unless_there(content: bytes) -> Edit:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from cpvlib.base.errors import CPVError, GitError
 from cpvlib.base.faults import step
 from cpvlib.base.typed import TYPE_CHECKING
 from cpvlib.managers import absence
-from cpvlib.managers.editing import pointer_edit, starting_from, then
+from cpvlib.managers.editing import ignoring, joined, pointer_edit, starting_from, then
 from cpvlib.managers.outs import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -33,14 +31,11 @@ def prepare(ws: Workspace, plan: PushPlan, request: PushRequest) -> PreparedComm
 def _edits(plan: PushPlan) -> dict[str, Edit]:
     """The committed files that the plan changes: pointers, `checkpoint.json`, and for a new out its line in
     `.gitignore`."""
-    from cpvlib.stores.dvc import gitignore
-
     changed: dict[str, Edit] = dict(plan.first_out.edits) if plan.first_out else {}
     for change in plan.changes:
         changed[change.out.pointer_path] = pointer_edit(change.out.pointer_path, change.entry)
-        if change.before is None:
-            place, line = gitignore.ignore_place(change.out.path)
-            changed[place] = then(changed.get(place), partial(gitignore.add_line, line=line))
+    new = [change.out.path for change in plan.changes if change.before is None]
+    changed = joined(changed, ignoring(new))
     if plan.checkpoint is not None:
         content = plan.checkpoint.render()
         changed[CHECKPOINT] = lambda _: content

@@ -300,13 +300,11 @@ def _outs_as_then(
     text = before
     if text is None:
         return None
-    for path, out in current.items():
-        if path not in target:
-            text = cpvconfig.remove_value(text, f"cpv.{out.series}.out", path)
-    for path, out in target.items():
-        if path not in current:
-            text = cpvconfig.remove_value(text, f"cpv.{out.series}.out", path)
-            text = cpvconfig.add_value(text, f"cpv.{out.series}.out", path)
+    for series in Series:
+        gone = [path for path, out in current.items() if path not in target and out.series is series]
+        came = [path for path, out in target.items() if path not in current and out.series is series]
+        text = cpvconfig.remove_values(text, f"cpv.{series}.out", *gone, *came)
+        text = cpvconfig.add_values(text, f"cpv.{series}.out", *came)
     return text
 
 

@@ -10,7 +10,6 @@ import itertools
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from cpvlib.base.errors import RepositoryError, UsageError
@@ -21,6 +20,7 @@ from cpvlib.domain import cpvconfig
 from cpvlib.domain.paths import check_relative
 from cpvlib.domain.text import listed, plural, printable
 from cpvlib.domain.version import Series
+from cpvlib.managers.editing import ignoring, unignoring
 from cpvlib.managers.outs import CHECKPOINT, LOG, outs_here, refuse_held_by_git
 from cpvlib.managers.scene import pipeline_outs, refuse_unready
 
@@ -120,8 +120,6 @@ def plan_track(
 
 def plan_untrack(ws: Workspace, paths: Sequence[str], *, commit: bool = True) -> TrackPlan:
     """Decides how `paths` stop being outs. RepositoryError for one that is none, or shares its pointer."""
-    from cpvlib.stores.dvc.gitignore import ignore_place, remove_line
-
     _refuse_unready(ws, commit)
     outs = outs_here(ws)
     edits: dict[str, Edit] = {}
@@ -134,8 +132,7 @@ def plan_untrack(ws: Workspace, paths: Sequence[str], *, commit: bool = True) ->
         _refuse_shared_pointer(path, out, outs)
         changes[path] = None
         edits[out.pointer_path] = lambda _: None
-        file, line = ignore_place(path)
-        edits[file] = _then(edits.get(file), partial(remove_line, line=line))
+    edits |= unignoring(changes)
     edits[cpvconfig.FILE] = _declaring(changes)
     return TrackPlan(changes, edits, message=_message("Untrack", list(changes)))
 
@@ -226,30 +223,22 @@ def _refuse_shared_pointer(path: str, out: Out, outs: Mapping[str, Out]) -> None
 
 def _declaring(changes: Mapping[str, Series | None]) -> Edit:
     def edit(data: bytes | None) -> bytes:
-        data = data or b""
-        for path, series in changes.items():
-            for each in Series:
-                if each is not series:
-                    data = cpvconfig.remove_value(data, f"cpv.{each}.out", path)
-            if series is not None:
-                data = cpvconfig.add_value(data, f"cpv.{series}.out", path)
-        return data
+        for each in Series:
+            mine = [path for path, series in changes.items() if series is each]
+            others = [path for path in changes if changes[path] is not each]
+            data = cpvconfig.remove_values(data, f"cpv.{each}.out", *others)
+            data = cpvconfig.add_values(data, f"cpv.{each}.out", *mine)
+        return data or b""
 
     return edit
 
 
 def _ignoring(ws: Workspace, paths: list[str]) -> dict[str, Edit]:
     """The edits of `.gitignore` files that keep the paths out of git, where nothing does yet."""
-    from cpvlib.stores.dvc.gitignore import add_line, ignore_place
     from cpvlib.stores.git.trees import ignored
 
-    edits: dict[str, Edit] = {}
     done = ignored(ws.repo, paths)
-    for path in paths:
-        if path not in done:
-            file, line = ignore_place(path)
-            edits[file] = _then(edits.get(file), partial(add_line, line=line))
-    return edits
+    return ignoring(path for path in paths if path not in done)
 
 
 def _excluding(kinds: Mapping[str, str], exclude: Sequence[str]) -> Edit:
@@ -277,13 +266,6 @@ def _below(path: str, pattern: str) -> str:
     anchored = "/" in pattern.rstrip("/")
     escaped = _SPECIAL.sub(r"\\\g<0>", path)
     return f"/{escaped}/{pattern.lstrip('/')}" if anchored else f"/{escaped}/**/{pattern}"
-
-
-def _then(first: Edit | None, second: Edit) -> Edit:
-    """One edit after another. A file that the first took away stays away."""
-    if first is None:
-        return second
-    return lambda data: second(first(data))
 
 
 def _names(outs: Mapping[str, Out]) -> list[str]:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from cpvlib.base.errors import ConfigError
 from cpvlib.domain.cpvconfig import (
     CommittedConfig,
-    add_value,
+    add_values,
     canonical,
     entries,
-    remove_value,
+    remove_values,
     set_value,
 )
 
@@ -107,26 +107,38 @@ def test_a_key_without_a_value_is_an_error_only_where_it_counts() -> None:
     "path", ["../up", "/etc/passwd", ".git/hooks/post-checkout", "a/.GIT/x", ".dvc/config", ""]
 )
 def test_an_out_that_leaves_the_worktree_is_refused(path: str) -> None:
-    config = CommittedConfig.parse(add_value(None, "cpv.model.out", path))
+    config = CommittedConfig.parse(add_values(None, "cpv.model.out", path))
     with pytest.raises(ConfigError, match=r"^\.cpvconfig: cpv\.model\.out '") as refused:
         _ = config.model_outs
     assert refused.value.hint == "correct it, or see what was last committed: git show HEAD:.cpvconfig"
 
 
 def test_edits_keep_every_other_byte() -> None:
-    added = add_value(MIXED, "cpv.data.out", "data")
+    added = add_values(MIXED, "cpv.data.out", "data")
     assert added == MIXED + b'[cpv "data"]\n\tout = data\n'
     assert set_value(MIXED, "cpv.team", "Speech") == MIXED.replace(b"AI-Convo   ; who we are", b"Speech")
-    assert remove_value(added, "cpv.data.out", "data") == MIXED
-    assert remove_value(MIXED, "cpv.model.out", "tokenizer-fast") == MIXED.replace(
+    assert remove_values(added, "cpv.data.out", "data") == MIXED
+    assert remove_values(MIXED, "cpv.model.out", "tokenizer-fast") == MIXED.replace(
         b"\tout = tokenizer\\\n-fast\n", b""
     )
 
 
+def test_many_values_at_once_are_as_one_after_the_other() -> None:
+    paths = ["b", "a", "tokenizer-fast", "b", "c"]
+    one = MIXED
+    for path in paths:
+        one = add_values(one, "cpv.model.out", path)
+    assert add_values(MIXED, "cpv.model.out", *paths) == one
+    assert add_values(MIXED, "cpv.model.out") == remove_values(MIXED, "cpv.model.out") == MIXED
+    for path in paths:
+        one = remove_values(one, "cpv.model.out", path)
+    assert remove_values(add_values(MIXED, "cpv.model.out", *paths), "cpv.model.out", *paths) == one
+
+
 def test_edits_that_change_nothing_give_the_same_bytes() -> None:
-    assert add_value(MIXED, "cpv.model.out", "tokenizer-fast") == MIXED
+    assert add_values(MIXED, "cpv.model.out", "tokenizer-fast") == MIXED
     assert set_value(MIXED, "cpv.model", "faster-whisper") == MIXED
-    assert remove_value(MIXED, "cpv.data.out", "nothing") == MIXED
+    assert remove_values(MIXED, "cpv.data.out", "nothing") == MIXED
 
 
 def test_a_new_value_joins_the_last_section_of_its_name() -> None:
@@ -139,7 +151,7 @@ def test_a_new_value_joins_the_last_section_of_its_name() -> None:
 
 def test_a_value_with_control_characters_can_not_be_written() -> None:
     with pytest.raises(ConfigError, match="control character"):
-        add_value(None, "cpv.model.out", "a\x1bb")
+        add_values(None, "cpv.model.out", "a\x1bb")
 
 
 VALUES = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n\r"), max_size=20)
@@ -177,12 +189,12 @@ TEXT = st.lists(
 def test_git_reads_back_what_edits_wrote(pairs: list[tuple[str, str]]) -> None:
     data: bytes | None = None
     for key, value in pairs:
-        data = add_value(data, key, value)
+        data = add_values(data, key, value)
     wanted = list(dict.fromkeys((canonical(key), value) for key, value in pairs))
     assert sorted(git_reads(data or b"") or []) == sorted(wanted)
     assert sorted(we_read(data or b"") or []) == sorted(wanted)
     for key, value in pairs:
-        data = remove_value(data, key, value)
+        data = remove_values(data, key, value)
     assert not data
 
 

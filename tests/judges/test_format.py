@@ -10,7 +10,7 @@ import pytest
 from cpvlib.domain.listing import parse_listing
 from cpvlib.domain.pointer import OutEntry, parse_pointer, render_pointer, update_pointer
 from cpvlib.stores.cache import ObjectCache
-from cpvlib.stores.dvc.gitignore import add_line, ignore_place
+from cpvlib.stores.dvc.gitignore import add_lines, ignore_place
 from cpvlib.stores.dvc.ignore import DvcIgnore
 from cpvlib.stores.dvc.layout import initial_files
 from cpvlib.stores.dvc.legacy import md5_dos2unix
@@ -51,7 +51,7 @@ def test_pointers_ignore_lines_and_objects_of_awkward_names(dvc: Dvc, shell: She
         pointers[name] = render_pointer(entry(name, content))
         place, line = ignore_place(f"f/{name}")
         assert place == "f/.gitignore"
-        lines = add_line(lines, f"/{name}" if name in BROKEN_LINES else line)
+        lines = add_lines(lines, [f"/{name}" if name in BROKEN_LINES else line])
     theirs = {name: (shell.cwd / f"f/{name}.dvc").read_bytes() for name in NAMES}
     assert pointers == theirs
     assert lines == (shell.cwd / "f/.gitignore").read_bytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cpvlib.base.regex import regex
 
 _SPECIAL = regex(r"[\\\[\]!*#?]")
@@ -21,25 +23,30 @@ def ignore_place(out_path: str) -> tuple[str, str]:
     return f"{folder}{slash}.gitignore", "/" + _LINE_END.sub("?", escaped)
 
 
-def has_line(data: bytes | None, line: str) -> bool:
-    return line.encode("utf-8") in [found.rstrip(b"\r") for found in (data or b"").split(b"\n")]
+def ignore_places(out_paths: Iterable[str]) -> dict[str, list[str]]:
+    """By `.gitignore` the lines of these outs; see `ignore_place`."""
+    found: dict[str, list[str]] = {}
+    for path in out_paths:
+        file, line = ignore_place(path)
+        found.setdefault(file, []).append(line)
+    return found
 
 
-def add_line(data: bytes | None, line: str) -> bytes:
-    """The file's bytes with the line at their end; the same bytes where it is there already."""
+def add_lines(data: bytes | None, lines: Iterable[str]) -> bytes:
+    """The file's bytes with these lines at their end, but for those that are there already."""
     data = data or b""
-    if has_line(data, line):
-        return data
-    joint = b"" if not data or data.endswith(b"\n") else b"\n"
-    return data + joint + line.encode("utf-8") + b"\n"
+    there = {found.rstrip(b"\r") for found in data.split(b"\n")}
+    new = [line for line in (each.encode() for each in dict.fromkeys(lines)) if line not in there]
+    joint = b"" if not new or not data or data.endswith(b"\n") else b"\n"
+    return data + joint + b"".join(line + b"\n" for line in new)
 
 
-def remove_line(data: bytes | None, line: str) -> bytes | None:
-    """The file's bytes without the line, however often it is there; None (no file) where nothing else was in
-    it.
+def remove_lines(data: bytes | None, lines: Iterable[str]) -> bytes | None:
+    """The file's bytes without these lines, however often they are there; None (no file) where nothing else
+    was in it.
     """
     if data is None:
         return None
-    wanted = line.encode("utf-8")
-    kept = [found for found in data.splitlines(keepends=True) if found.rstrip(b"\r\n") != wanted]
+    unwanted = {line.encode() for line in lines}
+    kept = [found for found in data.splitlines(keepends=True) if found.rstrip(b"\r\n") not in unwanted]
     return b"".join(kept) or None

@@ -87,9 +87,9 @@ class DvcIgnore:
 
 def append_pattern(data: bytes | None, pattern: str) -> bytes:
     """A `.dvcignore`'s bytes with the pattern as their last line; the same where it is there already."""
-    from cpvlib.stores.dvc.gitignore import add_line
+    from cpvlib.stores.dvc.gitignore import add_lines
 
-    return add_line(data, pattern)
+    return add_lines(data, [pattern])
 
 
 def _ignored(patterns: tuple[Pattern, ...], relpath: str, is_dir: bool) -> bool:

@@ -45,7 +45,7 @@ def initial_files(remote: str | None = None, url: str | None = None) -> Mapping[
     """Path → content of a new DVC repository's files, with `url` as its default remote where there is one.
 
     For `.dvc/.gitignore` and `.dvcignore` that exist already, keep what is there; DVC needs the three lines
-    of the former (`gitignore.add_line`), the latter may be anything.
+    of the former (`gitignore.add_lines`), the latter may be anything.
     """
     config = set_remote(None, remote, url, default=True) if remote and url else b""
     return {CONFIG: config, GITIGNORE: GITIGNORE_TEXT, DVCIGNORE: DVCIGNORE_TEXT}
