@@ -133,7 +133,7 @@ def test_each_outside_package_has_one_owner() -> None:
     for found in imports():
         top = found.name.split(".")[0]
         if top != "cpvlib" and top not in sys.stdlib_module_names:
-            owners[{"botocore": "boto3", "s3transfer": "boto3"}.get(top, top)].add(found.module)
+            owners[top].add(found.module)
     shared = {package: sorted(modules) for package, modules in owners.items() if len(modules) > 1}
     assert owners
     assert shared == {}
