@@ -14,6 +14,8 @@ from cpvlib.domain.blocks import BLOCK_BYTES, DIGEST_BYTES, START_BYTES, BlockTa
 if TYPE_CHECKING:
     from blake3 import blake3
 
+    from cpvlib.stores.hashing import Readable
+
 Crc = Callable[["memoryview | bytes", int], int]
 
 _SEARCHES = 32
@@ -123,6 +125,7 @@ class _Search:
         self._reader = reader
         self._size = size
         self._blake3 = blake3
+        self._window = bytearray(2 * _REACH)  # one for all: new memory takes longer than what is read into it
         self.found: dict[int, int] = {}  # block of the table → its place in the file
 
     def holds(self, index: int, place: int) -> bool:
@@ -140,10 +143,11 @@ class _Search:
             return  # zeros and the like are everywhere
         begin = max(0, around - _REACH)
         self._reader.seek(begin)
-        window = self._reader.read(around + _REACH - begin)
+        stream: Readable = self._reader  # type: ignore[assignment]  # every binary reader is one
+        size = stream.readinto(memoryview(self._window)[: max(0, around + _REACH - begin)]) or 0
         position = -1
         for _ in range(_MOST_HITS):
-            position = window.find(start, position + 1)
+            position = self._window.find(start, position + 1, size)
             if position < 0:
                 return
             yield begin + position
