@@ -176,8 +176,9 @@ def upload(
                 progress.advance(n_files=1)
                 return proof
 
-            with storage.together():
-                for oid, proof in _each(crew, storage, send, partial(_of_kind, sizes, is_folder)):
+            rows = partial(_of_kind, sizes, is_folder)
+            with storage.together(max((size for _, size in rows()), default=0)):
+                for oid, proof in _each(crew, storage, send, rows):
                     proofs.add(oid, proof)
     finally:
         progress.end()

@@ -156,7 +156,7 @@ class FolderStorage:
             return self._store(key, write, md5, source.check)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self, largest: int = 0) -> Iterator[None]:
         self._puts_wait = True
         try:
             yield

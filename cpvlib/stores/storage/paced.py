@@ -64,8 +64,8 @@ class PacedStorage:
     def put_bytes(self, key: str, data: bytes) -> Proof:
         return self._storage.put_bytes(key, data)
 
-    def together(self) -> AbstractContextManager[None]:
-        return self._storage.together()
+    def together(self, largest: int = 0) -> AbstractContextManager[None]:
+        return self._storage.together(largest)
 
     def get(
         self,

@@ -208,11 +208,12 @@ class Storage(Protocol):
     def put_bytes(self, key: str, data: bytes) -> Proof:
         """The same for a small object that is in memory."""
 
-    def together(self) -> AbstractContextManager[None]:
+    def together(self, largest: int = 0) -> AbstractContextManager[None]:
         """A block in which objects that are `put` may wait for each other: they have their names at its end.
 
-        For many small ones, which a folder makes last all at once; S3 has no use for it. Where the block
-        fails, what was put before has its name all the same.
+        For many small ones, which a folder makes last all at once. To S3 a `largest` of them, in bytes, tells
+        what it will need, and may begin to load. Where the block fails, what was put before has its name all
+        the same.
         """
 
     def get(

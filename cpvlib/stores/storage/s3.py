@@ -138,7 +138,9 @@ class S3Storage:
     def put_bytes(self, key: str, data: bytes) -> Proof:
         return self._put_whole(key, data, md5_of(data), None)
 
-    def together(self) -> AbstractContextManager[None]:
+    def together(self, largest: int = 0) -> AbstractContextManager[None]:
+        if largest > _IN_MEMORY:
+            self._line.begin()
         return nullcontext()
 
     def get(
