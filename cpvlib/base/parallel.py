@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
-from cpvlib.base.typed import TYPE_CHECKING, Any, TypeVar
+from cpvlib.base.typed import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
@@ -21,7 +22,7 @@ R = TypeVar("R")
 
 _FAILURE_GRACE_S = 10.0
 _INTERRUPT_GRACE_S = 1.0
-_WAKE_S = 0.2
+_WAKE_S = 0.05
 
 
 class Cancelled(BaseException):
@@ -41,8 +42,8 @@ class Crew:
             raise Cancelled
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
-        """`(item, work(item))` as each is done, in any order; items are handed out in theirs, and asked for
-        when they are: from any thread, one at a time.
+        """`(item, work(item))` soon after each is done, in any order; items are handed out in theirs, and
+        asked for when they are: from any thread, one at a time.
 
         The first failure is raised here after no more work is handed out and the work under way has ended, or
         has had ten seconds to `check` and clean up after itself; after Ctrl-C, or where nobody wants more, it
@@ -55,22 +56,23 @@ class Crew:
         from queue import SimpleQueue
 
         take = _handing_out(chain(first, rest))
-        done: SimpleQueue[tuple[T, R | None, BaseException | None] | None] = SimpleQueue()
-        threads = [threading.Thread(target=self._work, args=(work, take, done), daemon=True) for _ in first]
+        done: deque[tuple[T, R]] = deque()
+        ends: SimpleQueue[BaseException | None] = SimpleQueue()
+        args = work, take, done, ends
+        threads = [threading.Thread(target=self._work, args=args, daemon=True) for _ in first]
         n_working = len(threads)
         grace_s = _INTERRUPT_GRACE_S
         try:
             for thread in threads:
                 thread.start()
             while n_working:
-                found = _next(done)
-                if found is None:
+                ended = _next(ends)
+                while done:
+                    yield done.popleft()
+                for error in ended:
+                    if error is not None:
+                        raise error
                     n_working -= 1
-                    continue
-                item, result, error = found
-                if error is not None:
-                    raise error
-                yield item, result  # type: ignore[misc]  # no error means that work returned an R
         except (Exception, Cancelled):
             grace_s = _FAILURE_GRACE_S
             raise
@@ -82,18 +84,17 @@ class Crew:
         self,
         work: Callable[[T], R],
         take: Callable[[], list[T]],
-        done: SimpleQueue[tuple[T, R | None, BaseException | None] | None],
+        done: deque[tuple[T, R]],
+        ends: SimpleQueue[BaseException | None],
     ) -> None:
-        item: Any = None
         try:
             while not self._stopped.is_set():
                 if not (some := take()):
-                    done.put(None)
+                    ends.put(None)
                     return
-                item = some[0]
-                done.put((item, work(item), None))
+                done.append((some[0], work(some[0])))
         except BaseException as error:
-            done.put((item, None, error))
+            ends.put(error)
 
 
 def _handing_out(items: Iterator[T]) -> Callable[[], list[T]]:
@@ -107,15 +108,18 @@ def _handing_out(items: Iterator[T]) -> Callable[[], list[T]]:
     return take
 
 
-def _next(done: SimpleQueue[T]) -> T:
-    """Wakes now and then: a signal that comes just before Python blocks is else seen when the wait ends."""
+def _next(ends: SimpleQueue[T]) -> list[T]:
+    """What ends next, alone in a list, or an empty one where nothing does soon.
+
+    Whoever waits wakes now and then: to be woken for each of thousands of results would take the interpreter
+    from those who work. And a signal that comes just before Python blocks is else seen when the wait ends.
+    """
     from queue import Empty
 
-    while True:
-        try:
-            return done.get(timeout=_WAKE_S)
-        except Empty:
-            continue
+    try:
+        return [ends.get(timeout=_WAKE_S)]
+    except Empty:
+        return []
 
 
 def _join(threads: Iterable[threading.Thread], grace_s: float) -> None:
