@@ -78,6 +78,7 @@ class ObjectCache:
         self._records = Records(records)
         self._proof = Proof(self._layout, self._records, self.tables, jobs=jobs, note=note, release=release)
         self._linking = threading.Lock()
+        self._taking = threading.Lock()
         self._incoming = Incoming(
             root, self.tables, where=self._layout.where, has=self.has, entered=self._note_new
         )
@@ -185,7 +186,11 @@ class ObjectCache:
             return Receiver(self, oid, self.partials.take(self._partial_name(oid)), self._incoming)
 
     def take(self, oid: str, data: bytes) -> None:
-        """Accept these bytes for an object. StorageError if they are wrong."""
+        """Accept these bytes for an object. StorageError if they are wrong.
+
+        Threads do so in turn: else each call of the system hands the interpreter to another of many, and each
+        of those back, which took a tenth more time.
+        """
         if self.is_legacy:  # whose md5 is that of a file
             receiver = self.receiver(oid)
             try:
@@ -194,8 +199,8 @@ class ObjectCache:
             finally:
                 receiver.discard()
             return
-        _refuse_wrong(oid, hashing.md5_of(data))
-        with self._writing(oid):
+        with self._taking, self._writing(oid):
+            _refuse_wrong(oid, hashing.md5_of(data))
             self._incoming.write(oid, data)
 
     def snapshot(
