@@ -86,6 +86,11 @@ def crc64nvme() -> Crc | None:
     return calc
 
 
+def sums_to(data: bytes, crc: int | None) -> bool:
+    """Whether this is the CRC64NVME of `data`; not where it is None, or none can be computed."""
+    return crc is not None and (update := crc64nvme()) is not None and update(data, 0) == crc
+
+
 class SmallSums:
     """The CRC64NVME of small objects, by their md5: to prove a copy by it takes a thirtieth of another md5.
 

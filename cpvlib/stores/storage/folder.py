@@ -17,7 +17,7 @@ from cpvlib.base.errors import ConfigError, StorageError
 from cpvlib.domain.spans import Span, gaps, joined
 from cpvlib.domain.text import printable
 from cpvlib.stores.arrivals import Arrivals
-from cpvlib.stores.blockhash import Crc, crc64nvme
+from cpvlib.stores.blockhash import Crc, crc64nvme, sums_to
 from cpvlib.stores.durable import make_folder
 from cpvlib.stores.files import culprit, files_in, names_in, read_at_most, write_all, write_new
 from cpvlib.stores.hashing import Readable, blocks, copy_hashing, md5_of, md5_of_file, md5_of_stream, no_bytes
@@ -267,7 +267,7 @@ class FolderStorage:
                     yield _object_stat(key, entry.stat())
 
     def _put_small(self, key: str, data: bytes, md5: str, on_bytes: OnBytes, crc: int | None = None) -> Proof:
-        is_summed = crc is not None and (update := crc64nvme()) is not None and update(data, 0) == crc
+        is_summed = sums_to(data, crc)
         if not is_summed and (found := md5_of(data)) != md5:
             raise _not_stored(key, found)
         on_bytes(len(data))

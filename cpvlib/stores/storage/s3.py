@@ -19,6 +19,7 @@ from cpvlib.base.typed import Any
 from cpvlib.base.values import replace
 from cpvlib.domain.delta import copied_bytes
 from cpvlib.domain.spans import Span, joined
+from cpvlib.stores.blockhash import sums_to
 from cpvlib.stores.hashing import md5_of, new_md5
 from cpvlib.stores.storage.parts import Part, Slice, Told, crc_of, parts_of
 from cpvlib.stores.storage.protocol import (
@@ -73,8 +74,9 @@ class S3Storage:
         self._line = S3Line(settings, note or (lambda _: None), trace, memory)
         self._uploads = uploads
         self._sent_parts = False
-        self._choice = LineChoice(self._line, trace or (lambda _: None))
+        self._choice = LineChoice(self._line)
         self._reader = Reader(self._line, self._choice)
+        self._reading = threading.Lock()
         self._seeing = threading.Lock()
         self._bucket_seen = False
         self._etags_tell = True
@@ -131,12 +133,15 @@ class S3Storage:
             source.check()
             with source.open() as reader:
                 return self._put_whole(key, Slice(reader, 0, source.size, on_bytes), md5, source)
-        proof = self._put_whole(key, source.read(), md5, source)
+        with self._reading:  # in turn, as `ObjectCache.take` does
+            body = source.read()
+            is_named = sums_to(body, known.crc64nvme) or md5_of(body) == md5
+        proof = self._put_small(key, body, md5) if is_named else self._put_whole(key, body, md5, source)
         on_bytes(source.size)
         return proof
 
     def put_bytes(self, key: str, data: bytes) -> Proof:
-        return self._put_whole(key, data, md5_of(data), None)
+        return self._put_small(key, data, md5_of(data))
 
     def together(self, largest: int = 0) -> AbstractContextManager[None]:
         if largest > _IN_MEMORY:
@@ -229,12 +234,13 @@ class S3Storage:
 
             sweep(self._line, self._uploads)
 
+    def _put_small(self, key: str, data: bytes, md5: str) -> Proof:
+        """Data that has this md5."""
+        with suppress(ElsewhereError):
+            return self._confirm_etag(key, len(data), md5, self._choice.fast(for_puts=True).put(key, data))
+        return self._put_whole(key, data, md5, None)
+
     def _put_whole(self, key: str, body: bytes | Slice, md5: str, source: Source | None) -> Proof:
-        if isinstance(body, bytes) and md5_of(body) == md5:
-            with suppress(ElsewhereError):
-                return self._confirm_etag(
-                    key, len(body), md5, self._choice.fast(for_puts=True).put(key, body)
-                )
         try:
             with self._line.asking("write", key) as client:
                 answer: Any = client.put_object(

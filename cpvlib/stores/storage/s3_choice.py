@@ -7,10 +7,8 @@ before it in what there is much of, wherever it obeys the settings as boto3 woul
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 from cpvlib.base.errors import CPVError
-from cpvlib.domain.text import printable
 from cpvlib.stores.storage.s3_access import Access, plain_access
 from cpvlib.stores.storage.s3_client import S3Line
 from cpvlib.stores.storage.s3_fast import ElsewhereError, FastLine, obstacle
@@ -20,9 +18,8 @@ from cpvlib.stores.storage.s3_settings import S3Settings
 class LineChoice:
     """The line to take for a call, decided when the first is made."""
 
-    def __init__(self, line: S3Line, trace: Callable[[str], None]) -> None:
+    def __init__(self, line: S3Line) -> None:
         self._line = line
-        self._trace = trace
         self._choosing = threading.Lock()
         self._chosen: list[FastLine | None] = []
 
@@ -30,7 +27,7 @@ class LineChoice:
         """The line through obstore. ElsewhereError where boto3 is to be asked."""
         with self._choosing:
             if not self._chosen:
-                self._chosen.append(_fast_line(self._line.settings, self._line, self._trace))
+                self._chosen.append(_fast_line(self._line.settings, self._line))
         fast = self._chosen[0]
         if (
             fast is None
@@ -42,7 +39,7 @@ class LineChoice:
         return fast
 
 
-def _fast_line(settings: S3Settings, line: S3Line, trace: Callable[[str], None]) -> FastLine | None:
+def _fast_line(settings: S3Settings, line: S3Line) -> FastLine | None:
     """The line through obstore, None where boto3 has to do everything.
 
     What is wrong with the settings raises nothing here: boto3's first call says it.
@@ -50,14 +47,14 @@ def _fast_line(settings: S3Settings, line: S3Line, trace: Callable[[str], None])
     why = obstacle(settings)
     access = None if why else _access(settings, line)
     if access is None:
-        trace(f"s3 engine: boto3 ({why or 'only it can reach this storage'})")
+        line.tell(f"s3 engine: boto3 ({why or 'only it can reach this storage'})")
         return None
     try:
-        fast = FastLine(settings, access, line.slots, trace)
+        fast = FastLine(settings, access, line.slots, line.trace)
     except (OSError, ValueError):
-        trace("s3 engine: boto3 (obstore does not take these settings)")
+        line.tell("s3 engine: boto3 (obstore does not take these settings)")
         return None
-    trace(printable(f"s3 engine: obstore, with keys from {access.origin}; boto3 where it can't"))
+    line.tell(f"s3 engine: obstore, with keys from {access.origin}; boto3 where it can't")
     return fast
 
 

@@ -1,6 +1,6 @@
 """The line to S3, through boto3's client: the only module that imports it, when the first call is made.
 
-That client is botocore's. What boto3 puts on top of it is of no use here, and takes a fifth more time to load.
+That client is botocore's. What boto3 puts on top is of no use here, and takes a fifth more time to load.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class S3Line:
         self.settings = settings
         self.whole = WholeChecksums(memory)
         self.note = note
-        self._trace = trace
+        self.trace = trace
         self._noted_at = -_NOTE_EVERY_S
         self._slots = threading.BoundedSemaphore(settings.jobs)
         self._connecting = threading.Lock()
@@ -109,8 +109,8 @@ class S3Line:
 
     def tell(self, words: str) -> None:
         """Something for the log that nobody need act on."""
-        if self._trace:
-            self._trace(printable(words))
+        if self.trace:
+            self.trace(printable(words))
 
     def _reason(self, client: S3Client, error: Exception, key: str) -> Exception:
         """HEAD is refused without a word; LIST, refused for the same reason, says it."""
@@ -162,10 +162,10 @@ class S3Line:
     ) -> None:
         """botocore's event after each answer or broken connection, in the thread of the call."""
         status = response[0].status_code if response else 0
-        if self._trace:
+        if self.trace:
             # The path alone: headers hold the signature, and a query may hold one.
             path, answer = request_dict.get("url_path", ""), status or type(caught_exception).__name__
-            self._trace(printable(f"s3 {operation.name} {self._host} {path}: {answer}"))
+            self.trace(printable(f"s3 {operation.name} {self._host} {path}: {answer}"))
         trouble = caught_exception is not None or status >= 500 or status == 429
         now = time.monotonic()
         if trouble and attempts > 1 and now - self._noted_at >= _NOTE_EVERY_S:

@@ -95,7 +95,7 @@ class FastLine:
         settings: S3Settings,
         access: Access,
         slots: AbstractContextManager[object],
-        trace: Callable[[str], None],
+        trace: Callable[[str], None] | None,
     ) -> None:
         """OSError where the bundle of certificates can't be read, ValueError for what obstore refuses."""
         self.settings = settings
@@ -217,8 +217,9 @@ class FastLine:
         return answer
 
     def _told(self, operation: str, key: str, answer: int | str) -> None:
-        path = f"/{self.settings.bucket}/{self.settings.key(key)}"
-        self._trace(printable(f"s3 {operation or 'GetObject'} {self._host} {path}: {answer}"))
+        if self._trace:
+            path = f"/{self.settings.bucket}/{self.settings.key(key)}"
+            self._trace(printable(f"s3 {operation or 'GetObject'} {self._host} {path}: {answer}"))
 
     def _stat(self, meta: Any) -> ObjectStat:
         key = meta["path"][len(self.settings.key("")) :]
