@@ -164,11 +164,11 @@ def test_boto3_takes_over_where_obstore_always_fails(moto_server: S3Server, fron
 
 
 def test_keys_that_end_are_asked_for_again(ceph_server: S3Server, sealed: Path, tmp_path: Path) -> None:
-    """With a profile whose keys a program gives for a second at a time."""
+    """With a profile whose keys a program gives for a minute at a time, of which each is about to end."""
     current = tmp_path / "current"
     program = tmp_path / "keys"
     program.write_text(
-        f"#!/bin/sh\ncat '{current}'\ndate -u -d '+1 second' '+\"Expiration\": \"%Y-%m-%dT%H:%M:%SZ\"}}'\n"
+        f"#!/bin/sh\ncat '{current}'\ndate -u -d '+1 minute' '+\"Expiration\": \"%Y-%m-%dT%H:%M:%SZ\"}}'\n"
     )
     program.chmod(0o755)
     (sealed / ".aws").mkdir()
