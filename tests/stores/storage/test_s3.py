@@ -215,11 +215,13 @@ def test_nobody_is_there(tmp_path: Path) -> None:
         ({"access_key_id": "a"}, CredentialError, "the AWS credentials are incomplete"),
     ],
 )
+@pytest.mark.parametrize("largest", [0, 64 * MIB])
 def test_settings_that_are_found_wrong_on_use(
-    options: dict[str, str], kind: type[CPVError], message: str
+    options: dict[str, str], kind: type[CPVError], message: str, largest: int
 ) -> None:
+    """Where a large object is announced, a thread beside finds out first, and leaves it to the first call."""
     storage = open_storage(at("s3://bucket/a", options))
-    with pytest.raises(kind, match=re.escape(message)) as caught:
+    with storage.together(largest), pytest.raises(kind, match=re.escape(message)) as caught:
         storage.stat("files/md5/aa/bb")
     assert caught.value.hint
 

@@ -10,8 +10,9 @@ import pytest
 from cpvlib.base.errors import CPVError, RepositoryError, StorageError
 from cpvlib.base.parallel import Cancelled
 from cpvlib.domain.spans import Span, gaps, joined
+from cpvlib.stores.blockhash import crc64nvme
 from cpvlib.stores.storage.open import StoragePlace, open_storage
-from cpvlib.stores.storage.protocol import ObjectMissingError, Storage, files_key, legacy_key
+from cpvlib.stores.storage.protocol import Known, ObjectMissingError, Storage, files_key, legacy_key
 from servers.s3 import S3Server
 
 from .places import MIB, Bytes, Count, Spans, fetch, key_of, md5, open_s3, some_bytes, store
@@ -155,6 +156,18 @@ def test_content_that_is_not_what_its_name_says_is_refused(storage: Storage, siz
     with pytest.raises(StorageError):
         storage.put(key_of(data), Bytes(data[::-1]), md5=md5(data), on_bytes=Count())
     assert storage.stat(key_of(data)) is None
+
+
+def test_a_known_checksum_vouches_for_no_other_content(storage: Storage, tmp_path: Path) -> None:
+    """And one that was remembered wrongly keeps nothing out."""
+    summed, data = crc64nvme(), some_bytes(100)
+    assert summed is not None
+    key, name, other = key_of(data), md5(data), Bytes(data[::-1])
+    with pytest.raises(StorageError):
+        storage.put(key, other, md5=name, known=Known(summed(data, 0)), on_bytes=Count())
+    assert storage.stat(key) is None
+    storage.put(key, Bytes(data), md5=name, known=Known(summed(other.data, 0)), on_bytes=Count())
+    assert fetch(storage, key, tmp_path / "back") == data
 
 
 @pytest.mark.parametrize("size", [100, 5 * MIB, 20 * MIB])
