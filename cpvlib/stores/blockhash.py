@@ -20,6 +20,9 @@ Crc = Callable[["memoryview | bytes", int], int]
 
 _SEARCHES = 32
 _BARREN_SEARCHES = 6
+_BARREN_IN_ONE_OF_ITS_SIZE = 1
+"""A file as long as the other has a block where that has it, or nowhere, unless somebody shuffled them: each
+training of the same layers makes one."""
 _REACH = 16 << 20
 """How far from its place a block is looked for: a new head or more words in an embedding move it by less."""
 
@@ -180,13 +183,14 @@ def moved_blocks(table: BlockTable, file: Findable, missing: Sequence[int]) -> d
     except ImportError:
         return {}
     left = _SEARCHES
+    barren = _BARREN_SEARCHES if file.size != table.size else _BARREN_IN_ONE_OF_ITS_SIZE
     with file.open() as reader:
         search = _Search(table, reader, file.size, blake3)
         shift = 0
         for tried, index in enumerate(_spread_out(missing)):
             if index in search.found:
                 continue
-            if not left or (tried >= _BARREN_SEARCHES and not search.found):
+            if not left or (tried >= barren and not search.found):
                 break
             left -= 1
             expected = index * BLOCK_BYTES + shift

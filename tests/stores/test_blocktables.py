@@ -165,6 +165,10 @@ class TestMoved:
         new = source(tmp_path / "new", self.OLD[5:])
         assert moved_blocks(table, new, range(5)) == {i: i * BLOCK_BYTES - 5 for i in range(1, 5)}
 
+    def test_in_a_file_as_long(self, tmp_path: Path, table: BlockTable) -> None:
+        new = source(tmp_path / "new", self.OLD[-4772:] + self.OLD[:-4772])
+        assert moved_blocks(table, new, range(5)) == {i: i * BLOCK_BYTES + 4772 for i in range(4)}
+
     def test_nowhere(self, tmp_path: Path, table: BlockTable) -> None:
         assert moved_blocks(table, source(tmp_path / "new", some_bytes(40 * MIB, 4)), range(5)) == {}
 
