@@ -178,7 +178,8 @@ class FastLine:
                 if "<Code>NoSuchKey</Code>" not in str(error):
                     raise ElsewhereError from None
                 raise ObjectMissingError(key, self.settings.url) from None
-            size, position = answer.meta["size"], start
+            meta, position = answer.meta, start
+            size = meta["size"]
             last = size if end is None else min(end, size)
             # A small one at once: each block more is a turn for the interpreter's lock, of 32 threads.
             stream = answer.stream(_BLOCK) if last - start > _BLOCK else None
@@ -187,7 +188,7 @@ class FastLine:
                 while position < last and (block := self._asked("", key, 0, take)):
                     sink(position, block)
                     position += len(block)
-        return Read(size, answer.meta["e_tag"] or "", position)
+        return Read(size, meta["e_tag"] or "", position)
 
     def _call(self, operation: str, key: str, status: int, call: Callable[[], T]) -> T:
         def ask() -> T:
