@@ -49,6 +49,20 @@ def test_data_and_several_paths_from_a_subfolder(repo: Shell) -> None:
     assert repo.git("config", "-f", ".cpvconfig", "--get-all", "cpv.data.out") == "data\nshards"
 
 
+def test_a_thousand_outs_of_one_folder(repo: Shell) -> None:
+    """More than edits that lie inside each other can be: Python calls a thousand deep at most."""
+    for number in range(1100):
+        repo.write(f"shards/{number}.bin", f"{number}")
+    before = repo.read(".cpvconfig")
+    repo.ok("git cpv track -q shards/*.bin")
+    assert committed(repo)[0] == "Track 1,101 outs"
+    assert repo.git("status", "--short", "--", "shards") == ""
+    assert repo.read("shards/.gitignore").count("\n") == 1101
+    repo.ok("git cpv untrack -q shards/*.bin")
+    assert repo.read(".cpvconfig") == before
+    assert not (repo.cwd / "shards/.gitignore").exists()
+
+
 def test_tracking_again_changes_nothing(repo: Shell) -> None:
     repo.ok("git cpv track model.bin")
     head = repo.git("rev-parse", "HEAD")
