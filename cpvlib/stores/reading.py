@@ -94,13 +94,14 @@ class Reading:
         self._out = out_path
         self._seen_ns = time.time_ns()
         self._gone: list[str] = []
+        self._changed = Names()
         self._fresh = Names()
         self._others: dict[str, FileStat] = {}  # files that were read, and had changed since the look
         self.named = Md5s()
         try:
             self._name(known)
         except (TypeError, ValueError):  # a damaged index: then nothing is known
-            self.named, self._gone = Md5s(), []
+            self.named, self._gone, self._changed = Md5s(), [], Names()
 
     def _name(self, known: Iterable[Known]) -> None:
         stat_of, add = self.look.files.get, self.named.add
@@ -110,6 +111,8 @@ class Reading:
                 self._gone.append(relpath)
             elif looked == st:
                 add(relpath, md5)
+            else:
+                self._changed.add(relpath, None)
 
     @property
     def unnamed(self) -> Collection[str]:
@@ -117,6 +120,8 @@ class Reading:
             return ()
         if not self.named:
             return self.look.files
+        if not self._fresh and len(self.named) + len(self._changed) == len(self.look.files):
+            return self._changed
         return Names.of(relpath for relpath in self.look.files if relpath not in self.named)
 
     @property
