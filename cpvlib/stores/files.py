@@ -250,36 +250,47 @@ def free_bytes(folder: Path) -> int:
 class Scratch:
     """A folder of files that are still being written: one rename away from where they go.
 
-    The first use sweeps away what killed processes of this machine left, and whatever is a day old.
+    The first use sweeps away what killed processes of this system left, and whatever is a day old.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ready = False
+        self._stem = ""
         self._numbers = count()
-        self._stem = f"{folder}/{os.uname().nodename}-{os.getpid()}-{os.urandom(8).hex()}"
 
     def new(self) -> str:
         """A name in the folder that nobody uses; the folder is there. Raises OSError."""
-        if not self._ready:
+        if not self._stem:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-            self._ready = True
+            system = _this_system()
+            self._sweep(system)
+            self._stem = f"{self.folder}/{system}-{os.getpid()}-{os.urandom(8).hex()}"
         return f"{self._stem}{next(self._numbers):x}"
 
-    def _sweep(self) -> None:
+    def _sweep(self, system: str) -> None:
         for path in self.folder.iterdir():
             try:
-                if self._abandoned(path):
+                if _is_abandoned(path, system):
                     remove_tree(path)
             except OSError:
                 continue  # another process swept it first, or it is not ours to remove
 
-    def _abandoned(self, path: Path) -> bool:
-        node, _, rest = path.name.rpartition("-")[0].rpartition("-")
-        if node == os.uname().nodename and rest.isdigit() and not is_alive(int(rest)):
-            return True
-        return path.lstat().st_mtime < time.time() - _STALE_S
+
+def _this_system() -> str:
+    """What a process's number belongs to: two containers may have one host's name and a folder in common.
+    Each boot has an id, and each namespace of processes a number. proc(5), pid_namespaces(7)"""
+    name = os.uname().nodename
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        name += f".{boot}.{os.stat('/proc/self/ns/pid').st_ino}"
+    return name
+
+
+def _is_abandoned(path: Path, system: str) -> bool:
+    theirs, _, pid = path.name.rpartition("-")[0].rpartition("-")
+    if theirs == system and pid.isdigit() and not is_alive(int(pid)):
+        return True
+    return path.lstat().st_mtime < time.time() - _STALE_S
 
 
 def part_name() -> str:

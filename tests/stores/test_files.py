@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,20 +63,40 @@ def test_disk_error_says_what_is_wrong_and_what_to_do() -> None:
     )
 
 
+BEGIN = """
+import sys
+from pathlib import Path
+from cpvlib.stores.files import Scratch
+Path(Scratch(Path(sys.argv[1])).new()).write_text("half")
+"""
+
+
 def test_scratch_sweeps_what_killed_processes_left_and_nothing_else(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    node = os.uname().nodename
-    mine = f"{node}-{os.getpid()}-0011223344556677"
-    foreign = f"other-host-{dead.pid}-0011223344556677"
     folder = tmp_path / "scratch"
-    folder.mkdir()
-    for name in (f"{node}-{dead.pid}-0011223344556677", mine, foreign, "ancient"):
+    subprocess.run([sys.executable, "-c", BEGIN, folder], check=True)
+    (left,) = folder.iterdir()
+    foreign = f"other-host-{left.name.split('-')[-2]}-0011223344556677"
+    for name in (foreign, "ancient"):
         (folder / name).write_bytes(b"half")
     os.utime(folder / "ancient", (0, 0))
-    new = files.Scratch(folder).new()
-    assert {path.name for path in folder.iterdir()} == {mine, foreign}
-    assert Path(new).parent == folder
+    mine = Path(files.Scratch(folder).new())
+    mine.write_bytes(b"half")
+    assert {path.name for path in folder.iterdir()} == {mine.name, foreign}
+    assert Path(files.Scratch(folder).new()).parent == folder
+    assert {path.name for path in folder.iterdir()} == {mine.name, foreign}
+
+
+def test_scratch_leaves_what_another_container_of_the_same_name_writes(tmp_path: Path) -> None:
+    """Where this process's number is nobody's."""
+    container = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    if shutil.which("unshare") is None or subprocess.run([*container, "true"], check=False).returncode:
+        pytest.skip("no namespaces for processes")
+    folder = tmp_path / "scratch"
+    mine = Path(files.Scratch(folder).new())
+    mine.write_bytes(b"half")
+    subprocess.run([*container, sys.executable, "-c", BEGIN, folder], check=True)
+    assert len(list(folder.iterdir())) == 2
+    assert mine.read_bytes() == b"half"
 
 
 def test_copy_tree_copies_links_as_links_and_keeps_permissions(tmp_path: Path) -> None:
