@@ -3,6 +3,9 @@
 Its opcodes (Python's pickletools.py) are walked with a stack of what matters: names, numbers, and what was
 made of which import. Long values are passed over, not read. Where a name is not in the pickle itself but
 computed while it is loaded, that is told.
+
+What is loaded up to a mistake has run by then. So a file counts as noise only where Python's own unpickler
+stumbles too, and not where this one merely loses its way.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from cpvlib.domain.pickleimports import is_dangerous
 MAX_OPCODES = 2_000_000  # some seconds
 _KEPT_BYTES = 4096  # of a value; no import has so long a name
 _MAX_LINE = 1 << 16
+_MAX_LINES_BYTES = 16 << 20
+_MAX_DIGITS = 4000  # of what Python takes for a number, whatever its version
 _MAX_STACK = 1_000_000
 _MAX_PICKLES = 64
 _NESTED_BYTES = 16 << 20
@@ -53,8 +58,9 @@ class TooLongError(Exception):
 
 
 class Walk:
-    """Pickles of one file, one after the other: `imports` has the dangerous ones as soon as they are seen,
-    and `names_any` says whether there is one at all that is named.
+    """Pickles of one file, one after the other: `imports` has the dangerous ones as soon as they are seen.
+    `names_any` says whether there is one at all that is named, by the pickle or by what it computes;
+    `is_lost`, that more may be loaded than could be followed.
 
     `nested` is told of bytes in it that look like another file that a loader would unpickle.
     """
@@ -62,6 +68,7 @@ class Walk:
     def __init__(self, nested: Callable[[bytes], None] = lambda _: None) -> None:
         self.imports: set[str] = set()
         self.names_any = False
+        self.is_lost = False
         self.n_opcodes = 0
         self.nested = nested
 
@@ -102,6 +109,7 @@ class _Step(NamedTuple):
 
 
 _MARK = object()
+_UNKNOWN = object()  # what only the loading finds out, or too long to be kept: a text, perhaps
 _STOP = b"."
 _LINE, _SIGNED = -1, -3
 _SIZE_BYTES = {-2: 1, _SIGNED: 4, -4: 4, -5: 8}
@@ -115,6 +123,7 @@ class _Machine:
         self._walk = walk
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._extends = False
 
     def run(self) -> None:
         """To its STOP. Raises MalformedError before it, TooLongError."""
@@ -127,7 +136,11 @@ class _Machine:
             if walk.n_opcodes > MAX_OPCODES or len(self._stack) > _MAX_STACK:
                 raise TooLongError
             if code == _STOP:
+                if self._top() is _MARK:
+                    break
                 return
+            if self._extends:
+                walk.imports.add(HIDDEN)  # something is done with it
             argument = self._argument(step) if step.width else None
             if step.act is None:
                 self._usual(step)
@@ -139,8 +152,8 @@ class _Machine:
         """Its bytes; None where there are too many to keep."""
         if step.width > 0:
             return self._read(step.width)
-        if step.width == _LINE:  # GLOBAL and INST have two
-            return b"".join([self._line() for _ in range(step.n_lines)])
+        if step.width == _LINE:
+            return self._line() if step.n_lines == 1 else self._two_lines()
         width = _SIZE_BYTES[step.width]
         size = int.from_bytes(self._read(width), "little", signed=step.width == _SIGNED)
         if size < 0:
@@ -156,11 +169,32 @@ class _Machine:
             raise MalformedError
         return data
 
-    def _line(self) -> bytes:
+    def _line(self) -> bytes | None:
+        """Up to its end or, as `pickle.py` has it, up to one byte before that of the file; None for a long
+        one."""
         line = self._stream.readline(_MAX_LINE)
-        if not line.endswith(b"\n"):
+        if line.endswith(b"\n"):
+            return line
+        if not line:
             raise MalformedError
-        return line
+        if len(line) < _MAX_LINE:
+            return line[:-1] + b"\n"
+        size = len(line)
+        while line := self._stream.readline(_MAX_LINE):
+            size += len(line)
+            if size > _MAX_LINES_BYTES:
+                raise TooLongError
+            if line.endswith(b"\n"):
+                break
+        return None
+
+    def _two_lines(self) -> bytes | None:
+        """The module's and the name's, which may go through many attributes; None where it is long."""
+        module = self._line()
+        if module is None:  # no module has so long a name
+            raise MalformedError
+        name = self._line()
+        return None if name is None else module + name
 
     def _pass_over(self, size: int) -> None:
         begin = self._read(min(size, 4))
@@ -226,15 +260,19 @@ class _Machine:
 
     def _text(self, argument: bytes | None) -> None:
         try:
-            self._stack.append(None if argument is None else argument.decode("utf-8", "surrogatepass"))
+            text = _UNKNOWN if argument is None else argument.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:
             raise MalformedError from error
+        self._stack.append(text)
 
     def _old_text(self, argument: bytes | None) -> None:
-        self._stack.append(None if argument is None else argument.decode("latin-1"))
+        self._stack.append(_UNKNOWN if argument is None else argument.decode("latin-1"))
 
     def _quoted_text(self, argument: bytes | None) -> None:
-        text = (argument or b"").strip()
+        if argument is None:
+            self._stack.append(_UNKNOWN)
+            return
+        text = argument.strip()
         if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in (b"'", b'"'):
             raise MalformedError
         try:
@@ -244,9 +282,10 @@ class _Machine:
 
     def _escaped_text(self, argument: bytes | None) -> None:
         try:
-            self._stack.append((argument or b"")[:-1].decode("raw-unicode-escape"))
+            text = _UNKNOWN if argument is None else argument[:-1].decode("raw-unicode-escape")
         except UnicodeDecodeError as error:
             raise MalformedError from error
+        self._stack.append(text)
 
     def _bytes(self, argument: bytes | None) -> None:
         if argument is not None and _PICKLE.match(argument):
@@ -262,9 +301,11 @@ class _Machine:
     def _global(self, argument: bytes | None) -> None:
         self._stack.append(self._named(argument))
 
-    def _named(self, argument: bytes | None) -> _Import:
+    def _named(self, argument: bytes | None) -> object:
+        if argument is None:
+            return self._hidden()
         try:
-            module, name, _ = (argument or b"").decode("utf-8").split("\n")
+            module, name, _ = argument.decode("utf-8").split("\n")
         except ValueError as error:
             raise MalformedError from error
         return self._bring(module.strip(), name.strip())
@@ -273,29 +314,50 @@ class _Machine:
         name, module = self._pop(), self._pop()
         if isinstance(name, str) and isinstance(module, str):
             self._stack.append(self._bring(module, name))
-        else:
+        elif any(each is _UNKNOWN or isinstance(each, _Made | _Import) for each in (module, name)):
+            self._stack.append(self._hidden())
+        else:  # which Python refuses
             self._walk.imports.add(HIDDEN)
-            self._stack.append(None)
+            self._stack.append(_UNKNOWN)
+
+    def _hidden(self) -> object:
+        self._walk.names_any = True
+        self._walk.imports.add(HIDDEN)
+        return _UNKNOWN
 
     def _extension(self, argument: bytes | None) -> None:
-        """A number for an import that only the loading program's registry knows (PEP 307)."""
-        self._walk.imports.add(HIDDEN)
-        self._stack.append(None)
+        """A number for an import that only the loading program's registry knows (PEP 307). It alone does
+        nothing."""
+        self._extends = True
+        self._stack.append(_UNKNOWN)
+
+    def _persistent(self, _: bytes | None) -> None:
+        """What the loading program makes of a name."""
+        self._stack.append(_UNKNOWN)
+
+    def _persistent_of(self, _: bytes | None) -> None:
+        self._pop()
+        self._stack.append(_UNKNOWN)
 
     def _instance(self, argument: bytes | None) -> None:
         made = self._named(argument)
-        self._stack.append(_Made(made, tuple(self._to_mark())))
+        self._make(made, tuple(self._to_mark()))
 
     def _object(self, _: bytes | None) -> None:
         items = self._to_mark()
-        self._stack.append(_Made(items[0] if items else None, tuple(items[1:])))
+        self._make(items[0] if items else None, tuple(items[1:]))
 
     def _call(self, _: bytes | None) -> None:
         args, made_by = self._pop(), self._pop()
-        self._stack.append(_Made(made_by, args))
+        self._make(made_by, args)
 
     def _call_named(self, _: bytes | None) -> None:
         _, args, made_by = self._pop(), self._pop(), self._pop()
+        self._make(made_by, args)
+
+    def _make(self, made_by: object, args: object) -> None:
+        if made_by is _UNKNOWN:
+            self._hidden()
         self._stack.append(_Made(made_by, args))
 
     def _tuple(self, _: bytes | None) -> None:
@@ -357,6 +419,7 @@ class _Machine:
         args = dtype.args if isinstance(dtype, _Made) and isinstance(dtype.args, tuple) else ()
         form = _DTYPE.fullmatch(args[0]) if args and isinstance(args[0], str) else None
         if form is None or not isinstance(shape, tuple) or not all(isinstance(each, int) for each in shape):
+            self._walk.is_lost = True
             raise MalformedError
         if form[1] == "O":
             _Machine(self._stream, self._walk).run()
@@ -365,6 +428,7 @@ class _Machine:
         for each in shape:
             size *= each
         if size < 0:
+            self._walk.is_lost = True
             raise MalformedError
         if state.get("numpy_array_alignment_bytes") is not None:
             self._read(self._read(1)[0])
@@ -372,8 +436,10 @@ class _Machine:
 
 
 def _index(argument: bytes | None) -> int:
+    if argument is None or len(argument) > _MAX_DIGITS:
+        raise TooLongError
     try:
-        return int((argument or b"")[:20])
+        return int(argument.partition(b"\0")[0])  # where C ends it
     except ValueError as error:
         raise MalformedError from error
 
@@ -392,6 +458,8 @@ _ACTS: Mapping[str, Callable[[_Machine, bytes | None], None]] = {
     "GLOBAL": _Machine._global,
     "STACK_GLOBAL": _Machine._stack_global,
     **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _Machine._extension),
+    "PERSID": _Machine._persistent,
+    "BINPERSID": _Machine._persistent_of,
     "INST": _Machine._instance,
     "OBJ": _Machine._object,
     **dict.fromkeys(("REDUCE", "NEWOBJ"), _Machine._call),

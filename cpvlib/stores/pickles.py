@@ -38,7 +38,7 @@ SUFFIXES = (
 )
 """The names that pickles have; those that are none may still hold one."""
 
-RULES = 1
+RULES = 2
 """Goes up whenever the same bytes would be judged otherwise: what was remembered then counts no more."""
 
 _SCHEMA = """
@@ -98,7 +98,7 @@ class _File:
         head = stream.peek(2)
         if self._walk.all(stream):
             return True
-        if not head.startswith(b"\x80") or not head[1:2] <= b"\x05":
+        if not self._walk.is_lost and (not head.startswith(b"\x80") or not head[1:2] <= b"\x05"):
             return False
         self._unseen = _NOT_WHOLE
         return True

@@ -290,9 +290,66 @@ def test_text_that_is_none(tmp_path: Path) -> None:
     assert looked(tmp_path, b"cos\nsystem\n\x8c\x02o\x9a.") == Looked(("os.system",))
 
 
+LONG = "path.os." * 10_000 + "mkdir"
+"""A name that Python follows through its attributes, and longer than any value or line that is kept."""
+MIDDLE = "path.os." * 600 + "mkdir"
+
+
+def long_text(name: str) -> bytes:
+    """BINUNICODE."""
+    return b"X" + len(name).to_bytes(4, "little") + name.encode()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        text("os") + long_text(MIDDLE) + b"\x93",
+        text("os") + b"V" + MIDDLE.encode() + b"\n\x93",
+        text("os") + b"V" + LONG.encode() + b"\n\x93",
+        text("os") + b"S'" + LONG.encode() + b"'\n\x93",
+        b"cos\n" + LONG.encode() + b"\n",
+        text("os") + b"p" + b"0" * 40 + b"7\n0g7\n" + text("mkdir") + b"\x93",
+        text("os") + b"p7\0\n0g7\0 8\n" + text("mkdir") + b"\x93",
+    ],
+    ids=["text", "line", "long line", "string", "global", "many digits", "digits that end"],
+)
+@pytest.mark.parametrize("load", [pickle.loads, pickle._loads], ids=["C", "Python"])
+def test_a_file_that_ends_in_a_mistake_has_run_by_then(
+    tmp_path: Path, load: Callable[[bytes], object], start: bytes
+) -> None:
+    """Protocol 4 is declared late: no sign of a pickle stands at the beginning."""
+    made = tmp_path / "made by the pickle"
+    evil = b"]0\x80\x04" + start + text(str(made)) + b"\x85R\xff"
+    with pytest.raises((pickle.UnpicklingError, KeyError, ValueError)):
+        load(evil)
+    assert made.exists() or (load is not pickle.loads and b"\0" in start)
+    found = looked(tmp_path, evil)
+    assert found is not None
+    assert found.dangerous or found.unseen
+
+
+def test_a_call_on_the_last_line_of_a_file_without_an_end(tmp_path: Path) -> None:
+    """By Python's own unpickler, of which joblib's is one."""
+    made = tmp_path / "made by the pickle"
+    evil = f"(V{made}\nios\nmkdir!".encode()
+    with pytest.raises(EOFError):
+        pickle._loads(evil)
+    assert made.exists()
+    assert looked(tmp_path, evil) == Looked(("os.mkdir",))
+
+
+def test_an_array_of_joblibs_that_can_not_be_followed(tmp_path: Path) -> None:
+    """What stands behind its numbers is loaded."""
+    array = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + text("dtype")
+    array += b"cnumpy\ndtype\n" + text("(2,)f8") + b"\x85R" + text("shape") + b"K\x01\x85ub"
+    assert looked(tmp_path, array + bytes(16) + b"cos\nsystem\n") == Looked((), "it is not a whole pickle")
+
+
 def test_noise_is_no_reason_to_warn(tmp_path: Path) -> None:
     assert looked(tmp_path, b"\x82\x01 and other noise") is None
     assert looked(tmp_path, b"NN\x93 and other noise") is None
+    assert looked(tmp_path, b"\x82\x01. and other noise") == CLEAN, "an extension that nothing is done with"
+    assert looked(tmp_path, b".\x82\x01)R. and other noise") is None, "no pickle ends with nothing"
     assert looked(tmp_path, b"NN\x93.") == Looked((HIDDEN,))
     called = b"cbuiltins\nstr\n)R" + text("x") + b"\x93 and other noise"
     assert looked(tmp_path, called) == Looked((HIDDEN,)), "which has run when the noise is reached"
