@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.spares import Spares
 
 _LISTINGS = 8
+_TAKEN_AT_ONCE = 4
 _NO_LISTING = (
     "'{}' came like that, for its md5 is right: git log -- '*.dvc' tells who committed it, and git cpv list "
     "which versions are older"
@@ -78,7 +79,7 @@ class ObjectCache:
         self._records = Records(records)
         self._proof = Proof(self._layout, self._records, self.tables, jobs=jobs, note=note, release=release)
         self._linking = threading.Lock()
-        self._taking = threading.Lock()
+        self._taking = threading.BoundedSemaphore(_TAKEN_AT_ONCE)
         self._incoming = Incoming(
             root, self.tables, where=self._layout.where, has=self.has, entered=self._note_new
         )
@@ -188,8 +189,8 @@ class ObjectCache:
     def take(self, oid: str, data: bytes) -> None:
         """Accept these bytes for an object. StorageError if they are wrong.
 
-        Threads do so in turn: else each call of the system hands the interpreter to another of many, and each
-        of those back, which took a tenth more time.
+        A few threads at once do so: else each call of the system hands the interpreter to another of many,
+        and each of those back, which took a tenth more time. A file system across a network answers several.
         """
         if self.is_legacy:  # whose md5 is that of a file
             receiver = self.receiver(oid)
