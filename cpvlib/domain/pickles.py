@@ -369,6 +369,15 @@ class _Machine:
     def _dict(self, _: bytes | None) -> None:
         self._stack.append({})
 
+    def _append(self, _: bytes | None) -> None:
+        self._pop()
+        self._top()
+
+    def _append_all(self, _: bytes | None) -> None:
+        """To a list; where there is nothing to append Python takes whatever is there, and leaves it."""
+        self._to_mark()
+        self._top()
+
     def _set_one(self, _: bytes | None) -> None:
         value, key = self._pop(), self._pop()
         self._fill([key, value])
@@ -470,6 +479,8 @@ _ACTS: Mapping[str, Callable[[_Machine, bytes | None], None]] = {
     "TUPLE2": lambda machine, _: machine._short_tuple(2),
     "TUPLE3": lambda machine, _: machine._short_tuple(3),
     "EMPTY_DICT": _Machine._dict,
+    "APPEND": _Machine._append,
+    **dict.fromkeys(("APPENDS", "ADDITEMS"), _Machine._append_all),
     "SETITEM": _Machine._set_one,
     "SETITEMS": _Machine._set_all,
     "PUT": _Machine._put,
