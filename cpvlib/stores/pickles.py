@@ -144,9 +144,15 @@ class _File:
         return self._unpacked(gzip.GzipFile(fileobj=stream).read)
 
     def _bz2(self, stream: BufferedReader) -> bool:
+        """The one sign that a pickle may begin with, too: a loader that unpacks nothing reads a value of 800
+        MB."""
         import bz2
 
-        return self._unpacked(bz2.BZ2File(stream).read)
+        is_pickle = self._pickle(stream)
+        if not stream.seekable():
+            return is_pickle
+        stream.seek(0)
+        return self._unpacked(bz2.BZ2File(stream).read) or is_pickle
 
     def _xz(self, stream: BufferedReader) -> bool:
         import lzma

@@ -225,6 +225,17 @@ def test_long_values_are_passed_over(tmp_path: Path) -> None:
     assert look_through(file) == Looked(("os.system",))
 
 
+def test_a_pickle_that_begins_like_an_archive(tmp_path: Path) -> None:
+    """BINBYTES, of as many bytes as the rest of bzip2's sign is as a number."""
+    file = tmp_path / "model.bin"
+    packed = bz2.compress(b"harmless")
+    with file.open("wb") as stream:
+        stream.write(packed)
+        stream.seek(5 + int.from_bytes(packed[1:5], "little"))
+        stream.write(b"0cos\nsystem\n)R.")
+    assert look_through(file) == Looked(("os.system",))
+
+
 @pytest.mark.parametrize("opcode", [b"\x8d", b"\x8e", b"\x96"], ids=["text", "bytes", "bytearray"])
 @pytest.mark.parametrize("sizes", [[2**64 - 1], [2**63 - 1], [2**62, 2**62, 2**62]], ids=len)
 def test_a_value_that_claims_more_than_any_file_has(tmp_path: Path, opcode: bytes, sizes: list[int]) -> None:
