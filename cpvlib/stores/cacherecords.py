@@ -14,7 +14,7 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS held (path TEXT PRIMARY KEY, stat BLOB NOT
 
 
 _WRITTEN_AT_ONCE = 1 << 13
-_REMEMBERED = 1 << 16
+_REMEMBERED = 1 << 14
 
 
 class Records:
