@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.spares import Spares
 
 _LISTINGS = 8
-_TAKEN_AT_ONCE = 4
+_TAKEN_AT_ONCE = 2
 _NO_LISTING = (
     "'{}' came like that, for its md5 is right: git log -- '*.dvc' tells who committed it, and git cpv list "
     "which versions are older"
@@ -189,8 +189,9 @@ class ObjectCache:
     def take(self, oid: str, data: bytes) -> None:
         """Accept these bytes for an object. StorageError if they are wrong.
 
-        A few threads at once do so: else each call of the system hands the interpreter to another of many,
-        and each of those back, which took a tenth more time. A file system across a network answers several.
+        No more than two threads do so at once: of many, each call of the system hands the interpreter to
+        another, and each of those back, which took a tenth more time. A file system across a network is
+        asked by the one while the other waits.
         """
         if self.is_legacy:  # whose md5 is that of a file
             receiver = self.receiver(oid)

@@ -50,7 +50,7 @@ _SINGLE_PUT = 16 * _MIB
 _COPY_PART = 1024 * _MIB
 _SINGLE_COPY = 5 * 1024 * _MIB
 _FEW = 64
-_READ_AT_ONCE = 4
+_READ_AT_ONCE = 2
 _DELETE_AT_ONCE = 1000
 _HEX = "0123456789abcdef"
 # In the time of one HEAD, 32 of them at once, LIST in 16 threads brings 17 objects from Ceph, 60 by boto3.
@@ -134,7 +134,7 @@ class S3Storage:
             source.check()
             with source.open() as reader:
                 return self._put_whole(key, Slice(reader, 0, source.size, on_bytes), md5, source)
-        with self._reading:  # by a few at once, as in `ObjectCache.take`
+        with self._reading:  # by two at once, as in `ObjectCache.take`
             body = source.read()
             is_named = sums_to(body, known.crc64nvme) or md5_of(body) == md5
         proof = self._put_small(key, body, md5) if is_named else self._put_whole(key, body, md5, source)
