@@ -1,10 +1,13 @@
-"""The worktree's `metrics.log`, however long: read from its end, copied block by block, and appended to."""
+"""The worktree's `metrics.log`, however long: read from its end, copied block by block, and appended to.
+
+Whoever of CPV's adds a line holds an flock on the file: a write that crosses a page is seen in halves.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.worktree import Content
 
 _BLOCK = 1 << 20
+_PATIENCE_S = 10.0  # with who adds a line, which takes no time
 
 
 class OpenLog(Log):
@@ -36,8 +40,48 @@ def opened(ws: Workspace, committed: Out | None = None) -> Iterator[OpenLog]:
     stream, place = ws.open_log(), ws.top / LOG
     if stream is None and committed is not None and (kept := _kept(ws, committed)) is not None:
         stream, place = kept.open("rb"), kept
-    with stream or BytesIO() as log:
-        yield OpenLog(log, place if stream is not None else None)
+    if stream is None:
+        yield OpenLog(BytesIO(), None)
+        return
+    with stream:
+        with _between_lines(stream.fileno()):
+            log = OpenLog(stream, place)
+        yield log
+
+
+def append(place: Path, line: bytes, *, lasts: bool = False) -> None:
+    """A line, which ends as lines do, by one write to the file as it is found there: a pull may replace it.
+    With `lasts` it is synced. Raises OSError."""
+    from cpvlib.stores.durable import sync
+
+    descriptor = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        with _between_lines(descriptor):
+            end = os.lseek(descriptor, 0, os.SEEK_END)
+            if end and os.pread(descriptor, 1, end - 1) != b"\n":
+                line = b"\n" + line  # whoever wrote the line before was killed in the middle of it
+            os.write(descriptor, line)
+        if lasts:
+            sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _between_lines(descriptor: int) -> Iterator[None]:
+    """While nobody of CPV's is in the middle of one, as far as the file system has locks."""
+    from cpvlib.stores import filelock
+
+    is_locked = False
+    with suppress(OSError):
+        is_locked = filelock.wait(
+            lambda: filelock.take(descriptor, filelock.BEHIND), lambda: None, _PATIENCE_S, _PATIENCE_S
+        )
+    try:
+        yield
+    finally:
+        if is_locked:
+            filelock.release(descriptor, filelock.BEHIND)
 
 
 def _kept(ws: Workspace, committed: Out) -> Path | None:
@@ -96,17 +140,12 @@ class LogThen:
         A log that is linked into a cache, is not ours to write, or is gone, is replaced by a file of its own
         with what was `kept` as `oid`.
         """
-        from cpvlib.stores.durable import sync
-
         path = ws.top / LOG
         if not path.exists() or _is_shared(path):
             with ws.cache.path(oid).open("rb") as kept:
                 _write(path, kept)
             return
-        with path.open("ab") as log:
-            log.write(self.line)
-            log.flush()
-            sync(log.fileno())
+        append(path, self.line.lstrip(b"\n"), lasts=True)
 
     def _blocks(self) -> Iterator[bytes]:
         if self.place is not None:

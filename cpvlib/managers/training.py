@@ -136,18 +136,11 @@ def _files(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _append(log: Path, facts: Mapping[str, Any]) -> None:
-    """One write for one line, opened anew for each: others add to the log, and pull may replace it."""
+    from cpvlib.managers.metricslog import append
     from cpvlib.stores.files import disk_error
 
     line = json.dumps(facts, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace") + b"\n"
     try:
-        descriptor = os.open(log, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            end = os.lseek(descriptor, 0, os.SEEK_END)
-            if end and os.pread(descriptor, 1, end - 1) != b"\n":
-                line = b"\n" + line  # whoever wrote the line before was killed in the middle of it
-            os.write(descriptor, line)
-        finally:
-            os.close(descriptor)
+        append(log, line)
     except OSError as error:
         raise disk_error(error, f"cannot write '{log}'") from error

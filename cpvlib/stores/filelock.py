@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 _POLL_S = 0.02
-_BEHIND = 1 << 30  # behind what is written: Windows lets nobody read a byte that is locked
+BEHIND = 1 << 30
+"""An offset behind what is written: Windows lets nobody read a byte that is locked."""
 
 
 def take(descriptor: int, offset: int = 0) -> bool:
@@ -47,7 +48,7 @@ def own(path: str | Path) -> int | None:
         return None
     with suppress(OSError):
         # Its last owner may have removed it in between: then the lock is on a file without a name.
-        if take(descriptor, _BEHIND) and os.path.samestat(os.fstat(descriptor), Path(path).stat()):
+        if take(descriptor, BEHIND) and os.path.samestat(os.fstat(descriptor), Path(path).stat()):
             return descriptor
     os.close(descriptor)
     return None
@@ -56,7 +57,7 @@ def own(path: str | Path) -> int | None:
 def disown(descriptor: int) -> None:
     """The end of what `own` began."""
     with suppress(OSError):
-        release(descriptor, _BEHIND)
+        release(descriptor, BEHIND)
     with suppress(OSError):
         os.close(descriptor)
 

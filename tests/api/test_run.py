@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -116,6 +117,24 @@ def test_a_log_that_grows_while_it_is_pushed(repo: Desk) -> None:
     assert steps == list(range(1, len(steps) + 1))
     committed = repo.git("log", "--format=%s", "-5").splitlines()
     assert len([subject for subject in committed if subject.startswith("Update model")]) == 5
+
+
+def test_half_a_line_is_waited_for(repo: Desk) -> None:
+    """Which another process has written: a line that crosses a page is seen in halves."""
+    with (
+        cpvlib.run("AI-Convo", "whisper") as run,
+        (repo.cwd / "metrics.log").open("ab", buffering=0) as other,
+    ):
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b'{"step": 1, ')
+        writer = threading.Thread(target=run.log, kwargs={"step": 2})
+        writer.start()
+        writer.join(0.2)
+        assert writer.is_alive()
+        other.write(b'"loss": 1}\n')
+        fcntl.flock(other, fcntl.LOCK_UN)
+        writer.join()
+    assert [line["step"] for line in log_of(repo) if "step" in line] == [1, 2]
 
 
 def test_a_folder_of_shards_and_one_from_elsewhere(repo: Desk, desk: Desk) -> None:
