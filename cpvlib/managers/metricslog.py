@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cpvlib.stores.worktree import Content
 
 _BLOCK = 1 << 20
+_IN_MEMORY = 4 << 20
 _PATIENCE_S = 10.0  # with who adds a line, which takes no time
 
 
@@ -119,8 +120,14 @@ class LogThen:
 
     def kept(self, ws: Workspace) -> Content:
         """The same, put into the cache."""
+        from cpvlib.base.digest import md5_of
         from cpvlib.stores.files import Scratch, disk_error
 
+        if self.size <= _IN_MEMORY:
+            data = b"".join(self._blocks())
+            oid = md5_of(data)
+            ws.cache.put_bytes(oid, data)
+            return _content(oid, len(data))
         file = Path(Scratch(ws.repo.git_dir / "cpv" / "log").new())
         try:
             with file.open("xb") as stream:
