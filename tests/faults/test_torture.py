@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,5 @@ def test_random_kills_lose_nothing() -> None:
         [sys.executable, TORTURE, "--kills", "4", "--on", "folder"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # On a machine whose speed changes meanwhile, some are done before they would be killed.
-    assert re.search(r"^on folder: [1-4] killed", done.stdout, re.MULTILINE), done.stdout
+    assert "on folder: 4 killed" in done.stdout
     assert "0 losses" in done.stdout.splitlines()[-1]

@@ -36,13 +36,15 @@ from shell import Shell
 ROUNDS_OF_A_WORLD = 12
 MOST_LOCKS = 8  # a combined version's refs, their pending ones, HEAD, the index
 SIZES = (9, 20_000, 3 << 20, 20 << 20)
+_LONGER = 1.2
 _SUBREAPER = 36  # linux/prctl.h: what a killed command leaves behind is ours to wait for
 _USERS = "print('unfinished')\n"
 
 
 @dataclass
 class Score:
-    """What happened so far. `spans` are how long each command takes, from those that were not killed."""
+    """What happened so far. `spans` are how long each command may take, in seconds: as long as it took when
+    it was last done, and somewhat longer each time it was killed, so that its end has its turn too."""
 
     kills: Counter[str] = field(default_factory=Counter)
     finished: int = 0
@@ -226,10 +228,11 @@ def killed(turn: Round, score: Score, chance: random.Random) -> bool:
     )
     try:
         process.wait(delay)
-        score.spans[name] = 0.7 * score.spans[name] + 0.3 * (time.monotonic() - began)
+        score.spans[name] = time.monotonic() - began
     except subprocess.TimeoutExpired:
         (os.killpg if with_children else os.kill)(process.pid, signal.SIGKILL)
         process.wait()
+        score.spans[name] *= _LONGER
     _outlived(process.pid)
     if process.returncode != -signal.SIGKILL:
         score.finished += 1
