@@ -20,22 +20,32 @@ if TYPE_CHECKING:
 
 _MOVED = "refs/cpv/moved/"
 _TAGS = "refs/tags/"
-_MOST_GUARDS = 200  # each stands in git's command line
-_COMPARISONS = 100_000  # git compares each guard with every ref (count_refspec_match in its remote.c): 0.2 s
+_N_GUARDS = 200  # the newest: each stands in git's command line
+_COMPARISONS = 400_000
+"""git compares each guard with every ref, three times (count_refspec_match in its remote.c): so many take a
+second, and another connection less."""
 
 
-def guards(ws: Workspace, wanted: Sequence[Pending]) -> list[RefPush]:
+def guards(ws: Workspace, git_remote: str, wanted: Sequence[Pending]) -> list[RefPush]:
     """The newest published versions, which a push of others takes along: it fails where the git remote has
-    them otherwise, and sends nothing for them. git-push(1), `--force-with-lease`. A pull looks at all."""
+    them otherwise, and sends nothing for them. git-push(1), `--force-with-lease`.
+
+    Where there are very many versions, the git remote is asked for those at once instead, and none is left
+    to be taken along: a version that is moved an instant later is found by the next push as well. Raises
+    GitError where one is another there.
+    """
     from cpvlib.managers.versions import Tags
     from cpvlib.stores.git.remotes import RefPush
 
     if not versions_of(wanted):
         return []
     published = [r for r in Tags(ws).versions() if not r.pending and "\nCpv-Version: " in f"\n{r.message}"]
-    count = min(_MOST_GUARDS, _COMPARISONS // max(1, len(published)))
-    newest = sorted(published, key=lambda r: r.date, reverse=True)[:count]
-    return [RefPush(r.object, r.name.ref, lease=r.object) for r in newest]
+    newest = sorted(published, key=lambda r: r.date)[-_N_GUARDS:]
+    found = [RefPush(r.object, r.name.ref, lease=r.object) for r in newest]
+    if len(found) * len(published) <= _COMPARISONS:
+        return found
+    stand(ws, git_remote, found)
+    return []
 
 
 def stand(ws: Workspace, git_remote: str, guards: Sequence[RefPush]) -> list[RefPush]:
@@ -45,7 +55,7 @@ def stand(ws: Workspace, git_remote: str, guards: Sequence[RefPush]) -> list[Ref
     """
     from cpvlib.stores.git import remotes
 
-    there = remotes.ls_remote(ws.repo, git_remote, [guard.dst for guard in guards])
+    there = remotes.ls_remote(ws.repo, git_remote, [f"{_TAGS}*"])  # it compares each ref with each pattern
     others = {
         g.dst.removeprefix(_TAGS): there[g.dst] for g in guards if there.get(g.dst) not in (None, g.src)
     }

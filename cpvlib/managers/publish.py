@@ -121,7 +121,7 @@ def publish(
     """
     waiting, outcome = list(wanted), Outcome()
     displaced = moved_by_hand(ws, waiting)
-    guards = [] if displaced else moved.guards(ws, waiting)
+    guards = [] if displaced else moved.guards(ws, git_remote, waiting)
     if displaced:
         moved.refuse_by_hand(ws, git_remote, displaced)
         waiting = after_loss(ws, git_remote, waiting, [], outcome)
