@@ -125,9 +125,10 @@ def addition(log: Log, record: Record) -> bytes:
     return record.line() if log.ends_a_line else b"\n" + record.line()
 
 
-def records(log: Log) -> Iterator[Record]:
-    """CPV's own records, newest first; whatever else the log holds is passed over."""
-    return filter(None, map(record_in, log.backwards(having=_ID)))
+def records(log: Log, having: bytes = _ID) -> Iterator[Record]:
+    """CPV's own records, newest first; whatever else the log holds is passed over, and many of those records
+    that are without `having`."""
+    return filter(None, map(record_in, log.backwards(having)))
 
 
 def record_in(line: bytes) -> Record | None:
@@ -144,7 +145,8 @@ def _holds(log: Log, record_id: str) -> bool:
     for line in map(bytes.strip, log.backwards()):
         facts = _object(line) if line.startswith(b"{") else None
         if facts is not None:
-            return _is_record(facts) and any(record.id == record_id for record in records(log))
+            same = records(log, having=record_id.encode())
+            return _is_record(facts) and any(record.id == record_id for record in same)
     return False
 
 

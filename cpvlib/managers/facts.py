@@ -133,7 +133,8 @@ def _no_model(ws: Workspace, request: PushRequest) -> CPVError:
 
 
 def _logged(log: OpenLog, model: Mapping[str, str]) -> Record | None:
-    return next((record for record in records(log) if record.model == model), None)
+    having = next(iter(model.values())).encode()
+    return next((record for record in records(log, having) if record.model == model), None)
 
 
 def _metrics(
