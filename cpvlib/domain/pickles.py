@@ -11,26 +11,28 @@ stumbles too, and not where this one merely loses its way.
 from __future__ import annotations
 
 import codecs
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from cpvlib.base.regex import regex
 from cpvlib.base.typed import Any, BinaryIO
 from cpvlib.base.values import NamedTuple, dataclass
 from cpvlib.domain.pickleimports import is_dangerous
+from cpvlib.domain.pickleopcodes import (
+    KEPT_BYTES,
+    Arguments,
+    MalformedError,
+    Opcode,
+    TooLongError,
+    looks_nested,
+    opcodes,
+)
 
 MAX_OPCODES = 2_000_000  # some seconds
-_KEPT_BYTES = 4096  # of a value; no import has so long a name
-_MAX_LINE = 1 << 16
-_MAX_LINES_BYTES = 16 << 20
 _MAX_DIGITS = 4000  # of what Python takes for a number, whatever its version
 _MAX_STACK = 1_000_000
 _MAX_PICKLES = 64
-_NESTED_BYTES = 16 << 20
-_SKIP_BYTES = 1 << 20
 _DTYPE = regex(r"[<>=|]?([A-Za-z])(\d{0,9})")
-_PICKLE = regex(rb"\x80[\x02-\x05]|PK\x03\x04", re.DOTALL)
 _ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
 
 HIDDEN = "a name that is computed"
@@ -47,14 +49,6 @@ class Looked:
     def __bool__(self) -> bool:
         """Whether there is anything to tell."""
         return bool(self.dangerous or self.unseen)
-
-
-class MalformedError(Exception):
-    """Not a pickle, or no longer one from here on."""
-
-
-class TooLongError(Exception):
-    """More than anybody wants to wait for."""
 
 
 class Walk:
@@ -96,23 +90,9 @@ class _Made(NamedTuple):
     args: object
 
 
-class _Step(NamedTuple):
-    """An opcode: how wide its argument is (0 for none, below 0 as pickletools' own constants have it), and
-    what it does: `act`, or by itself take from the stack and put there."""
-
-    width: int
-    n_lines: int
-    act: Callable[[_Machine, bytes | None], None] | None
-    to_mark: bool
-    n_taken: int
-    n_put: int
-
-
 _MARK = object()
 _UNKNOWN = object()  # what only the loading finds out, or too long to be kept: a text, perhaps
 _STOP = b"."
-_LINE, _SIGNED = -1, -3
-_SIZE_BYTES = {-2: 1, _SIGNED: 4, -4: 4, -5: 8}
 
 
 class _Machine:
@@ -120,6 +100,7 @@ class _Machine:
 
     def __init__(self, stream: BinaryIO, walk: Walk) -> None:
         self._stream = stream
+        self._arguments = Arguments(stream, walk.nested)
         self._walk = walk
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
@@ -128,8 +109,9 @@ class _Machine:
     def run(self) -> None:
         """To its STOP. Raises MalformedError before it, TooLongError."""
         steps, read, walk = _steps(), self._stream.read, self._walk
+        argument_of = self._arguments.of
         while code := read(1):
-            step = steps[code[0]]
+            step = steps.get(code[0])
             if step is None:
                 break
             walk.n_opcodes += 1
@@ -141,89 +123,23 @@ class _Machine:
                 return
             if self._extends:
                 walk.imports.add(HIDDEN)  # something is done with it
-            argument = self._argument(step) if step.width else None
-            if step.act is None:
-                self._usual(step)
+            opcode, act = step
+            argument = argument_of(opcode) if opcode.width else None
+            if act is None:
+                self._usual(opcode)
             else:
-                step.act(self, argument)
+                act(self, argument)
         raise MalformedError
 
-    def _argument(self, step: _Step) -> bytes | None:
-        """Its bytes; None where there are too many to keep."""
-        if step.width > 0:
-            return self._read(step.width)
-        if step.width == _LINE:
-            return self._line() if step.n_lines == 1 else self._two_lines()
-        width = _SIZE_BYTES[step.width]
-        size = int.from_bytes(self._read(width), "little", signed=step.width == _SIGNED)
-        if size < 0:
-            raise MalformedError
-        if size <= _KEPT_BYTES:
-            return self._read(size)
-        self._pass_over(size)
-        return None
-
-    def _read(self, count: int) -> bytes:
-        data = self._stream.read(count)
-        if len(data) != count:
-            raise MalformedError
-        return data
-
-    def _line(self) -> bytes | None:
-        """Up to its end or, as `pickle.py` has it, up to one byte before that of the file; None for a long
-        one."""
-        line = self._stream.readline(_MAX_LINE)
-        if line.endswith(b"\n"):
-            return line
-        if not line:
-            raise MalformedError
-        if len(line) < _MAX_LINE:
-            return line[:-1] + b"\n"
-        size = len(line)
-        while line := self._stream.readline(_MAX_LINE):
-            size += len(line)
-            if size > _MAX_LINES_BYTES:
-                raise TooLongError
-            if line.endswith(b"\n"):
-                break
-        return None
-
-    def _two_lines(self) -> bytes | None:
-        """The module's and the name's, which may go through many attributes; None where it is long."""
-        module = self._line()
-        if module is None:  # no module has so long a name
-            raise MalformedError
-        name = self._line()
-        return None if name is None else module + name
-
-    def _pass_over(self, size: int) -> None:
-        begin = self._read(min(size, 4))
-        rest = size - len(begin)
-        if _PICKLE.match(begin) and size <= _NESTED_BYTES:
-            self._walk.nested(begin + self._read(rest))
-        else:
-            self._skip(rest)
-
-    def _skip(self, size: int) -> None:
-        """Bytes that are no opcodes. A pickle may claim more than any file has, which lseek(2) refuses."""
-        if self._stream.seekable():
-            try:
-                self._stream.seek(size, 1)
-            except (OSError, ValueError) as error:
-                raise MalformedError from error
-            return
-        while size:
-            size -= len(self._read(min(size, _SKIP_BYTES)))
-
-    def _usual(self, step: _Step) -> None:
+    def _usual(self, opcode: Opcode) -> None:
         """What pickletools says that an opcode takes from the stack and puts there."""
-        if step.to_mark:
+        if opcode.to_mark:
             self._to_mark()
-        if step.n_taken > len(self._stack):
+        if opcode.n_taken > len(self._stack):
             raise MalformedError
-        if step.n_taken:
-            del self._stack[-step.n_taken :]
-        self._stack += [None] * step.n_put
+        if opcode.n_taken:
+            del self._stack[-opcode.n_taken :]
+        self._stack += [None] * opcode.n_put
 
     def _pop(self) -> Any:
         if not self._stack:
@@ -288,7 +204,7 @@ class _Machine:
         self._stack.append(text)
 
     def _bytes(self, argument: bytes | None) -> None:
-        if argument is not None and _PICKLE.match(argument):
+        if argument is not None and looks_nested(argument):
             self._walk.nested(argument)
         self._stack.append(None)
 
@@ -387,7 +303,7 @@ class _Machine:
 
     def _fill(self, items: list[Any]) -> None:
         facts = self._top()
-        if isinstance(facts, dict) and len(facts) < _KEPT_BYTES:
+        if isinstance(facts, dict) and len(facts) < KEPT_BYTES:
             facts.update(
                 (key, value)
                 for key, value in zip(items[::2], items[1::2], strict=False)
@@ -440,8 +356,8 @@ class _Machine:
             self._walk.is_lost = True
             raise MalformedError
         if state.get("numpy_array_alignment_bytes") is not None:
-            self._read(self._read(1)[0])
-        self._skip(size)
+            self._arguments.read(self._arguments.read(1)[0])
+        self._arguments.skip(size)
 
 
 def _index(argument: bytes | None) -> int:
@@ -453,7 +369,8 @@ def _index(argument: bytes | None) -> int:
         raise MalformedError from error
 
 
-_ACTS: Mapping[str, Callable[[_Machine, bytes | None], None]] = {
+_Act = Callable[[_Machine, "bytes | None"], None]
+_ACTS: Mapping[str, _Act] = {
     "MARK": _Machine._mark,
     "POP": _Machine._drop,
     "DUP": _Machine._double,
@@ -493,21 +410,6 @@ _ACTS: Mapping[str, Callable[[_Machine, bytes | None], None]] = {
 
 
 @cache
-def _steps() -> Sequence[_Step | None]:
-    """By the opcode's byte."""
-    import pickletools
-
-    opcodes: Mapping[str, Any] = vars(pickletools)["code2op"]
-    steps: list[_Step | None] = [None] * 256
-    for code, opcode in opcodes.items():
-        before = [each.name for each in opcode.stack_before]
-        to_mark = "mark" in before
-        steps[ord(code)] = _Step(
-            opcode.arg.n if opcode.arg else 0,
-            2 if opcode.name in ("GLOBAL", "INST") else 1,
-            _ACTS.get(opcode.name),
-            to_mark,
-            before.index("mark") if to_mark else len(before),
-            len(opcode.stack_after),
-        )
-    return steps
+def _steps() -> Mapping[int, tuple[Opcode, _Act | None]]:
+    """By its byte each opcode and what it does; without an act only what pickletools says."""
+    return {code: (opcode, _ACTS.get(opcode.name)) for code, opcode in opcodes().items()}

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from cpvlib.base.regex import regex
 from cpvlib.base.typed import TYPE_CHECKING, Any, BinaryIO
-from cpvlib.domain.pickles import HIDDEN, Looked, TooLongError, Walk
+from cpvlib.domain.pickleopcodes import TooLongError
+from cpvlib.domain.pickles import HIDDEN, Looked, Walk
 from cpvlib.stores.hints import Hints
 
 if TYPE_CHECKING:
