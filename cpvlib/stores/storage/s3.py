@@ -34,9 +34,10 @@ from cpvlib.stores.storage.protocol import (
     no_span,
 )
 from cpvlib.stores.storage.s3_choice import LineChoice
-from cpvlib.stores.storage.s3_client import Note, S3Line, is_md5, md5_header, md5_in
+from cpvlib.stores.storage.s3_client import Note, S3Line
 from cpvlib.stores.storage.s3_errors import AGAIN, DamagedError
 from cpvlib.stores.storage.s3_fast import ElsewhereError
+from cpvlib.stores.storage.s3_md5 import is_md5, md5_header, md5_in
 from cpvlib.stores.storage.s3_multipart import Brought, Origin, Upload, begun, resumable, whole_etag
 from cpvlib.stores.storage.s3_reading import Reader
 from cpvlib.stores.storage.s3_settings import S3Settings

@@ -18,8 +18,9 @@ from cpvlib.domain.text import human_size
 from cpvlib.stores.blockhash import crc64nvme
 from cpvlib.stores.storage.parts import PART_BYTES, Part, Slice, md5_of, parts_of
 from cpvlib.stores.storage.protocol import ObjectMissingError, OnBytes, There
-from cpvlib.stores.storage.s3_client import S3Line, md5_header, md5_in
+from cpvlib.stores.storage.s3_client import S3Line
 from cpvlib.stores.storage.s3_errors import DamagedError, DeniedError, UploadGoneError, gone
+from cpvlib.stores.storage.s3_md5 import md5_header, md5_in
 from cpvlib.stores.storage.s3_whole import WANTED, enforced, header, kept, promised
 from cpvlib.stores.storage.uploads import Begun, UploadRecord, UploadRecords
 
