@@ -68,8 +68,6 @@ def run(args: Namespace, ui: UI) -> int:
     first = [condition.metric for condition in conditions] + ([order.metric] if order else [])
     signed = {record.name: signature(ws, record) for record in shown} if args.show_signature else {}
     _show(ui, shown, first, template, _More(tags.names, signed))
-    kept: list[object] = [tags, shown]
-    kept.append(kept)  # a cycle, which nothing takes apart: the process ends sooner with all of it
     return DONE
 
 
